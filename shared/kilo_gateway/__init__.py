@@ -1,0 +1,1 @@
+"""The core of Kilo for Python: everything the gateway asks for, and no framework."""

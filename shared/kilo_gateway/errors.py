@@ -1,0 +1,227 @@
+"""Every error this package raises, one class for each thing that a caller does differently.
+
+KiloError
+├── SetupError (also ValueError)   raised before anything was sent: mend the call
+│   ├── MissingKeyError            get a key
+│   ├── InvalidSettingError        mend a constructor argument or an environment variable
+│   ├── InvalidModelError          mend the model ref
+│   └── InvalidRequestError        mend messages, tools or options
+├── TransportError                 no answer arrived
+│   ├── ConnectionFailedError      mend the network, the proxy or the base URL
+│   └── RequestTimeoutError        wait longer, or ask for less
+├── GatewayError                   the gateway answered with an error
+│   ├── BadRequestError            400, 405, 422 and whatever has no better class: mend the request
+│   │   └── ContextLengthError     400 or 413: shorten
+│   ├── AuthenticationError        401: mend the key
+│   ├── InsufficientCreditsError   402: add credits
+│   ├── PermissionDeniedError      403, or a policy in any status: ask who set the policy
+│   ├── NotFoundError              404
+│   │   └── ModelNotFoundError     choose another model
+│   ├── ConflictError              409
+│   ├── RateLimitError             429: wait
+│   └── ServerError                5xx: try again or report
+│       └── ServiceUnavailableError  502, 503, 504, 529: try again
+└── AnswerError                    an answer arrived that cannot be trusted
+    ├── MalformedAnswerError       not what the API promises: HTML, nothing, broken JSON
+    └── TruncatedStreamError       the answer stopped before its finish reason
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kilo_gateway.completion import Completion
+
+Advice = Literal["soon", "later", "never"]
+"""When the same request may succeed: after seconds, after minutes, or not at all."""
+
+
+class KiloError(Exception):
+    """What every error of this package is.
+
+    `str(error)` says what failed, with which model, and what to do. No error holds a key.
+    """
+
+    retry: Advice = "never"
+    """When the same request may succeed."""
+    retry_after_seconds: float | None = None
+    """The wait that the gateway asked for, in seconds; None when it named none."""
+    partial: Completion | None = None
+    """What had arrived before the error, on a call that had begun to answer."""
+
+    def __init__(self, message: str, *, model: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.model = model
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether trying the same request again within seconds makes sense."""
+        return self.retry == "soon"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the attributes, so that an error survives a process pool."""
+        return _rebuild, (type(self), self.args, {k: v for k, v in self.__dict__.items() if k != "response"})
+
+
+def _rebuild(cls: type[KiloError], args: tuple[Any, ...], state: dict[str, Any]) -> KiloError:
+    error = cls.__new__(cls, *args)
+    Exception.__init__(error, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class SetupError(KiloError, ValueError):
+    """The call cannot be made as it is; nothing was sent."""
+
+
+class MissingKeyError(SetupError):
+    """The model needs a key and there is none."""
+
+
+class InvalidSettingError(SetupError):
+    """A constructor argument or an environment variable has a value that cannot work."""
+
+
+class InvalidModelError(SetupError):
+    """The model ref is empty or not a string."""
+
+
+class InvalidRequestError(SetupError):
+    """The messages, tools or options cannot be sent as they are."""
+
+
+class TransportError(KiloError):
+    """No answer arrived."""
+
+    retry: Advice = "soon"
+
+
+class ConnectionFailedError(TransportError):
+    """The connection could not be made, or broke before or during the answer."""
+
+
+class RequestTimeoutError(TransportError):
+    """The gateway did not answer, or fell silent, for longer than the timeout."""
+
+
+class AnswerError(KiloError):
+    """An answer arrived that cannot be trusted."""
+
+    def __init__(
+        self, message: str, *, model: str | None = None, status: int | None = None, snippet: str | None = None
+    ) -> None:
+        super().__init__(message, model=model)
+        self.status = status
+        """HTTP status of the answer."""
+        self.snippet = snippet
+        """The first characters of what could not be read."""
+
+
+class MalformedAnswerError(AnswerError):
+    """The answer is not what the API promises: HTML, nothing at all, broken JSON, no choice."""
+
+
+class TruncatedStreamError(AnswerError):
+    """The answer stopped before its finish reason; `partial` holds what had arrived."""
+
+    retry: Advice = "soon"
+
+
+class GatewayError(KiloError):
+    """The gateway answered with an error, as a status, in a body of status 200, or as an event of a stream."""
+
+    def __init__(  # noqa: PLR0913 - one keyword for each fact the gateway may state
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        status: int | None = None,
+        http_status: int | None = None,
+        code: str | int | None = None,
+        error_type: str | None = None,
+        provider: str | None = None,
+        upstream: str | None = None,
+        retry: Advice = "never",
+        retry_after_seconds: float | None = None,
+        title: str | None = None,
+        buy_credits_url: str | None = None,
+        balance: float | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> None:
+        super().__init__(message, model=model)
+        self.status = status
+        """The status that decides: the HTTP status, or the numeric code of an error inside a 200."""
+        self.http_status = http_status
+        """The HTTP status of the response; 200 for an error inside a body or a stream."""
+        self.code = code
+        """`error.code` as sent: a number, or a word such as `PAID_MODEL_AUTH_REQUIRED`."""
+        self.error_type = error_type
+        """The gateway's `error_type`, an open set."""
+        self.provider = provider
+        """`error.metadata.provider_name`: the provider that failed."""
+        self.upstream = upstream
+        """`error.metadata.raw` as text: what the provider itself said."""
+        self.retry = retry
+        self.retry_after_seconds = retry_after_seconds
+        self.title = title
+        """`error.title` of a credits error."""
+        self.buy_credits_url = buy_credits_url
+        """Where to add credits, when the gateway says so."""
+        self.balance = balance
+        """The balance in USD as the gateway reported it; may be negative."""
+        self.request_id = request_id
+        """The gateway's id for this request, for a report to support."""
+        self.headers = dict(headers or {})
+        """Response headers, lower-case names."""
+        self.body = body
+        """The parsed error body, or its text when it is not JSON."""
+
+
+class BadRequestError(GatewayError):
+    """The gateway refused the request as it is."""
+
+
+class ContextLengthError(BadRequestError):
+    """The request is longer than the model's context, or than the gateway's body limit."""
+
+
+class AuthenticationError(GatewayError):
+    """The key is missing, wrong, expired, or not allowed here."""
+
+
+class InsufficientCreditsError(GatewayError):
+    """The account has no credits left for a paid model; `buy_credits_url` says where to add some."""
+
+
+class PermissionDeniedError(GatewayError):
+    """A policy of the gateway, the organization or the routing options forbids this."""
+
+
+class NotFoundError(GatewayError):
+    """The path or the thing asked for does not exist."""
+
+
+class ModelNotFoundError(NotFoundError):
+    """The gateway does not know the model, or does not serve it now."""
+
+
+class ConflictError(GatewayError):
+    """Nothing that was asked for is allowed by the account's own lists."""
+
+
+class RateLimitError(GatewayError):
+    """Too many requests, or a quota is used up for now."""
+
+
+class ServerError(GatewayError):
+    """The gateway or a provider failed."""
+
+
+class ServiceUnavailableError(ServerError):
+    """The gateway or a provider cannot answer at the moment."""
