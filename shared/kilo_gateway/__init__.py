@@ -1,1 +1,112 @@
-"""The core of Kilo for Python: everything the gateway asks for, and no framework."""
+"""The core of Kilo for Python: everything that Kilo Gateway asks of a client, and no framework.
+
+`KiloClient` and `AsyncKiloClient` make calls; `langchain_kilo` and `llama_index_kilo` build on them. Names are imported
+when they are first used, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from kilo_gateway._version import __version__
+
+if TYPE_CHECKING:
+    from kilo_gateway.accumulate import Delta as Delta
+    from kilo_gateway.async_client import AsyncChatStream as AsyncChatStream
+    from kilo_gateway.async_client import AsyncKiloClient as AsyncKiloClient
+    from kilo_gateway.catalog import Catalog as Catalog
+    from kilo_gateway.catalog import bundled_catalog as bundled_catalog
+    from kilo_gateway.client import ChatStream as ChatStream
+    from kilo_gateway.client import KiloClient as KiloClient
+    from kilo_gateway.completion import Completion as Completion
+    from kilo_gateway.completion import render_metadata as render_metadata
+    from kilo_gateway.errors import AnswerError as AnswerError
+    from kilo_gateway.errors import AuthenticationError as AuthenticationError
+    from kilo_gateway.errors import BadRequestError as BadRequestError
+    from kilo_gateway.errors import ConflictError as ConflictError
+    from kilo_gateway.errors import ConnectionFailedError as ConnectionFailedError
+    from kilo_gateway.errors import ContextLengthError as ContextLengthError
+    from kilo_gateway.errors import GatewayError as GatewayError
+    from kilo_gateway.errors import InsufficientCreditsError as InsufficientCreditsError
+    from kilo_gateway.errors import InvalidModelError as InvalidModelError
+    from kilo_gateway.errors import InvalidRequestError as InvalidRequestError
+    from kilo_gateway.errors import InvalidSettingError as InvalidSettingError
+    from kilo_gateway.errors import KiloError as KiloError
+    from kilo_gateway.errors import MalformedAnswerError as MalformedAnswerError
+    from kilo_gateway.errors import MissingKeyError as MissingKeyError
+    from kilo_gateway.errors import ModelNotFoundError as ModelNotFoundError
+    from kilo_gateway.errors import NotFoundError as NotFoundError
+    from kilo_gateway.errors import PermissionDeniedError as PermissionDeniedError
+    from kilo_gateway.errors import RateLimitError as RateLimitError
+    from kilo_gateway.errors import RequestTimeoutError as RequestTimeoutError
+    from kilo_gateway.errors import ServerError as ServerError
+    from kilo_gateway.errors import ServiceUnavailableError as ServiceUnavailableError
+    from kilo_gateway.errors import SetupError as SetupError
+    from kilo_gateway.errors import TransportError as TransportError
+    from kilo_gateway.errors import TruncatedStreamError as TruncatedStreamError
+    from kilo_gateway.model_info import ModelInfo as ModelInfo
+    from kilo_gateway.pricing import Pricing as Pricing
+    from kilo_gateway.refs import DEFAULT_MODEL as DEFAULT_MODEL
+    from kilo_gateway.refs import parse_model_id as parse_model_id
+    from kilo_gateway.refs import render_ref as render_ref
+    from kilo_gateway.settings import Settings as Settings
+    from kilo_gateway.settings import resolve_settings as resolve_settings
+    from kilo_gateway.timeouts import Timeouts as Timeouts
+    from kilo_gateway.tool_calls import parse_arguments as parse_arguments
+    from kilo_gateway.usage import Usage as Usage
+
+_HOMES = {
+    "accumulate": ("Delta",),
+    "async_client": ("AsyncChatStream", "AsyncKiloClient"),
+    "catalog": ("Catalog", "bundled_catalog"),
+    "client": ("ChatStream", "KiloClient"),
+    "completion": ("Completion", "render_metadata"),
+    "errors": (
+        "AnswerError",
+        "AuthenticationError",
+        "BadRequestError",
+        "ConflictError",
+        "ConnectionFailedError",
+        "ContextLengthError",
+        "GatewayError",
+        "InsufficientCreditsError",
+        "InvalidModelError",
+        "InvalidRequestError",
+        "InvalidSettingError",
+        "KiloError",
+        "MalformedAnswerError",
+        "MissingKeyError",
+        "ModelNotFoundError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "RequestTimeoutError",
+        "ServerError",
+        "ServiceUnavailableError",
+        "SetupError",
+        "TransportError",
+        "TruncatedStreamError",
+    ),
+    "model_info": ("ModelInfo",),
+    "pricing": ("Pricing",),
+    "refs": ("DEFAULT_MODEL", "parse_model_id", "render_ref"),
+    "settings": ("Settings", "resolve_settings"),
+    "timeouts": ("Timeouts",),
+    "tool_calls": ("parse_arguments",),
+    "usage": ("Usage",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULE_OF)]  # noqa: PLE0604 - the table above is the list of public names
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

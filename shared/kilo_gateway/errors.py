@@ -10,17 +10,17 @@ KiloError
 │   ├── ConnectionFailedError      mend the network, the proxy or the base URL
 │   └── RequestTimeoutError        wait longer, or ask for less
 ├── GatewayError                   the gateway answered with an error
-│   ├── BadRequestError            400, 405, 422 and whatever has no better class: mend the request
-│   │   └── ContextLengthError     400 or 413: shorten
+│   ├── BadRequestError            400, 405, 422, a redirect, and any 4xx without a better class: mend the request
+│   │   └── ContextLengthError     413, or that reason in any status: shorten
 │   ├── AuthenticationError        401: mend the key
 │   ├── InsufficientCreditsError   402: add credits
 │   ├── PermissionDeniedError      403, or a policy in any status: ask who set the policy
-│   ├── NotFoundError              404
+│   ├── NotFoundError              404: mend the base URL or the provider routing
 │   │   └── ModelNotFoundError     choose another model
 │   ├── ConflictError              409
-│   ├── RateLimitError             429: wait
-│   └── ServerError                5xx: try again or report
-│       └── ServiceUnavailableError  502, 503, 504, 529: try again
+│   ├── RateLimitError             429, or a quota in any status: wait
+│   └── ServerError                5xx, or an error inside a 200 that names no status: try again or report
+│       └── ServiceUnavailableError  408, 502, 503, 504, 520-524, 529: try again
 └── AnswerError                    an answer arrived that cannot be trusted
     ├── MalformedAnswerError       not what the API promises: HTML, nothing, broken JSON
     └── TruncatedStreamError       the answer stopped before its finish reason
@@ -62,9 +62,17 @@ class KiloError(Exception):
         """Whether trying the same request again within seconds makes sense."""
         return self.retry == "soon"
 
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}={value!r}" for name in _SHOWN if (value := getattr(self, name, None)) is not None)
+        return f"{type(self).__name__}({self.message!r}, {facts})"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Rebuild from the attributes, so that an error survives a process pool."""
+        """Rebuild from the attributes, so that an error survives a process pool. An HTTP response stays behind."""
         return _rebuild, (type(self), self.args, {k: v for k, v in self.__dict__.items() if k != "response"})
+
+
+_SHOWN = ("model", "status", "retry")
+"""What `repr` shows beside the message."""
 
 
 def _rebuild(cls: type[KiloError], args: tuple[Any, ...], state: dict[str, Any]) -> KiloError:
@@ -177,14 +185,14 @@ class GatewayError(KiloError):
         """The balance in USD as the gateway reported it; may be negative."""
         self.request_id = request_id
         """The gateway's id for this request, for a report to support."""
-        self.headers = dict(headers or {})
+        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
         """Response headers, lower-case names."""
         self.body = body
-        """The parsed error body, or its text when it is not JSON."""
+        """The parsed error body, or its first 64 KiB as text when it is longer or not JSON."""
 
 
 class BadRequestError(GatewayError):
-    """The gateway refused the request as it is."""
+    """The gateway refused the request as it is, or answered with a redirect."""
 
 
 class ContextLengthError(BadRequestError):

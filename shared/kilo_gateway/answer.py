@@ -1,0 +1,71 @@
+"""A whole answer of status 200 -> a completion, or the error that hides in it. A 200 alone is not a success."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kilo_gateway.completion import Completion, parse_completion
+from kilo_gateway.error_bodies import find_error, parse_error_object
+from kilo_gateway.errors import MalformedAnswerError
+from kilo_gateway.jsontext import loads
+
+_SNIPPET_CHARACTERS = 300
+
+
+def parse_answer(body: bytes, *, model: str) -> Completion:
+    """Return the completion that a body of status 200 holds; blank padding in front of the JSON is fine.
+
+    Raises:
+        GatewayError: the body, or its choice, is an error.
+        MalformedAnswerError: no JSON, no choice, or a choice without a finish reason.
+    """
+    answer = parse_json_object(body, model=model)
+    if (error := find_error(answer)) is not None:
+        failure = parse_error_object({**answer, "error": error}, model=model, http_status=200)
+        if answer.get("choices"):
+            failure.partial = parse_completion(answer, requested_model=model)
+        raise failure
+    completion = parse_completion(answer, requested_model=model)
+    if not completion.choices:
+        raise _malformed("holds no choice", body, model)
+    if any(choice.finish_reason is None for choice in completion.choices):
+        cut_off = _malformed("has no finish reason, so it may be cut off", body, model)
+        cut_off.partial = completion
+        raise cut_off
+    return completion
+
+
+def parse_json_object(body: bytes, *, model: str | None) -> dict[str, Any]:
+    """Return the JSON object that a body holds.
+
+    Raises:
+        MalformedAnswerError: empty, not JSON, or not an object; quotes how it begins.
+    """
+    try:
+        answer = loads(body)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        return answer
+    text = body.strip()
+    if not text:
+        raise _malformed("is empty", body, model)
+    if text[:1] == b"<":
+        raise _malformed("is a web page, not the gateway's JSON; something on the way answered instead", body, model)
+    raise _malformed("is not a JSON object", body, model)
+
+
+def quote(data: bytes) -> str:
+    """Return the beginning of what could not be read, as text."""
+    text = data.decode("utf-8", "replace").strip()
+    return text if len(text) <= _SNIPPET_CHARACTERS else f"{text[:_SNIPPET_CHARACTERS]}..."
+
+
+def _malformed(what: str, body: bytes, model: str | None) -> MalformedAnswerError:
+    begins = f" It begins: {quote(body)}" if body.strip() else ""
+    return MalformedAnswerError(
+        f"The gateway's answer for model {model!r} {what} (HTTP 200).{begins} Check base_url; try again.",
+        model=model,
+        status=200,
+        snippet=quote(body),
+    )

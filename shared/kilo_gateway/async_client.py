@@ -1,0 +1,180 @@
+"""AsyncKiloClient: the calls a user awaits, driven over the network on an event loop. Rules are decided elsewhere."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from kilo_gateway import discovery
+from kilo_gateway.client_base import ClientBase
+from kilo_gateway.errors import KiloError
+from kilo_gateway.pools import async_client
+from kilo_gateway.transport import AsyncExchange, AsyncHttpClient
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from types import TracebackType
+
+    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.call import Call
+    from kilo_gateway.catalog import Catalog
+    from kilo_gateway.completion import Completion
+    from kilo_gateway.model_info import ModelInfo
+    from kilo_gateway.stream import StreamReader
+
+
+class AsyncKiloClient(ClientBase[AsyncHttpClient]):
+    """A client that is awaited. One object may be used from any number of event loops, one after another or at once.
+
+    Example:
+        ```python
+        async for delta in AsyncKiloClient().stream([{"role": "user", "content": "Hello"}]):
+            print(delta.text, end="")
+        ```
+    """
+
+    async def complete(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire, not for a cancel scope
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Completion:
+        """Return the whole answer to the messages; takes and raises what `KiloClient.complete` does."""
+        call = self._call(messages, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        await self._admit(call)
+        while True:
+            exchange = AsyncExchange(self._outgoing(call))
+            try:
+                await self._open(exchange, call)
+                return call.parse_answer(await exchange.read())
+            except KiloError as error:
+                wait = await self._after(call, error)
+            finally:
+                await exchange.close()
+            await anyio.sleep(wait)
+
+    def stream(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        timeout: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> AsyncChatStream:
+        """Return the answer as a stream of deltas to iterate with `async for`; as `KiloClient.stream`."""
+        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers}
+        return AsyncChatStream(self, self._call(messages, options, **given, stream=True))
+
+    async def discover(self, *, refresh: bool = False) -> Catalog:
+        """Return the models that this account can use, over the bundled ones; as `KiloClient.discover`."""
+        known = None if refresh else discovery.fresh_catalog(self.settings, now=monotonic())
+        if known is not None:
+            return known
+        exchange = AsyncExchange(self._outgoing_models())
+        client, is_own = await self._http()
+        try:
+            await exchange.open(client, is_own=is_own)
+            return self._read_models(exchange.status, exchange.headers, await exchange.read())
+        except KiloError as error:
+            return self._without_models(error)
+        finally:
+            await exchange.close()
+
+    async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
+        """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
+        return list((await self.discover(refresh=refresh)).models)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Do nothing: connections belong to the event loop, or to the httpx client that was passed in."""
+
+    async def _http(self) -> tuple[AsyncHttpClient, bool]:
+        return (await async_client(self._route), True) if self._http_client is None else (self._http_client, False)
+
+    async def _open(self, exchange: AsyncExchange, call: Call) -> None:
+        client, is_own = await self._http()
+        await exchange.open(client, is_own=is_own)
+        if not call.accepts(exchange.status):
+            raise call.parse_error(exchange.status, exchange.headers, await exchange.read())
+
+    async def _admit(self, call: Call) -> None:
+        if discovery.needs_live_list(self.settings, call.model_id):
+            await self.discover()
+        self._check_key(call)
+
+    async def _after(self, call: Call, error: KiloError, reader: StreamReader | None = None) -> float:
+        wait = self._decide(call, error, reader)
+        if wait is None:
+            self._succeed(call, error, await self.discover(refresh=True))
+        return wait or 0.0
+
+
+class AsyncChatStream:
+    """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
+
+    def __init__(self, client: AsyncKiloClient, call: Call) -> None:
+        self._call = call
+        self._deltas = _run(client, call)
+
+    @property
+    def completion(self) -> Completion:
+        """The answer so far; the whole answer after the last delta."""
+        return self._call.reader.completion()
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self._deltas
+
+    async def __anext__(self) -> Delta:
+        return await anext(self._deltas)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the stream; the connection is closed unless the answer was read to its end."""
+        await self._deltas.aclose()
+
+
+async def _run(client: AsyncKiloClient, call: Call) -> AsyncGenerator[Delta, None]:
+    await client._admit(call)
+    while True:
+        reader = call.fresh_reader()
+        exchange = AsyncExchange(client._outgoing(call))
+        try:
+            await client._open(exchange, call)
+            async with aclosing(exchange.pieces()) as pieces:
+                async for piece in pieces:
+                    for delta in reader.feed(piece):
+                        yield delta
+                    exchange.heard = reader.heard
+                    if reader.is_done:
+                        await exchange.drain(pieces)
+                        break
+            for delta in reader.finish():
+                yield delta
+        except KiloError as error:
+            wait = await client._after(call, error, reader)
+        else:
+            return
+        finally:
+            await exchange.close()
+        await anyio.sleep(wait)

@@ -1,0 +1,101 @@
+"""One call on its way: what to send, how to read the answer, what to do after an error. Decides; never sends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway import jsontext
+from kilo_gateway.answer import parse_answer
+from kilo_gateway.error_bodies import parse_error, redact_error
+from kilo_gateway.errors import ModelNotFoundError
+from kilo_gateway.profiles import AUTO_MODEL
+from kilo_gateway.refs import render_ref
+from kilo_gateway.retry import retry_delay
+from kilo_gateway.stream import StreamReader
+from kilo_gateway.timeouts import Timeouts, parse_timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kilo_gateway.completion import Completion
+    from kilo_gateway.errors import KiloError
+    from kilo_gateway.headers import HeaderList
+    from kilo_gateway.settings import Settings
+
+_FIRST_REFUSAL = 300
+"""Redirects are errors too: the key and the prompt go to the configured host only."""
+
+
+class Call:
+    """A chat request with the state of its tries."""
+
+    def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
+        self.settings = settings
+        self.requested_id: str = body["model"]
+        self.model_id = self.requested_id
+        self.headers = headers
+        self.timeouts: Timeouts = settings.timeout if timeout is None else parse_timeouts(timeout)
+        self.timeout_is_given = settings.timeout_is_given or timeout is not None
+        self.deadline: float | None = None
+        """Set by the client, which has the clock."""
+        self.attempt = 0
+        """Retries made so far."""
+        self.reader = StreamReader(model=self.model_id)
+        """Reads the current try of a streamed answer."""
+        self._body = body
+        self.content = jsontext.dumps(body, model=self.model_id)
+
+    @property
+    def url(self) -> str:
+        """Where the request goes."""
+        return f"{self.settings.base_url}chat/completions"
+
+    @property
+    def ref(self) -> str:
+        """The model as messages name it."""
+        return render_ref(self.model_id)
+
+    def use_model(self, model_id: str) -> None:
+        """Ask another model instead, with everything else as it is."""
+        self.model_id = model_id
+        self._body = {**self._body, "model": model_id}
+        self.content = jsontext.dumps(self._body, model=model_id)
+
+    def fresh_reader(self) -> StreamReader:
+        """Return a new reader for the next try of a streamed answer."""
+        self.reader = StreamReader(model=self.model_id)
+        return self.reader
+
+    def accepts(self, status: int) -> bool:
+        """Return whether an answer of this status is to be read as a completion."""
+        return status < _FIRST_REFUSAL
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
+        """Return the error that an answer of another status than 200 means."""
+        return parse_error(status, headers, body, model=self.ref, now=datetime.now(UTC))
+
+    def parse_answer(self, body: bytes) -> Completion:
+        """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.parse_answer` raises."""
+        return parse_answer(body, model=self.model_id)
+
+    def needs_successor(self, error: KiloError) -> bool:
+        """Return whether the gateway has retired `kilo/auto`, so that its successor is to be asked once."""
+        return isinstance(error, ModelNotFoundError) and self.model_id == AUTO_MODEL
+
+    def delay_after(self, error: KiloError, *, now: float) -> float | None:
+        """Return the seconds to wait before the next try; None to give up. Counts the try."""
+        delay = retry_delay(error, attempt=self.attempt, max_retries=self.settings.max_retries)
+        if delay is None or (self.deadline is not None and now + delay > self.deadline):
+            return None
+        self.attempt += 1
+        return delay
+
+    def sign(self, error: KiloError, reader: StreamReader | None = None) -> KiloError:
+        """Complete an error with the model and with what had arrived, and take every secret out of it."""
+        if error.model is None:
+            error.model = self.ref
+        if reader is not None and error.partial is None:
+            error.partial = reader.partial()
+        redact_error(error, self.settings.secrets())
+        return error

@@ -1,0 +1,189 @@
+"""KiloClient: the calls a user makes, driven over the network by a blocking loop. Every rule is decided elsewhere."""
+
+from __future__ import annotations
+
+import time
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from kilo_gateway import discovery
+from kilo_gateway.client_base import ClientBase
+from kilo_gateway.errors import KiloError
+from kilo_gateway.pools import sync_client
+from kilo_gateway.transport import Exchange, HttpClient
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.call import Call
+    from kilo_gateway.catalog import Catalog
+    from kilo_gateway.completion import Completion
+    from kilo_gateway.model_info import ModelInfo
+    from kilo_gateway.stream import StreamReader
+
+
+class KiloClient(ClientBase[HttpClient]):
+    """A client that blocks. Safe to share between threads and across a fork; holds no connection of its own.
+
+    Example:
+        ```python
+        answer = KiloClient().complete([{"role": "user", "content": "Hello"}])
+        print(answer.text, answer.usage.cost)
+        ```
+    """
+
+    def complete(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        timeout: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Completion:
+        """Return the whole answer to the messages.
+
+        `options` are those of `kilo_gateway.options.OPTIONS`, `reasoning`, `reasoning_effort` and `extra_body`.
+
+        Raises:
+            SetupError: the call cannot be made as it is; nothing was sent.
+            TransportError: no answer arrived.
+            GatewayError: the gateway answered with an error.
+            AnswerError: the answer cannot be trusted.
+        """
+        call = self._call(messages, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        self._admit(call)
+        while True:
+            exchange = Exchange(self._outgoing(call))
+            try:
+                self._open(exchange, call)
+                return call.parse_answer(exchange.read())
+            except KiloError as error:
+                wait = self._after(call, error)
+            finally:
+                exchange.close()
+            time.sleep(wait)
+
+    def stream(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        timeout: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> ChatStream:
+        """Return the answer as a stream of deltas; the request is sent when the first one is asked for.
+
+        Takes and raises what `complete` does. Errors of the network and the gateway come out of the iteration, after
+        the deltas that had arrived, which the error's `partial` holds as well.
+        """
+        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers}
+        return ChatStream(self, self._call(messages, options, **given, stream=True))
+
+    def discover(self, *, refresh: bool = False) -> Catalog:
+        """Return the models that this account can use, over the bundled ones; fetched at most every ten minutes.
+
+        Never raises for what the network or the gateway does: after about five seconds at the most the bundled
+        catalog stands in, with one warning in the log.
+        """
+        known = None if refresh else discovery.fresh_catalog(self.settings, now=monotonic())
+        if known is not None:
+            return known
+        exchange = Exchange(self._outgoing_models())
+        client, is_own = self._http()
+        try:
+            exchange.open(client, is_own=is_own)
+            return self._read_models(exchange.status, exchange.headers, exchange.read())
+        except KiloError as error:
+            return self._without_models(error)
+        finally:
+            exchange.close()
+
+    def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
+        """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
+        return list(self.discover(refresh=refresh).models)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Do nothing: connections belong to the process, or to the httpx client that was passed in."""
+
+    def _http(self) -> tuple[HttpClient, bool]:
+        return (sync_client(self._route), True) if self._http_client is None else (self._http_client, False)
+
+    def _open(self, exchange: Exchange, call: Call) -> None:
+        client, is_own = self._http()
+        exchange.open(client, is_own=is_own)
+        if not call.accepts(exchange.status):
+            raise call.parse_error(exchange.status, exchange.headers, exchange.read())
+
+    def _admit(self, call: Call) -> None:
+        if discovery.needs_live_list(self.settings, call.model_id):
+            self.discover()
+        self._check_key(call)
+
+    def _after(self, call: Call, error: KiloError, reader: StreamReader | None = None) -> float:
+        wait = self._decide(call, error, reader)
+        if wait is None:
+            self._succeed(call, error, self.discover(refresh=True))
+        return wait or 0.0
+
+
+class ChatStream:
+    """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
+
+    def __init__(self, client: KiloClient, call: Call) -> None:
+        self._call = call
+        self._deltas = _run(client, call)
+
+    @property
+    def completion(self) -> Completion:
+        """The answer so far; the whole answer after the last delta."""
+        return self._call.reader.completion()
+
+    def __iter__(self) -> Iterator[Delta]:
+        return self._deltas
+
+    def __next__(self) -> Delta:
+        return next(self._deltas)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the stream; the connection is closed unless the answer was read to its end."""
+        self._deltas.close()
+
+
+def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
+    client._admit(call)
+    while True:
+        reader = call.fresh_reader()
+        exchange = Exchange(client._outgoing(call))
+        try:
+            client._open(exchange, call)
+            pieces = exchange.pieces()
+            for piece in pieces:
+                yield from reader.feed(piece)
+                exchange.heard = reader.heard
+                if reader.is_done:
+                    exchange.drain(pieces)
+                    break
+            yield from reader.finish()
+        except KiloError as error:
+            wait = client._after(call, error, reader)
+        else:
+            return
+        finally:
+            exchange.close()
+        time.sleep(wait)

@@ -1,0 +1,137 @@
+"""What KiloClient and AsyncKiloClient share: settings, the making of calls, and every decision between two tries."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cached_property
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from kilo_gateway import discovery
+from kilo_gateway.auth import check_key, render_headers
+from kilo_gateway.call import Call
+from kilo_gateway.error_bodies import parse_error
+from kilo_gateway.pools import Route, route_of
+from kilo_gateway.profiles import AUTO_MODEL
+from kilo_gateway.refs import parse_model_id
+from kilo_gateway.request import render_request
+from kilo_gateway.settings import Settings, resolve_settings
+from kilo_gateway.transport import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kilo_gateway.catalog import Catalog
+    from kilo_gateway.errors import KiloError
+    from kilo_gateway.stream import StreamReader
+
+C = TypeVar("C")
+
+
+class ClientBase(Generic[C]):
+    """The part of a client that does no I/O.
+
+    `settings` are effective settings made before; without them, keyword arguments and the environment make some
+    (`api_key`, `organization_id`, `model`, `base_url`, `timeout`, `max_retries`, `feature`, `task_id`, `mode`,
+    `client_version`, `default_headers`, `discover`). `http_client` is an httpx client of the caller's, used as it is
+    and never closed.
+
+    Raises:
+        SetupError: a setting that cannot work.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Any) -> None:
+        self.settings = resolve_settings(arguments, os.environ) if settings is None else settings
+        self._http_client = http_client
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={self.settings.model!r}, base_url={self.settings.base_url!r})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)(self.settings, http_client=self._http_client)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the settings without secrets; the copy takes its key from the environment of its process."""
+        return _rebuild, (type(self), self.settings)
+
+    @cached_property
+    def _route(self) -> Route:
+        return route_of(self.settings.base_url, os.environ)
+
+    def _call(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        options: Mapping[str, Any],
+        *,
+        model: str | None,
+        timeout: Any,
+        extra_headers: Mapping[str, str] | None,
+        stream: bool = False,
+    ) -> Call:
+        model_id = parse_model_id(self.settings.model if model is None else model)
+        body = render_request(messages, model_id=model_id, stream=stream, options=options)
+        headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
+        call = Call(self.settings, body, headers=headers, timeout=timeout)
+        successor = discovery.successor_of_auto(self.settings) if model_id == AUTO_MODEL else None
+        if successor is not None:
+            call.use_model(successor)
+        return call
+
+    def _check_key(self, call: Call) -> None:
+        is_free = discovery.known_to_be_free(self.settings, call.model_id)
+        check_key(self.settings, model=call.ref, is_free=is_free)
+
+    def _outgoing(self, call: Call) -> Outgoing:
+        total = call.timeouts.total
+        if total is not None and call.deadline is None:
+            call.deadline = monotonic() + total
+        return Outgoing(
+            "POST", call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
+        )
+
+    def _decide(self, call: Call, error: KiloError, reader: StreamReader | None) -> float | None:
+        """Return the seconds to wait before the next try, or None when the successor of `kilo/auto` is to be asked.
+
+        Raises the error itself when there is no next try.
+        """
+        call.sign(error, reader)
+        if reader is not None and reader.has_delivered:
+            raise error
+        if call.needs_successor(error):
+            return None
+        wait = call.delay_after(error, now=monotonic())
+        if wait is None:
+            raise error
+        return wait
+
+    def _succeed(self, call: Call, error: KiloError, catalog: Catalog) -> None:
+        """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""
+        successor = catalog.successor_of_auto()
+        if successor is None:
+            raise error
+        discovery.remember_successor(self.settings, successor)
+        call.use_model(successor)
+
+    def _outgoing_models(self) -> Outgoing:
+        bounds = discovery.DISCOVERY_TIMEOUTS
+        headers = render_headers(self.settings, environ=os.environ, has_body=False)
+        deadline = monotonic() + (bounds.total or 0)
+        return Outgoing("GET", f"{self.settings.base_url}models", headers, None, bounds, deadline=deadline)
+
+    def _read_models(self, status: int, headers: Mapping[str, str], body: bytes) -> Catalog:
+        if status != 200:  # noqa: PLR2004 - the one status of a list
+            raise parse_error(status, headers, body, now=datetime.now(UTC))
+        return discovery.remember_catalog(self.settings, discovery.read_catalog(body), now=monotonic())
+
+    def _without_models(self, error: KiloError) -> Catalog:
+        return discovery.remember_failure(self.settings, error, now=monotonic())
+
+    def known_models(self) -> Catalog:
+        """Return the catalog as known now, without asking the gateway."""
+        return discovery.known_catalog(self.settings)
+
+
+def _rebuild(cls: type[ClientBase[Any]], settings: Settings) -> ClientBase[Any]:
+    key = resolve_settings({}, os.environ).api_key
+    return cls(settings.model_copy(update={"api_key": key}))

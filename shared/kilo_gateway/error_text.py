@@ -1,0 +1,109 @@
+"""Text out of whatever an error answer holds: JSON of any shape, HTML, nothing, noise. Never raises."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+CUT = "… [cut]"
+"""Ends a text that was longer; what follows it is lost."""
+MAX_BODY_CHARACTERS = 64 * 1024
+_MAX_DEPTH = 32
+_MAX_TEXT_DEPTH = 8
+_NOISE_SHARE = 0.3
+_LARGEST_NUMBER = 10**15
+"""Beyond this a number is no message, and Python may refuse to print it."""
+_MESSAGE_KEYS = ("message", "error", "detail", "details", "msg", "description", "title", "errors", "reason")
+_HTML_START = re.compile(r"\s*(?:<!doctype html|<html|<head|<body|<\?xml)", re.IGNORECASE)
+_HTML_TITLE = re.compile(r"<(title|h1)\b[^>]{0,200}>([^<]{1,500})", re.IGNORECASE)
+
+
+class BodyText(NamedTuple):
+    """An answer's body, read as far as it can be."""
+
+    value: Any
+    """The parsed JSON; None when it is not JSON."""
+    text: str
+    """The body as text, at most 64 KiB."""
+    description: str | None
+    """What a body that is not JSON says or is; None for JSON."""
+
+
+def parse_body(body: bytes) -> BodyText:
+    """Return what the body holds. Invalid UTF-8 is replaced, not refused."""
+    # The standard decoder, because it also reads what orjson refuses (NaN, lone surrogates) and errors are rare.
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
+    kept = cut(text, MAX_BODY_CHARACTERS)
+    try:
+        return BodyText(json.loads(text), kept, None)
+    except (ValueError, RecursionError):
+        return BodyText(None, kept, _description(text, len(body)))
+
+
+def _description(text: str, size: int) -> str:
+    if not text.strip():
+        return "The gateway answered with an empty body"
+    head = text[:MAX_BODY_CHARACTERS]
+    if _HTML_START.match(head):
+        title = _HTML_TITLE.search(head)
+        titled = f" titled '{one_line(html.unescape(title[2]), 200)}'" if title else ""
+        return f"The gateway answered with an HTML page{titled}"
+    noise = sum(1 for c in head if c == "\ufffd" or not (c.isprintable() or c.isspace()))
+    if noise > _NOISE_SHARE * len(head):
+        return f"The gateway answered with {size} bytes that are not text"
+    return one_line(text, 2000)
+
+
+def text_in(value: object, depth: int = 0) -> str | None:
+    """Return the message inside a JSON value of any shape, looking into nested errors and JSON text; None if none."""
+    if depth > _MAX_TEXT_DEPTH or value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return _text_in_string(value, depth)
+    if isinstance(value, Mapping):
+        inner = [value[key] for key in _MESSAGE_KEYS if key in value]
+        return next((text for item in inner if (text := text_in(item, depth + 1))), None)
+    if isinstance(value, (list, tuple)):
+        return next((text for item in value[:_MAX_TEXT_DEPTH] if (text := text_in(item, depth + 1))), None)
+    return str(value) if isinstance(value, (int, float)) and abs(value) < _LARGEST_NUMBER else None
+
+
+def _text_in_string(value: str, depth: int) -> str | None:
+    stripped = value.strip()
+    if stripped[:1] in {"{", "["} and len(stripped) <= MAX_BODY_CHARACTERS:
+        try:
+            return text_in(json.loads(stripped), depth + 1) or stripped
+        except (ValueError, RecursionError):
+            return stripped
+    return stripped or None
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text, shortened to `limit` characters with a mark at the end; lone surrogates are replaced."""
+    kept = text if len(text) <= limit else text[: limit - len(CUT)] + CUT
+    return kept.encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return the text on one line without control characters, at most `limit` characters long."""
+    head = text[: 4 * limit]
+    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
+    return cut(line if len(head) == len(text) else line + CUT, limit)
+
+
+def bounded(value: Any, depth: int = 0) -> Any:
+    """Return a copy of a JSON value that is safe to print, copy and pickle: not too deep, no endless text."""
+    if isinstance(value, str):
+        return cut(value, MAX_BODY_CHARACTERS)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if depth >= _MAX_DEPTH:
+        return CUT
+    if isinstance(value, Mapping):
+        return {cut(str(key), MAX_BODY_CHARACTERS): bounded(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [bounded(item, depth + 1) for item in value]
+    return f"<{type(value).__name__}>"

@@ -1,0 +1,116 @@
+"""The names of what a chat request may carry, and what each must look like. An unknown name is refused, never dropped.
+
+Source: the gateway's chat completions API with OpenRouter's additions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+NUMBER, WHOLE, FLAG, TEXT, MAPPING, LISTING, ANYTHING = (
+    "a number",
+    "a whole number",
+    "true or false",
+    "text",
+    "a mapping",
+    "a list",
+    "anything",
+)
+
+OPTIONS: dict[str, str] = {
+    # sampling
+    "temperature": NUMBER,
+    "top_p": NUMBER,
+    "top_k": WHOLE,
+    "top_a": NUMBER,
+    "min_p": NUMBER,
+    "frequency_penalty": NUMBER,
+    "presence_penalty": NUMBER,
+    "repetition_penalty": NUMBER,
+    "logit_bias": MAPPING,
+    "logprobs": FLAG,
+    "top_logprobs": WHOLE,
+    "seed": WHOLE,
+    "n": WHOLE,
+    # length and form of the answer
+    "max_tokens": WHOLE,
+    "max_completion_tokens": WHOLE,
+    "stop": ANYTHING,
+    "response_format": MAPPING,
+    "structured_outputs": FLAG,
+    "verbosity": TEXT,
+    "modalities": LISTING,
+    "audio": MAPPING,
+    "image_config": MAPPING,
+    "prediction": MAPPING,
+    # tools
+    "tools": LISTING,
+    "tool_choice": ANYTHING,
+    "parallel_tool_calls": FLAG,
+    # routing and accounting
+    "provider": MAPPING,
+    "plugins": LISTING,
+    "transforms": LISTING,
+    "models": LISTING,
+    "route": TEXT,
+    "user": TEXT,
+    "metadata": MAPPING,
+    "session_id": TEXT,
+    "safety_identifier": TEXT,
+    "prompt_cache_key": TEXT,
+    "service_tier": TEXT,
+    "store": FLAG,
+    "include_reasoning": FLAG,
+    "web_search_options": MAPPING,
+    "cache_control": MAPPING,
+}
+"""Option -> what its value must be. `reasoning`, `reasoning_effort` and `extra_body` have rules of their own."""
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    NUMBER: lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    WHOLE: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    FLAG: lambda value: isinstance(value, bool),
+    TEXT: lambda value: isinstance(value, str),
+    MAPPING: lambda value: isinstance(value, Mapping),
+    LISTING: lambda value: isinstance(value, (list, tuple)),
+    ANYTHING: lambda _value: True,
+}
+
+_RENAMED = {"providerOptions": "provider", "functions": "tools", "function_call": "tool_choice"}
+
+
+def check_options(options: Mapping[str, Any], *, also: Iterable[str] = (), model: str | None = None) -> dict[str, Any]:
+    """Return the options that have a value; None means not given.
+
+    `also` names what the caller of this function accepts beside the options of the wire, for the suggestion.
+
+    Raises:
+        InvalidRequestError: an unknown name, with the nearest known one; or a value of the wrong kind.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        kind = OPTIONS.get(name)
+        if kind is None:
+            raise InvalidRequestError(unknown_option(name, [*OPTIONS, *also]), model=model)
+        if not _CHECKS[kind](value):
+            raise InvalidRequestError(f"{name}={_shorten(value)} is not usable: it must be {kind}.", model=model)
+    return given
+
+
+def unknown_option(name: str, known: Iterable[str]) -> str:
+    """Return the message for an option that does not exist, with the nearest one that does."""
+    near = _RENAMED.get(name) or next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+    hint = f" Did you mean {near!r}?" if near else ""
+    return f"There is no option {name!r}.{hint} What has no option of its own goes into extra_body."
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a readable line

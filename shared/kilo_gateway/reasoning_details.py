@@ -1,0 +1,147 @@
+"""`reasoning_details`: the readable text in them, and the merge of their streamed fragments.
+
+The gateway wants the merged list back unchanged with the next request, so nothing in it is rewritten, made up or dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_MERGED_TYPES = frozenset({"reasoning.text", "reasoning.summary", "reasoning.encrypted"})
+_TEXT_KEYS = ("text", "summary")
+_OPAQUE_KEYS = ("data", "signature")
+_FLAT_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
+
+
+def reasoning_text(delta_or_message: dict[str, Any]) -> str:
+    """Return the readable reasoning of a delta or a message, from one source only; "" without any.
+
+    The same words usually come twice. First choice: `text` of the details of type `reasoning.text`; then the first
+    non-empty string of `reasoning`, `reasoning_content`, `reasoning_text`; then `summary` of the details.
+    """
+    details = delta_or_message.get("reasoning_details")
+    text = _join(details, "reasoning.text", "text")
+    if text:
+        return text
+    for key in _FLAT_KEYS:
+        flat = delta_or_message.get(key)
+        if isinstance(flat, str) and flat:
+            return flat
+    return _join(details, "reasoning.summary", "summary")
+
+
+def _join(details: Any, type_: str, key: str) -> str:
+    if not isinstance(details, list):
+        return ""
+    items = (item for item in details if isinstance(item, dict) and item.get("type") == type_)
+    return "".join(value for item in items if isinstance(value := item.get(key), str))
+
+
+class ReasoningDetails:
+    """Merges the fragments of streamed `reasoning_details` into whole entries.
+
+    Fragments belong together by type, index and id. Texts are concatenated; `data` and `signature` never are. A
+    signature comes alone after the text that it signs, so text after a signature belongs to a new entry.
+    """
+
+    __slots__ = ("_entries", "_latest")
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._latest: dict[tuple[Any, ...], _Entry] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def add(self, items: Any) -> None:
+        """Take the `reasoning_details` of one delta; whatever is not an object is ignored."""
+        if not isinstance(items, list):
+            return
+        for item in items:
+            if not isinstance(item, dict):
+                continue
+            if not _is_mergeable(item):
+                self._entries.append(_Entry(item))
+                continue
+            entry = self._find(item)
+            if entry is None:
+                entry = _Entry({})
+                self._entries.append(entry)
+            entry.absorb(item)
+            self._remember(entry)
+
+    def merged(self) -> list[dict[str, Any]]:
+        """Return the entries so far, in the order of their first fragments."""
+        return [entry.render() for entry in self._entries]
+
+    def _find(self, item: dict[str, Any]) -> _Entry | None:
+        """Return the entry that the fragment continues; None when it begins one."""
+        type_, index, id_ = item["type"], _parse_key(item.get("index")), _parse_key(item.get("id"))
+        key: tuple[Any, ...] = (type_,) if index is None else (type_, index)
+        if id_ is None:
+            entry = self._latest.get(key)
+        else:
+            entry = self._latest.get((type_, index, id_))
+            if entry is None:
+                entry = self._latest.get(key)
+                if entry is not None and _parse_key(entry.fields.get("id")) is not None:
+                    return None
+        return entry if entry is not None and entry.accepts(item) else None
+
+    def _remember(self, entry: _Entry) -> None:
+        fields = entry.fields
+        type_, index, id_ = fields["type"], _parse_key(fields.get("index")), _parse_key(fields.get("id"))
+        self._latest[(type_,)] = entry
+        if index is not None:
+            self._latest[type_, index] = entry
+        if id_ is not None:
+            self._latest[type_, index, id_] = entry
+            self._latest[type_, None, id_] = entry
+
+
+class _Entry:
+    """One entry in the making: its keys in the order of their first appearance, its texts as pieces."""
+
+    __slots__ = ("fields", "pieces")
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = fields
+        self.pieces: dict[str, list[str]] = {}
+
+    def accepts(self, item: dict[str, Any]) -> bool:
+        """Whether the fragment can belong to this entry, by what it signs and encrypts."""
+        is_sealed = False
+        for key in _OPAQUE_KEYS:
+            ours, theirs = self.fields.get(key), item.get(key)
+            if ours and theirs and ours != theirs:
+                return False
+            is_sealed = is_sealed or bool(ours and not theirs)
+        return not (is_sealed and any(item.get(key) for key in _TEXT_KEYS))
+
+    def absorb(self, item: dict[str, Any]) -> None:
+        """Take the keys of a fragment: texts are appended, of anything else the first value that says something stays."""
+        fields = self.fields
+        for key, value in item.items():
+            if key in _TEXT_KEYS and isinstance(value, str):
+                fields.setdefault(key, value)
+                self.pieces.setdefault(key, []).append(value)
+            elif fields.get(key) is None or (key in _OPAQUE_KEYS and not fields[key]):
+                fields[key] = value
+
+    def render(self) -> dict[str, Any]:
+        """Return the entry as it goes back to the gateway."""
+        texts = {key: "".join(pieces) for key, pieces in self.pieces.items()}
+        return {**self.fields, **texts}
+
+
+def _is_mergeable(item: dict[str, Any]) -> bool:
+    """Whether the item is of a type whose fragments are known, and its texts are texts."""
+    type_ = item.get("type")
+    if not isinstance(type_, str) or type_ not in _MERGED_TYPES:
+        return False
+    return all(item.get(key) is None or isinstance(item[key], str) for key in _TEXT_KEYS)
+
+
+def _parse_key(value: Any) -> int | float | str | None:
+    """Return what can tell entries apart; None for null, "" and anything that is not a scalar."""
+    return value if isinstance(value, int | float | str) and value != "" else None

@@ -1,0 +1,151 @@
+"""Server-sent events: bytes in, event payloads out. Frames only; never reads JSON, never decodes text.
+
+Written to the event stream grammar of the WHATWG HTML standard (section 9.2), with two differences that a reader of an
+API wants: an event whose data is empty is dropped, and the last event counts even when its blank line is missing.
+"""
+
+from __future__ import annotations
+
+from kilo_gateway.errors import MalformedAnswerError
+
+MAX_EVENT_BYTES = 64 * 1024 * 1024
+"""An event may be this long; what is longer is not an answer."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SNIPPET_BYTES = 200
+
+
+class SseDecoder:
+    """Collects bytes, split anywhere, and returns the payloads of the events they complete.
+
+    Only the lines of the open event that carry data are kept; comments and other fields are dropped as they come.
+    """
+
+    __slots__ = ("_at_start", "_data", "_data_size", "_held", "_held_size", "_skip_newline")
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []  # pieces of the last, unfinished line
+        self._held_size = 0
+        self._data: list[bytes] = []  # values of the data lines of the unfinished event
+        self._data_size = 0
+        self._at_start = True  # a byte order mark may still come
+        self._skip_newline = False  # the last byte was a carriage return: a line feed now is half of that line end
+
+    def feed(self, data: bytes) -> list[bytes]:
+        r"""Return the payloads of the events completed by these bytes, `data:` lines joined by `\n`.
+
+        Raises:
+            MalformedAnswerError: an event is larger than MAX_EVENT_BYTES.
+        """
+        if self._at_start or self._skip_newline or b"\r" in data:
+            data = self._normalise(data)
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._hold(data)
+            return []
+        if self._held:
+            self._held.append(data[:end])
+            lines = b"".join(self._held)
+            self._held.clear()
+            self._held_size = 0
+        else:
+            lines = data if end == len(data) else data[:end]
+        events = self._read(lines)
+        if end < len(data):
+            self._hold(data[end:])
+        if len(lines) > MAX_EVENT_BYTES:
+            for event in events:
+                _check_size(len(event), event)
+        return events
+
+    def finish(self) -> bytes | None:
+        """Return the payload of an event that the end of the stream cut off from its blank line; None without one."""
+        if self._held:
+            self._read_line(b"".join(self._held))
+            self._held.clear()
+            self._held_size = 0
+        return self._take_event()
+
+    def _read(self, lines: bytes) -> list[bytes]:
+        """Return the payloads that these whole lines complete; `lines` ends with a line end."""
+        events: list[bytes] = []
+        if self._data and lines[0] == 10:  # noqa: PLR2004 - a line feed
+            self._end_event(events)
+        blocks = lines.split(b"\n\n")
+        rest = blocks.pop()
+        if self._data and blocks:
+            self._read_block(blocks.pop(0))
+            self._end_event(events)
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                if len(block) > 6:  # noqa: PLR2004 - the length of "data: "
+                    events.append(block[6:])
+            elif not block.startswith(b":") or b"\n" in block:
+                self._read_block(block)
+                self._end_event(events)
+        if rest:
+            self._read_block(rest)
+        return events
+
+    def _read_block(self, block: bytes) -> None:
+        for line in block.split(b"\n"):
+            if line.startswith(b"data"):
+                self._read_line(line)
+
+    def _read_line(self, line: bytes) -> None:
+        """Keep the value of a data line; forget any other line."""
+        name, _, value = line.partition(b":")
+        if name != b"data":
+            return
+        if value.startswith(b" "):
+            value = value[1:]
+        self._data.append(value)
+        self._data_size += len(value) + 1
+        _check_size(self._data_size - 1, self._data[0])
+
+    def _end_event(self, events: list[bytes]) -> None:
+        event = self._take_event()
+        if event is not None:
+            events.append(event)
+
+    def _take_event(self) -> bytes | None:
+        """Return the payload of the open event and forget it; None when it has no data."""
+        if not self._data:
+            return None
+        event = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        self._data = []
+        self._data_size = 0
+        return event or None
+
+    def _hold(self, data: bytes) -> None:
+        """Keep the beginning of a line until its end arrives."""
+        if not data:
+            return
+        self._held.append(data)
+        self._held_size += len(data)
+        _check_size(self._held_size + self._data_size, self._held[0])
+
+    def _normalise(self, data: bytes) -> bytes:
+        """Return the bytes with line feeds as the only line ends and without a byte order mark at the start."""
+        if self._skip_newline and data:
+            self._skip_newline = False
+            data = data.removeprefix(b"\n")
+        if b"\r" in data:
+            self._skip_newline = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if self._at_start and data:
+            data = b"".join((*self._held, data))
+            self._held.clear()
+            self._held_size = 0
+            self._at_start = len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data)
+            if not self._at_start:
+                data = data.removeprefix(_BYTE_ORDER_MARK)
+        return data
+
+
+def _check_size(size: int, beginning: bytes) -> None:
+    if size > MAX_EVENT_BYTES:
+        raise MalformedAnswerError(
+            f"One event of the stream is larger than {MAX_EVENT_BYTES // 1024 // 1024} MiB; this is not an answer.",
+            snippet=beginning[:_SNIPPET_BYTES].decode(errors="replace"),
+        )

@@ -1,0 +1,15 @@
+"""The tables bundled with the embedded gateway. Reads package data once; never the disk elsewhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+
+@cache
+def load_table(name: str) -> Any:
+    """Return the parsed JSON of `data/<name>.json`; shared, so copy before changing."""
+    return orjson.loads(files("kilo_gateway.testing").joinpath("data", f"{name}.json").read_bytes())

@@ -1,0 +1,82 @@
+"""What a test may put in the place of a built-in model's answer. Holds values; sends nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EventSource = bytes | str | dict[str, Any]
+"""One event of a stream: raw bytes or text as they are, or an object sent as `data: {json}`."""
+
+
+@dataclass(kw_only=True)
+class Reply:
+    """One scripted answer to one request.
+
+    The gateway's own checks (key, balance, model) still come first. Fields that stay None are filled as the built-in
+    models would fill them.
+    """
+
+    text: str | None = None
+    """The content. None with tool calls is sent as the wire sends it: `""` unstreamed, null in deltas."""
+    reasoning: str | None = None
+    """Readable reasoning, sent before the text."""
+    reasoning_details: Sequence[dict[str, Any]] | None = None
+    """Entries of `reasoning_details`, each sent whole; None derives them from `reasoning` and the model's family."""
+    tool_calls: Sequence[dict[str, Any]] = ()
+    """`{"name", "arguments": object or JSON text, "id"?}` each; arguments given as text are sent as they are."""
+    finish_reason: str | None = None
+    """None means `tool_calls` when there are some, else `stop`."""
+    native_finish_reason: str | None = None
+    usage: dict[str, Any] | None = None
+    """The usage object as sent; None counts and prices."""
+    model: str | None = None
+    """The response's `model`; None names the scripted model."""
+    provider: str | None = None
+    annotations: Sequence[dict[str, Any]] = ()
+    images: Sequence[dict[str, Any]] = ()
+    body: Any = None
+    """The whole unstreamed body, sent as JSON whatever was asked."""
+    events: Sequence[EventSource] | None = None
+    """The whole streamed body, event by event, sent as it is whatever was asked."""
+    stream: bool | None = None
+    """Whether to stream; None does what the request asked."""
+    delay_seconds: float = 0.0
+    """The wait before the first byte."""
+    event_delay_seconds: float = 0.0
+    """The wait after each event."""
+    pieces: Sequence[int] | None = None
+    """Sizes in bytes by which the streamed body is cut into writes, repeated from the start when used up."""
+    piece_delay_seconds: float = 0.0
+    """The wait after each of those pieces."""
+    apply_limits: bool = False
+    """Whether `stop` and `max_tokens` of the request cut this answer too."""
+    times: float = 1
+    """For how many requests this reply serves; `math.inf` means for ever."""
+    rewrite_comments: bool = field(default=False)
+    """Whether `: OPENROUTER PROCESSING` lines are rewritten as the newest gateway does."""
+
+    @classmethod
+    def from_sse(cls, data: bytes, **fields: Any) -> Reply:
+        """Return a reply that replays the bytes of a recorded stream exactly."""
+        return cls(events=_split_events(data), **fields)
+
+
+def _split_events(data: bytes) -> list[bytes]:
+    """Return the stream cut after each blank line; joined again it is the same bytes."""
+    events: list[bytes] = []
+    rest = data
+    while rest:
+        ends = [end for end in (_blank_line_end(rest, mark) for mark in (b"\n\n", b"\r\n\r\n", b"\r\r")) if end]
+        cut = min(ends) if ends else len(rest)
+        events.append(rest[:cut])
+        rest = rest[cut:]
+    return events
+
+
+def _blank_line_end(data: bytes, mark: bytes) -> int:
+    found = data.find(mark)
+    return 0 if found < 0 else found + len(mark)

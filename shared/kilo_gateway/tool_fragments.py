@@ -1,0 +1,91 @@
+"""One streamed fragment of a tool call, read tolerantly. Knows nothing of the calls that fragments belong to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+_FRAGMENT_KEYS = frozenset({"index", "id", "type", "function"})
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
+
+
+@dataclass(slots=True)
+class ToolCallFragment:
+    """What one item of `tool_calls` says; "" and None where it says nothing."""
+
+    index: int | None
+    id: str | None
+    type: str
+    name: str
+    arguments: str
+    extra: dict[str, Any] | None
+    """Keys beside `index`, `id`, `type` and `function`."""
+    function_extra: dict[str, Any] | None
+    """Keys of `function` beside `name` and `arguments`."""
+
+
+def parse_fragment(item: Any) -> ToolCallFragment | None:
+    """Return what the item says; None when it says nothing."""
+    if not isinstance(item, dict):
+        return None
+    function = item.get("function")
+    if not isinstance(function, dict):
+        function = {}
+    type_, name = item.get("type"), function.get("name")
+    fragment = ToolCallFragment(
+        index=parse_index(item.get("index")),
+        id=_parse_id(item.get("id")),
+        type=type_ if isinstance(type_, str) else "",
+        name=name if isinstance(name, str) else "",
+        arguments=_render_arguments(function.get("arguments")),
+        extra=None if item.keys() <= _FRAGMENT_KEYS else _unknown(item, _FRAGMENT_KEYS),
+        function_extra=None if function.keys() <= _FUNCTION_KEYS else _unknown(function, _FUNCTION_KEYS),
+    )
+    says_something = fragment.id or fragment.name or fragment.arguments or fragment.extra or fragment.function_extra
+    return fragment if says_something else None
+
+
+def _unknown(item: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in known and value is not None}
+
+
+def parse_index(value: Any) -> int | None:
+    """Return an index, also from a whole float or from text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and len(value) < 10 and value.isdecimal():  # noqa: PLR2004 - no answer has 10**9 calls
+        return int(value)
+    return None
+
+
+def _parse_id(value: Any) -> str | None:
+    """Return an id, a number as its digits; None for null, "" and anything else."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _render_arguments(value: Any) -> str:
+    """Return arguments as JSON text: text as it is, null as "", an object encoded."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair, or nesting deeper than orjson goes
+        return _render_slowly(value)
+
+
+def _render_slowly(value: Any) -> str:
+    try:
+        return json.dumps(value, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):
+        return str(type(value))  # no JSON, so that the call counts as invalid and is never run with other arguments

@@ -1,0 +1,105 @@
+"""Tokens and cost of an answer, and what the gateway bills for it. Reads; never adds up several answers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from kilo_gateway.wire import UsageBody
+
+_MICRODOLLARS_PER_DOLLAR = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """`usage` of an answer: tokens as counts, costs in USD; None where the gateway said nothing."""
+
+    input_tokens: int = 0
+    """Tokens of the request, cached ones included."""
+    output_tokens: int = 0
+    """Tokens of the answer, reasoning included."""
+    total_tokens: int = 0
+    """As sent; input plus output where the gateway left it out."""
+    cached_tokens: int | None = None
+    """The part of the input that was read from a prompt cache."""
+    cache_write_tokens: int | None = None
+    """The part of the input that was written to a prompt cache."""
+    reasoning_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    image_input_tokens: int | None = None
+    image_output_tokens: int | None = None
+    video_input_tokens: int | None = None
+    video_output_tokens: int | None = None
+    cost: float | None = None
+    """What the gateway itself was charged by the router that served the request, in USD; see `billed_cost`."""
+    is_byok: bool | None = None
+    """Whether the gateway's own key at the provider was used; then `cost` is only a fee."""
+    upstream_cost: float | None = None
+    """`cost_details.upstream_inference_cost`: what the provider charged, in USD."""
+    body: UsageBody = field(default_factory=lambda: cast("UsageBody", {}))
+    """`usage` as sent."""
+
+    @property
+    def billed_cost(self) -> float | None:
+        """What the gateway bills for the answer by its general rule, in USD; None when it cannot be known."""
+        return self.upstream_cost if self.is_byok else self.cost
+
+    @property
+    def billed_microdollars(self) -> int | None:
+        """`billed_cost` in the gateway's unit of account, a millionth of a USD, rounded half up."""
+        cost = self.billed_cost
+        return None if cost is None else math.floor(cost * _MICRODOLLARS_PER_DOLLAR + 0.5)
+
+
+def parse_usage(body: Any) -> Usage | None:
+    """Return the usage that a `usage` object states; None when there is none."""
+    if not isinstance(body, dict) or not body:
+        return None
+    asked = _parse_object(body.get("prompt_tokens_details"))
+    answered = _parse_object(body.get("completion_tokens_details"))
+    input_tokens = parse_count(body.get("prompt_tokens")) or 0
+    output_tokens = parse_count(body.get("completion_tokens")) or 0
+    total_tokens = parse_count(body.get("total_tokens"))
+    is_byok = body.get("is_byok")
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
+        cached_tokens=parse_count(asked.get("cached_tokens")),
+        cache_write_tokens=parse_count(asked.get("cache_write_tokens")),
+        reasoning_tokens=parse_count(answered.get("reasoning_tokens")),
+        audio_input_tokens=parse_count(asked.get("audio_tokens")),
+        audio_output_tokens=parse_count(answered.get("audio_tokens")),
+        image_input_tokens=parse_count(asked.get("image_tokens")),
+        image_output_tokens=parse_count(answered.get("image_tokens")),
+        video_input_tokens=parse_count(asked.get("video_tokens")),
+        video_output_tokens=parse_count(answered.get("video_tokens")),
+        cost=_parse_number(body.get("cost")),
+        is_byok=is_byok if isinstance(is_byok, bool) else None,
+        upstream_cost=_parse_number(_parse_object(body.get("cost_details")).get("upstream_inference_cost")),
+        body=cast("UsageBody", body),
+    )
+
+
+def _parse_object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _parse_number(value: Any) -> float | None:
+    """Return a finite number, also from text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def parse_count(value: Any) -> int | None:
+    """Return a whole number, from 0 up, also from text or a fraction; None for anything else."""
+    number = _parse_number(value)
+    return None if number is None or number < 0 else int(number)
