@@ -1,4 +1,4 @@
-"""Chunks of a streamed answer -> deltas as they come, and the whole answer. Raises nothing: error keys are only kept."""
+"""Chunks of a streamed answer -> deltas as they come, and the whole answer. Error keys are kept, never raised."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ class Accumulator:
 
     def add(self, chunk: dict[str, Any]) -> list[Delta]:
         """Return what a chunk adds: one delta for each choice that gained text, reasoning or pieces of tool calls."""
-        values = chunk.values()
-        if None in values or "" in values:
-            self._facts.update((key, value) for key, value in chunk.items() if value is not None and value != "")
-        else:
+        if all(chunk.values()):
             self._facts.update(chunk)
+        else:
+            self._facts.update({key: value for key, value in chunk.items() if value is not None and value != ""})
         deltas: list[Delta] = []
         choices = chunk.get("choices")
         if isinstance(choices, list):
             for position, choice in enumerate(choices):
                 if isinstance(choice, dict):
-                    delta = self._choice(choice, position).add(choice, chunk)
+                    index = choice.get("index")
+                    state = self._choices.get(index) if index.__class__ is int else None
+                    delta = (state or self._find_choice(index, position)).add(choice, chunk)
                     if delta is not None:
                         deltas.append(delta)
                     if "usage" in choice:
@@ -89,12 +90,11 @@ class Accumulator:
     def _id(self) -> str | None:
         return parse_word(self._facts.get("id"))
 
-    def _choice(self, choice: dict[str, Any], position: int) -> ChoiceAccumulator:
-        index = choice.get("index")
-        if index.__class__ is not int:
-            index = parse_index(index)
-            if index is None:
-                index = position
+    def _find_choice(self, sent_index: Any, position: int) -> ChoiceAccumulator:
+        """Return the choice of this index, or of this place in the list when it has none."""
+        index = parse_index(sent_index)
+        if index is None:
+            index = position
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = ChoiceAccumulator(index)

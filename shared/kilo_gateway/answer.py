@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.completion import Completion, parse_completion
 from kilo_gateway.error_bodies import find_error, parse_error_object
 from kilo_gateway.errors import MalformedAnswerError
 from kilo_gateway.jsontext import loads
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _SNIPPET_CHARACTERS = 300
 
 
-def parse_answer(body: bytes, *, model: str) -> Completion:
+def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None = None) -> Completion:
     """Return the completion that a body of status 200 holds; blank padding in front of the JSON is fine.
 
     Raises:
@@ -21,7 +24,7 @@ def parse_answer(body: bytes, *, model: str) -> Completion:
     """
     answer = parse_json_object(body, model=model)
     if (error := find_error(answer)) is not None:
-        failure = parse_error_object({**answer, "error": error}, model=model, http_status=200)
+        failure = parse_error_object({**answer, "error": error}, model=model, headers=headers or {})
         if answer.get("choices"):
             failure.partial = parse_completion(answer, requested_model=model)
         raise failure

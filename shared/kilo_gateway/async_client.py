@@ -108,7 +108,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def _open(self, exchange: AsyncExchange, call: Call) -> None:
         client, is_own = await self._http()
         await exchange.open(client, is_own=is_own)
-        if not call.accepts(exchange.status):
+        if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, await exchange.read())
 
     async def _admit(self, call: Call) -> None:
@@ -133,7 +133,7 @@ class AsyncChatStream:
     @property
     def completion(self) -> Completion:
         """The answer so far; the whole answer after the last delta."""
-        return self._call.reader.completion()
+        return self._call.completion
 
     def __aiter__(self) -> AsyncIterator[Delta]:
         return self._deltas

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kilo_gateway._version import __version__
+from kilo_gateway.base_url import check_cleartext, parse_proxies
 from kilo_gateway.errors import MissingKeyError
-from kilo_gateway.headers import HeaderList, check_header, merge_headers
-from kilo_gateway.settings import HOW_TO_GET_A_KEY
+from kilo_gateway.headers import HeaderList, merge_headers, parse_headers
+from kilo_gateway.setting_values import HOW_TO_GET_A_KEY, parse_feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,10 +45,11 @@ def render_headers(
     over both, compared without case.
 
     Raises:
-        InvalidSettingError: a value of `extra` or of `KILOCODE_FEATURE` cannot be a header value.
+        InvalidSettingError: a value of `extra` or of `KILOCODE_FEATURE` cannot be a header value, or a credential
+            would cross a network unencrypted.
     """
     named = {header: getattr(settings, name) for header, name in _OPTIONAL.items()}
-    call = dict(check_header(name, value, origin="extra_headers") for name, value in (extra or {}).items())
+    call = {} if extra is None else parse_headers(extra, origin="extra_headers")
     standard = {"Accept": "application/json", "User-Agent": USER_AGENT}
     if has_body:
         standard["Content-Type"] = "application/json"
@@ -57,24 +59,22 @@ def render_headers(
         {header: value for header, value in named.items() if value is not None},
         call,
         {FEATURE_HEADER: resolve_feature(settings, environ)},
-        _render_authorization(settings, call),
+        _render_authorization(settings, call, environ),
     )
 
 
 def resolve_feature(settings: Settings, environ: Mapping[str, str]) -> str:
     """Return the feature word: the setting, else `KILOCODE_FEATURE`, else `direct-gateway`; blank counts as unset."""
-    if settings.feature:
-        return settings.feature
-    _, value = check_header(FEATURE_HEADER, environ.get("KILOCODE_FEATURE", ""), origin="KILOCODE_FEATURE")
-    return value or DEFAULT_FEATURE
+    return settings.feature or parse_feature(environ.get("KILOCODE_FEATURE", ""), "KILOCODE_FEATURE") or DEFAULT_FEATURE
 
 
-def _render_authorization(settings: Settings, call: Mapping[str, str]) -> dict[str, str]:
-    if settings.api_key is not None:
-        return {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
-    if settings.has_own_authorization or any(name.lower() == "authorization" for name in call):
-        return {}
-    return {"Authorization": f"Bearer {ANONYMOUS}"}
+def _render_authorization(settings: Settings, call: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    is_own = settings.has_own_authorization or any(name.lower() == "authorization" and call[name] for name in call)
+    if settings.api_key is None and not is_own:
+        return {"Authorization": f"Bearer {ANONYMOUS}"}
+    if not settings.base_url.startswith("https://"):
+        check_cleartext(settings.base_url, proxies=parse_proxies(environ))
+    return {} if settings.api_key is None else {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
 
 
 def has_credential(settings: Settings) -> bool:

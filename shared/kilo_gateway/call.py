@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,14 @@ class Call:
         self.reader = StreamReader(model=self.model_id)
         return self.reader
 
-    def accepts(self, status: int) -> bool:
-        """Return whether an answer of this status is to be read as a completion."""
+    @property
+    def completion(self) -> Completion:
+        """The streamed answer so far."""
+        return self._named(self.reader.completion())
+
+    def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Take note of the answer's headers; return whether its body is to be read as a completion."""
+        self.reader.headers = headers
         return status < _FIRST_REFUSAL
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
@@ -77,7 +84,12 @@ class Call:
 
     def parse_answer(self, body: bytes) -> Completion:
         """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.parse_answer` raises."""
-        return parse_answer(body, model=self.model_id)
+        return self._named(parse_answer(body, model=self.model_id, headers=self.reader.headers))
+
+    def _named(self, completion: Completion) -> Completion:
+        if self.model_id == self.requested_id:
+            return completion
+        return replace(completion, requested_model=self.requested_id, sent_model=self.model_id)
 
     def needs_successor(self, error: KiloError) -> bool:
         """Return whether the gateway has retired `kilo/auto`, so that its successor is to be asked once."""

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kilo_gateway.errors import InvalidModelError, MalformedAnswerError
-from kilo_gateway.model_info import ModelInfo, Source, is_free_id, parse_model
+from kilo_gateway.model_info import ModelInfo, Source, parse_model
+from kilo_gateway.profiles import SUCCESSORS, is_free_id
 from kilo_gateway.refs import parse_model_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-_SUCCESSORS_OF_AUTO = ("kilo-auto/balanced", "kilo-auto/efficient")
-"""What `kilo/auto` was an alias of on later gateways, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Catalog:
 
     def successor_of_auto(self) -> str | None:
         """Return the id that a gateway without `kilo/auto` lists in its place; None unless it lists one now."""
-        listed = (self.get(model_id) for model_id in _SUCCESSORS_OF_AUTO)
+        listed = (self.get(model_id) for model_id in SUCCESSORS)
         return next((model.id for model in listed if model is not None and model.source == "live"), None)
 
     def __iter__(self) -> Iterator[ModelInfo]:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _PLAIN_KEYS = frozenset({"role", "content"})
 _REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"})
 _ONCE_KEYS = frozenset({"annotations", "images"})
-_STATED_LATE_KEYS = ("finish_reason", "native_finish_reason", "logprobs")
-_COMMON_CHOICE_KEYS = frozenset({"index", "delta", *_STATED_LATE_KEYS})
+_COMMON_CHOICE_KEYS = frozenset({"index", "delta", "finish_reason", "native_finish_reason", "logprobs"})
 _CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage"}
 
 
@@ -88,7 +87,8 @@ class ChoiceAccumulator:
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             delta = parse_object(choice.get("message"))
-        if not choice.keys() <= _COMMON_CHOICE_KEYS or any(map(choice.get, _STATED_LATE_KEYS)):
+        is_common = choice.keys() <= _COMMON_CHOICE_KEYS and not choice.get("finish_reason")
+        if not is_common or choice.get("native_finish_reason") or choice.get("logprobs"):
             self._take_choice(choice)
         content = delta.get("content")
         if content.__class__ is str:
@@ -100,10 +100,13 @@ class ChoiceAccumulator:
             text = "" if content is None else self._take_parts(content)
         if delta.keys() <= _PLAIN_KEYS:
             return Delta(self.index, text, "", [], chunk) if text else None
-        reasoning = reasoning_text(delta)
+        others = {key: value for key, value in delta.items() if key not in _PLAIN_KEYS and (value or value == 0)}
+        if not others:
+            return Delta(self.index, text, "", [], chunk) if text else None
+        reasoning = reasoning_text(others)
         if reasoning:
             self._reasoning.append(reasoning)
-        calls = self._take_others(delta)
+        calls = self._take_others(others)
         return Delta(self.index, text, reasoning, calls, chunk) if text or reasoning or calls else None
 
     def _take_parts(self, content: Any) -> str:
@@ -125,11 +128,11 @@ class ChoiceAccumulator:
             self._content_parts.append({"type": "text", "text": text})
         self._text.clear()
 
-    def _take_others(self, delta: dict[str, Any]) -> list[ToolCallDelta]:
-        """Take all keys of a delta but role, content and readable reasoning; return what tool calls gained."""
+    def _take_others(self, others: dict[str, Any]) -> list[ToolCallDelta]:
+        """Take what a delta holds beside role and content; return what tool calls gained."""
         calls: list[ToolCallDelta] = []
-        for key, value in delta.items():
-            if value is None or key in _PLAIN_KEYS or key in _REASONING_KEYS:
+        for key, value in others.items():
+            if key in _REASONING_KEYS:
                 continue
             if key == "reasoning_details":
                 self._details.add(value)

@@ -121,7 +121,7 @@ class KiloClient(ClientBase[HttpClient]):
     def _open(self, exchange: Exchange, call: Call) -> None:
         client, is_own = self._http()
         exchange.open(client, is_own=is_own)
-        if not call.accepts(exchange.status):
+        if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, exchange.read())
 
     def _admit(self, call: Call) -> None:
@@ -146,7 +146,7 @@ class ChatStream:
     @property
     def completion(self) -> Completion:
         """The answer so far; the whole answer after the last delta."""
-        return self._call.reader.completion()
+        return self._call.completion
 
     def __iter__(self) -> Iterator[Delta]:
         return self._deltas

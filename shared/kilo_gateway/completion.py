@@ -35,6 +35,9 @@ class Completion:
     model: str | None = None
     """The model that answered; rarely spelt like the one that was asked for."""
     requested_model: str | None = None
+    """The id that the caller asked for."""
+    sent_model: str | None = None
+    """The id that was sent in its place, where the gateway has retired `kilo/auto`; else None."""
     provider: str | None = None
     """Who hosted the model."""
     created: int | None = None
@@ -151,6 +154,7 @@ def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, 
         "id": completion.id,
         "model": completion.model,
         "requested_model": None if requested == completion.model else requested,
+        "sent_model": completion.sent_model,
         "provider": completion.provider,
         "created": completion.created,
         "system_fingerprint": body.get("system_fingerprint"),
@@ -183,4 +187,4 @@ def _unknown(values: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
 
 
 def _has_value(value: Any) -> bool:
-    return value is not None and value != "" and value != [] and value != {}
+    return value is not None and value not in ("", [], {})

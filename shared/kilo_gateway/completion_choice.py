@@ -71,7 +71,7 @@ class CompletionChoice:
 
 
 def parse_choice(raw: dict[str, Any], position: int, completion_id: str | None) -> CompletionChoice:
-    """Return the choice; `position` is its place in the list, `completion_id` goes into ids of calls that came without."""
+    """Return the choice; `position` is its place in the list, `completion_id` goes into ids made up for calls."""
     message = parse_object(raw.get("message")) or parse_object(raw.get("delta"))
     if not message and isinstance(raw.get("text"), str):
         message = {"role": "assistant", "content": raw["text"]}

@@ -142,6 +142,31 @@ class TruncatedStreamError(AnswerError):
 class GatewayError(KiloError):
     """The gateway answered with an error, as a status, in a body of status 200, or as an event of a stream."""
 
+    status: int | None
+    """The status that decides: the HTTP status, or that of an error inside a 200; None when it names none."""
+    http_status: int | None
+    """The HTTP status of the response; 200 for an error inside a body or a stream."""
+    code: str | int | None
+    """`error.code` as sent: a number, or a word such as `PAID_MODEL_AUTH_REQUIRED`."""
+    error_type: str | None
+    """The gateway's `error_type`, an open set."""
+    provider: str | None
+    """`error.metadata.provider_name`: the provider that failed."""
+    upstream: str | None
+    """`error.metadata.raw` as text: what the provider itself said."""
+    title: str | None
+    """`error.title` of a credits error."""
+    buy_credits_url: str | None
+    """Where to add credits, when the gateway says so."""
+    balance: float | None
+    """The balance in USD as the gateway reported it; may be negative."""
+    request_id: str | None
+    """The gateway's id for this request, for a report to support."""
+    headers: dict[str, str]
+    """Response headers, lower-case names."""
+    body: Any
+    """The parsed error body, or its first 64 KiB as text when it is longer or not JSON."""
+
     def __init__(  # noqa: PLR0913 - one keyword for each fact the gateway may state
         self,
         message: str,
@@ -164,31 +189,19 @@ class GatewayError(KiloError):
     ) -> None:
         super().__init__(message, model=model)
         self.status = status
-        """The status that decides: the HTTP status, or the numeric code of an error inside a 200."""
         self.http_status = http_status
-        """The HTTP status of the response; 200 for an error inside a body or a stream."""
         self.code = code
-        """`error.code` as sent: a number, or a word such as `PAID_MODEL_AUTH_REQUIRED`."""
         self.error_type = error_type
-        """The gateway's `error_type`, an open set."""
         self.provider = provider
-        """`error.metadata.provider_name`: the provider that failed."""
         self.upstream = upstream
-        """`error.metadata.raw` as text: what the provider itself said."""
         self.retry = retry
         self.retry_after_seconds = retry_after_seconds
         self.title = title
-        """`error.title` of a credits error."""
         self.buy_credits_url = buy_credits_url
-        """Where to add credits, when the gateway says so."""
         self.balance = balance
-        """The balance in USD as the gateway reported it; may be negative."""
         self.request_id = request_id
-        """The gateway's id for this request, for a report to support."""
         self.headers = {name.lower(): value for name, value in (headers or {}).items()}
-        """Response headers, lower-case names."""
         self.body = body
-        """The parsed error body, or its first 64 KiB as text when it is longer or not JSON."""
 
 
 class BadRequestError(GatewayError):

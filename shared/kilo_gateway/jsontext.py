@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -11,12 +12,22 @@ import orjson
 from kilo_gateway.errors import InvalidRequestError
 
 _DEPTH = 200
+_TOO_DEEP = f"(nested more than {_DEPTH} deep, or in a circle)"
+_LEAVES = frozenset({str, int, bool, type(None)})
+"""Types that are never NaN and hold nothing: most of a request."""
+_ESCAPE = re.compile(
+    rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}",
+    re.DOTALL,
+)
+"""One escape of a JSON string; group 1 is empty for half of a surrogate pair."""
 
 
 def dumps(value: Any, *, model: str | None = None) -> bytes:
     """Return the value as compact UTF-8 JSON.
 
-    Unpaired surrogates, which UTF-8 cannot carry, are left out of the text; keys that are numbers become strings.
+    Unpaired surrogates, which UTF-8 cannot carry, are left out of the text; keys that are numbers become strings. NaN
+    and infinity become null: refuse them before, with `find_non_finite`.
 
     Raises:
         InvalidRequestError: names the first place that JSON cannot carry, such as `tools[0].function`.
@@ -29,7 +40,7 @@ def dumps(value: Any, *, model: str | None = None) -> bytes:
 
 def _dumps_slowly(value: Any, model: str | None) -> bytes:
     try:
-        return orjson.dumps(_without_surrogates(value, 0), option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(_plain(value, 0), option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, RecursionError) as error:
         place = find_unserializable(value) or f"the request ({error})"
         raise InvalidRequestError(
@@ -40,50 +51,77 @@ def _dumps_slowly(value: Any, model: str | None) -> bytes:
 def find_unserializable(value: Any, place: str = "", depth: int = 0) -> str | None:
     """Return where the first value stands that JSON cannot carry, with its type; None when there is none."""
     if depth > _DEPTH:
-        return f"{place[:80]}... (nested more than {_DEPTH} deep, or in a circle)"
+        return f"{place[:80]}... {_TOO_DEEP}"
+    if not isinstance(value, (Mapping, list, tuple)):
+        return _find_in_leaf(value, place or "the value")
     if isinstance(value, Mapping):
-        for key, item in value.items():
+        for key in value:
             if not isinstance(key, (str, int, float, bool, type(None))):
                 return f"{place or 'the request'} (a key of type {type(key).__name__})"
-            if found := find_unserializable(item, f"{place}.{key}" if place else str(key), depth + 1):
-                return found
-        return None
-    if isinstance(value, (list, tuple)):
-        places = (find_unserializable(item, f"{place}[{i}]", depth + 1) for i, item in enumerate(value))
-        return next(filter(None, places), None)
-    try:
-        orjson.dumps(_without_surrogates(value, depth))
-    except TypeError:
-        return f"{place or 'the value'} (of type {type(value).__name__})"
+    for key, item in _entries(value):
+        if found := find_unserializable(item, _join(place, value, key), depth + 1):
+            return found
     return None
 
 
-def find_non_finite(value: Any, place: str = "", depth: int = 0) -> str | None:
-    """Return where the first NaN or infinity stands; None when every number is finite. JSON knows neither."""
+def _find_in_leaf(value: Any, place: str) -> str | None:
+    try:
+        orjson.dumps(_plain(value, 0))
+    except TypeError:
+        kind = "a whole number of more than 64 bits" if isinstance(value, int) else f"of type {type(value).__name__}"
+        return f"{place} ({kind})"
+    return None
+
+
+def find_non_finite(value: Any) -> str | None:
+    """Return where the first NaN or infinity stands, or where nesting is too deep to look; None when all is finite."""
+    found = _find_non_finite(value, 0)
+    if found is None:
+        return None
+    place = found.removeprefix(".")
+    return f"{place[:80]}... {_TOO_DEEP}" if found.endswith(_TOO_DEEP) else place
+
+
+def _find_non_finite(value: Any, depth: int) -> str | None:
+    """Return the place as seen from the value; it is put together on the way back, which most requests never go."""
     if isinstance(value, float):
-        return None if math.isfinite(value) else f"{place}={value!r}"
+        return None if math.isfinite(value) else f"={float(value)!r}"
+    is_mapping = isinstance(value, (dict, Mapping))  # dict first: asking an abstract class costs more than the rest
+    if not is_mapping and not isinstance(value, (list, tuple)):
+        return None
+    if _LEAVES.issuperset(map(type, value.values() if is_mapping else value)):
+        return None
     if depth > _DEPTH:
-        return None
-    if isinstance(value, Mapping):
-        items = ((f"{place}.{key}" if place else str(key), item) for key, item in value.items())
-    elif isinstance(value, (list, tuple)):
-        items = ((f"{place}[{i}]", item) for i, item in enumerate(value))
-    else:
-        return None
-    return next(filter(None, (find_non_finite(item, where, depth + 1) for where, item in items)), None)
+        return _TOO_DEEP
+    for key, item in _entries(value):
+        if type(item) not in _LEAVES and (found := _find_non_finite(item, depth + 1)) is not None:
+            return f".{key}{found}" if is_mapping else f"[{key}]{found}"
+    return None
 
 
-def _without_surrogates(value: Any, depth: int) -> Any:
+def _entries(value: Any) -> Iterable[tuple[Any, Any]]:
+    return value.items() if isinstance(value, Mapping) else enumerate(value)
+
+
+def _join(place: str, container: Any, key: Any) -> str:
+    """Return the place of an item, such as `tools[0].function`."""
+    if isinstance(container, Mapping):
+        return f"{place}.{key}" if place else str(key)
+    return f"{place}[{key}]"
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return the value in plain dicts, lists, text without unpaired surrogates, and plain floats."""
     if isinstance(value, str):
         return drop_lone_surrogates(value)
+    if isinstance(value, float):
+        return float(value)
     if depth > _DEPTH:
-        return value
+        raise RecursionError(_TOO_DEEP)
     if isinstance(value, Mapping):
-        return {
-            _without_surrogates(key, depth + 1): _without_surrogates(item, depth + 1) for key, item in value.items()
-        }
+        return {_plain(key, depth + 1): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_surrogates(item, depth + 1) for item in value]
+        return [_plain(item, depth + 1) for item in value]
     return value
 
 
@@ -95,9 +133,16 @@ def drop_lone_surrogates(text: str) -> str:
 
 
 def loads(text: bytes | str) -> Any:
-    """Return the parsed JSON.
+    """Return the parsed JSON. An escaped surrogate without its other half, as cut streams hold, becomes U+FFFD.
 
     Raises:
         ValueError: not JSON.
     """
-    return orjson.loads(text)
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        data = text.encode() if isinstance(text, str) else bytes(text)
+        mended = _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", data)
+        if mended == data:
+            raise
+    return orjson.loads(mended)

@@ -1,4 +1,4 @@
-"""Merges the values that one key had in several chunks, for keys nobody has described. Pure; linear in what was sent."""
+"""Merges the values that one key had in several chunks, for keys nobody has described. Linear in what was sent."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def merge_audio(fragments: list[dict[str, Any]]) -> dict[str, Any]:
         if pieces:
             audio[key] = "".join(pieces)
     return audio
+
+
+def overlay(target: dict[str, Any], addition: dict[str, Any]) -> None:
+    """Put the addition into the target, object by object; in conflicts the later value wins."""
+    for key, value in addition.items():
+        old = target.get(key)
+        target[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
 
 
 def _concatenate(texts: list[str]) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from kilo_gateway.errors import InvalidModelError
 from kilo_gateway.pricing import Pricing, parse_pricing
+from kilo_gateway.profiles import is_free_id
 from kilo_gateway.refs import parse_model_id, render_ref
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ DEFAULT_MAX_TOKENS = 128_000
 """Output tokens assumed where the entry names no limit; the provider page's own default."""
 
 _MAX_SAFE_INTEGER = 2**53 - 1
-_FREE_IDS = frozenset({"kilo-auto/free", "openrouter/free"})
 _REASONING_PARAMETERS = frozenset({"reasoning", "include_reasoning"})
 _CAPABILITY_PARAMETERS = _REASONING_PARAMETERS | {"tools", "structured_outputs", "temperature"}
 """The parameters that the bundled snapshot knows to be missing when it does not list them."""
@@ -153,12 +153,6 @@ def parse_model(entry: object, *, source: Source = "live") -> ModelInfo | str:
         source=source,
         raw=entry,
     )
-
-
-def is_free_id(model_id: str) -> bool:
-    """Return whether the id alone says that the model is free: `….:free` and the two free routes."""
-    lowered = model_id.lower()
-    return lowered.endswith(":free") or lowered in _FREE_IDS
 
 
 def _is_free(model_id: str, marked: object, pricing: Pricing) -> bool | None:

@@ -6,6 +6,7 @@ Source: the gateway's chat completions API with OpenRouter's additions.
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,19 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     ANYTHING: lambda _value: True,
 }
 
-_RENAMED = {"providerOptions": "provider", "functions": "tools", "function_call": "tool_choice"}
+_RENAMED = {
+    "providerOptions": "provider",
+    "functions": "tools",
+    "function_call": "tool_choice",
+    "stop_sequences": "stop",
+    "max_output_tokens": "max_tokens",
+    "thinking": "reasoning",
+    "stream_options": "extra_body",
+}
+"""What other APIs call an option -> its name here."""
+
+_LONGEST_COMPARED = 64
+"""Characters of an unknown name that are compared: comparing costs the square of the length."""
 
 
 def check_options(options: Mapping[str, Any], *, also: Iterable[str] = (), model: str | None = None) -> dict[str, Any]:
@@ -98,19 +111,14 @@ def check_options(options: Mapping[str, Any], *, also: Iterable[str] = (), model
     for name, value in given.items():
         kind = OPTIONS.get(name)
         if kind is None:
-            raise InvalidRequestError(unknown_option(name, [*OPTIONS, *also]), model=model)
+            raise InvalidRequestError(unknown_option(str(name), [*OPTIONS, *also]), model=model)
         if not _CHECKS[kind](value):
-            raise InvalidRequestError(f"{name}={_shorten(value)} is not usable: it must be {kind}.", model=model)
+            raise InvalidRequestError(f"{name}={reprlib.repr(value)} is not usable: it must be {kind}.", model=model)
     return given
 
 
 def unknown_option(name: str, known: Iterable[str]) -> str:
     """Return the message for an option that does not exist, with the nearest one that does."""
-    near = _RENAMED.get(name) or next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+    near = _RENAMED.get(name) or next(iter(difflib.get_close_matches(name[:_LONGEST_COMPARED], list(known), n=1)), None)
     hint = f" Did you mean {near!r}?" if near else ""
-    return f"There is no option {name!r}.{hint} What has no option of its own goes into extra_body."
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a readable line
+    return f"There is no option {reprlib.repr(name)}.{hint} What has no option of its own goes into extra_body."

@@ -1,6 +1,6 @@
 """`reasoning_details`: the readable text in them, and the merge of their streamed fragments.
 
-The gateway wants the merged list back unchanged with the next request, so nothing in it is rewritten, made up or dropped.
+The gateway wants the merged list back unchanged with the next request, so nothing in it is rewritten or made up.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def reasoning_text(delta_or_message: dict[str, Any]) -> str:
 def _join(details: Any, type_: str, key: str) -> str:
     if not isinstance(details, list):
         return ""
-    items = (item for item in details if isinstance(item, dict) and item.get("type") == type_)
-    return "".join(value for item in items if isinstance(value := item.get(key), str))
+    items = [item for item in details if isinstance(item, dict) and item.get("type") == type_]
+    return "".join([value for item in items if isinstance(value := item.get(key), str)])
 
 
 class ReasoningDetails:
@@ -44,11 +44,13 @@ class ReasoningDetails:
     signature comes alone after the text that it signs, so text after a signature belongs to a new entry.
     """
 
-    __slots__ = ("_entries", "_latest")
+    __slots__ = ("_entries", "_last", "_last_key", "_latest")
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
         self._latest: dict[tuple[Any, ...], _Entry] = {}
+        self._last: _Entry | None = None  # the entry that grew last, and what its fragment was known by
+        self._last_key: tuple[Any, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -63,12 +65,17 @@ class ReasoningDetails:
             if not _is_mergeable(item):
                 self._entries.append(_Entry(item))
                 continue
+            key = (item["type"], item.get("index"), item.get("id"))
+            if self._last is not None and key == self._last_key and self._last.accepts(item):
+                self._last.absorb(item)
+                continue
             entry = self._find(item)
             if entry is None:
                 entry = _Entry({})
                 self._entries.append(entry)
             entry.absorb(item)
             self._remember(entry)
+            self._last, self._last_key = entry, key
 
     def merged(self) -> list[dict[str, Any]]:
         """Return the entries so far, in the order of their first fragments."""
@@ -119,7 +126,7 @@ class _Entry:
         return not (is_sealed and any(item.get(key) for key in _TEXT_KEYS))
 
     def absorb(self, item: dict[str, Any]) -> None:
-        """Take the keys of a fragment: texts are appended, of anything else the first value that says something stays."""
+        """Take the keys of a fragment: texts are appended, of others the first value that says something stays."""
         fields = self.fields
         for key, value in item.items():
             if key in _TEXT_KEYS and isinstance(value, str):

@@ -29,7 +29,8 @@ def render_request(
     """Return the body: `{model, messages, stream, ...}`; new where it differs, sharing what it does not change.
 
     `options` are those of `kilo_gateway.options`, with `reasoning` (a level word, or an object sent as it is),
-    `reasoning_effort` (another spelling of the level) and `extra_body` (merged last, over everything).
+    `reasoning_effort` (another spelling of the level) and `extra_body` (merged last, over everything). A `stop` that
+    is text is sent as a list, which some providers insist on.
 
     Raises:
         InvalidRequestError: no messages, a message that is none, an unknown option, NaN or infinity.
@@ -37,20 +38,25 @@ def render_request(
     given = dict(options)
     own = {name: given.pop(name, None) for name in SHAPED}
     level, reasoning = split_reasoning(own["reasoning"], own["reasoning_effort"])
+    extra = _check_extra_body(own["extra_body"], model_id)
     profile = profile_for(model_id)
     body: dict[str, Any] = {
         "model": model_id,
         "messages": sanitize_signatures(render_messages(messages, model_id), rule=profile.signature_rule),
-        **_render_options(check_options(given, also=SHAPED, model=model_id)),
+        **_render_options(check_options(given, also=SHAPED, model=model_id), extra),
     }
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if reasoning is not None:
         body["reasoning"] = reasoning
     body = apply_reasoning(body, level=effective_level(model_id, level), injects=profile.injects_reasoning)
-    body |= _check_extra_body(own["extra_body"], model_id)
-    if place := find_non_finite({name: value for name, value in body.items() if name != "messages"}):
-        raise InvalidRequestError(f"{place} cannot be sent: JSON knows finite numbers only.", model=model_id)
+    body |= extra
+    if isinstance(body.get("stop"), str):
+        body["stop"] = [body["stop"]]
+    if place := find_non_finite(body):
+        raise InvalidRequestError(
+            f"{place} cannot be sent as JSON, which carries finite numbers and limited nesting only.", model=model_id
+        )
     return body
 
 
@@ -78,21 +84,18 @@ def _render_message(message: Any, place: int, model_id: str) -> Message:
         raise InvalidRequestError(f"messages[{place}] is not a message: it needs a role and content.", model=model_id)
     if role == "developer":
         return {**message, "role": "system"}  # type: ignore[typeddict-item] # a Mapping is spread, not a TypedDict
-    return message  # type: ignore[return-value] # checked just above
+    return message if isinstance(message, dict) else {**message}  # type: ignore[return-value, typeddict-item] # a Mapping
 
 
-def _render_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options as sent: `stop` as a list, and no tool options where there are no tools."""
-    options = dict(given)
-    stop = options.get("stop")
-    if isinstance(stop, str):
-        options["stop"] = [stop]
-    elif isinstance(stop, (list, tuple)) and not stop:
-        del options["stop"]
-    if not options.get("tools"):
-        for name in ("tools", "tool_choice", "parallel_tool_calls"):
-            options.pop(name, None)
-    return options
+def _render_options(given: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as sent: no empty `stop`, and no tool options where there are no tools."""
+    stop, tools = given.get("stop"), extra.get("tools", given.get("tools"))
+    idle: set[str] = set()
+    if isinstance(stop, (list, tuple)) and not stop:
+        idle.add("stop")
+    if not tools:
+        idle |= {"tools", "tool_choice", "parallel_tool_calls"}
+    return {name: value for name, value in given.items() if name not in idle}
 
 
 def _check_extra_body(extra: Any, model_id: str) -> dict[str, Any]:

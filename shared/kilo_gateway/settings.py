@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import re
+import difflib
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
-from kilo_gateway.base_url import DEFAULT_BASE_URL, check_cleartext, parse_base_url
-from kilo_gateway.errors import InvalidSettingError, MissingKeyError
-from kilo_gateway.headers import check_header, mask_header
-from kilo_gateway.refs import DEFAULT_MODEL, parse_model_id, render_ref
-from kilo_gateway.timeouts import Timeouts, parse_timeouts
+from kilo_gateway.base_url import DEFAULT_BASE_URL, check_cleartext, parse_proxies
+from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.headers import MASK, mask_header
+from kilo_gateway.refs import DEFAULT_MODEL
+from kilo_gateway.setting_values import HOW_TO_GET_A_KEY, parse_setting
+from kilo_gateway.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+__all__ = ["HOW_TO_GET_A_KEY", "READ_PER_REQUEST", "VARIABLES", "Settings", "resolve_settings"]
 
 DEFAULT_MAX_RETRIES = 2
-
-HOW_TO_GET_A_KEY = (
-    "Get one: sign in at https://app.kilo.ai, open API Keys, generate a key; "
-    "then set KILOCODE_API_KEY, or pass api_key=."
-)
 
 VARIABLES: dict[str, tuple[str, ...]] = {
     "api_key": ("KILOCODE_API_KEY", "KILO_API_KEY"),
@@ -42,6 +39,9 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 
 READ_PER_REQUEST = frozenset({"feature"})
 """Settings whose variable is read when a request is made, not when the settings are resolved."""
+
+_LONGEST_COMPARED = 64
+"""Characters of an unknown name that are compared: comparing costs the square of the length."""
 
 
 class Settings(BaseModel):
@@ -80,30 +80,48 @@ class Settings(BaseModel):
     origins: dict[str, str] = Field(default_factory=dict, repr=False)
     """Setting -> "argument", the variable's name, or "default"."""
 
+    def __init__(self, **values: Any) -> None:
+        given = {name: value for name, value in values.items() if value is not None}
+        checked = {name: parse_setting(name, given[name], f"argument {name}") for name in VARIABLES if name in given}
+        super().__init__(**{**given, **checked})
+
     @property
     def has_own_authorization(self) -> bool:
         """Whether the default headers carry an `Authorization` of the caller's."""
-        return any(name.lower() == "authorization" for name in self.default_headers)
+        return any(name.lower() == "authorization" and value for name, value in self.default_headers.items())
 
     def secrets(self) -> list[str]:
         """Return what must appear nowhere: the key, and header values that are secrets by their name."""
-        values = [value for name, value in self.default_headers.items() if mask_header(name, value) == "***"]
+        values = [value for name, value in self.default_headers.items() if self._mask(name, value) == MASK]
         if self.api_key is not None:
             values.append(self.api_key.get_secret_value())
-        return values + [value.removeprefix("Bearer ") for value in values if value.startswith("Bearer ")]
+        credentials = [value.partition(" ")[2].strip() for value in values]
+        return values + [credential for credential in credentials if credential]
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Return each setting as `{"value": ..., "from": ...}`, secrets masked: fit to print."""
         values: dict[str, Any] = {name: getattr(self, name) for name in VARIABLES}
-        values["api_key"] = None if self.api_key is None else "***"
-        values["default_headers"] = {name: mask_header(name, value) for name, value in self.default_headers.items()}
-        return {name: {"value": value, "from": self.origins.get(name, "default")} for name, value in values.items()}
+        values["api_key"] = None if self.api_key is None else MASK
+        values["default_headers"] = self._masked_headers(self.default_headers)
+        later = {name: f"{VARIABLES[name][0]} at each request, else default" for name in READ_PER_REQUEST}
+        origins = {**later, **self.origins}
+        return {name: {"value": value, "from": origins.get(name, "default")} for name, value in values.items()}
+
+    @field_serializer("default_headers")
+    def _masked_headers(self, headers: dict[str, str]) -> dict[str, str]:
+        return {name: self._mask(name, value) for name, value in headers.items()}
+
+    def _mask(self, name: str, value: str) -> str:
+        """Return the header's value, or `***` when its name sounds like a secret or the key stands in it."""
+        key = "" if self.api_key is None else self.api_key.get_secret_value()
+        return MASK if key and key in value else mask_header(name, value)
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Leave every secret out of a pickle; the copy falls back to the environment."""
+        """Leave every secret out of a pickle; the client that is made from the copy looks into its environment."""
         state = super().__getstate__()
-        kept = {name: value for name, value in self.default_headers.items() if mask_header(name, value) != "***"}
-        state["__dict__"] = {**state["__dict__"], "api_key": None, "default_headers": kept}
+        headers = {name: value for name, value in self.default_headers.items() if self._mask(name, value) != MASK}
+        origins = {name: origin for name, origin in self.origins.items() if name != "api_key"}
+        state["__dict__"] = {**state["__dict__"], "api_key": None, "default_headers": headers, "origins": origins}
         return state
 
 
@@ -116,22 +134,28 @@ def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -
         InvalidSettingError: an unknown argument, or a value that cannot work; the message names where it came from.
         MissingKeyError: `api_key` was given, but is blank.
     """
-    unknown = sorted(set(arguments) - set(VARIABLES))
-    if unknown:
-        raise InvalidSettingError(
-            f"There is no setting {', '.join(unknown)}; there are {', '.join(sorted(VARIABLES))}."
-        )
+    _check_names(arguments)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, variables in VARIABLES.items():
         found = _find(name, arguments.get(name), () if name in READ_PER_REQUEST else variables, environ)
         if found is not None:
             origins[name], raw = found
-            values[name] = _PARSERS[name](raw, origins[name])
+            values[name] = parse_setting(name, raw, origins[name])
     settings = Settings(**values, origins=origins, timeout_is_given="timeout" in values)
     if settings.api_key is not None or settings.has_own_authorization:
-        check_cleartext(settings.base_url, proxies=_proxies(environ))
+        check_cleartext(settings.base_url, proxies=parse_proxies(environ))
     return settings
+
+
+def _check_names(arguments: Mapping[str, Any]) -> None:
+    unknown = sorted(str(name) for name in arguments if name not in VARIABLES)
+    if unknown:
+        near = next(iter(difflib.get_close_matches(unknown[0][:_LONGEST_COMPARED], VARIABLES, n=1)), None)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise InvalidSettingError(
+            f"There is no setting {', '.join(unknown)}.{hint} There are {', '.join(sorted(VARIABLES))}."
+        )
 
 
 def _find(name: str, argument: Any, variables: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, Any] | None:
@@ -142,95 +166,3 @@ def _find(name: str, argument: Any, variables: tuple[str, ...], environ: Mapping
         if value.strip():
             return variable, value
     return None
-
-
-def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the proxies that an environment names, in the shape of urllib."""
-    names = [name for name in environ if name.lower().endswith("_proxy")]
-    return {name.lower().removesuffix("_proxy"): environ[name] for name in names if environ[name]}
-
-
-def _parse_key(value: Any, origin: str) -> SecretStr:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not isinstance(text, str):
-        raise InvalidSettingError(f"{origin} must be a string, not {type(text).__name__}.")
-    text = text.strip()
-    if not text:
-        raise MissingKeyError(f"{origin} is blank. {HOW_TO_GET_A_KEY}")
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise InvalidSettingError(
-            f"{origin} holds a blank, a control character or a non-ASCII character inside; copy the key again."
-        )
-    return SecretStr(text)
-
-
-def _parse_base_url(value: Any, origin: str) -> str:
-    try:
-        return parse_base_url(value)
-    except InvalidSettingError as error:
-        raise InvalidSettingError(f"{origin}: {error}") from None
-
-
-def _parse_timeout(value: Any, origin: str) -> Timeouts:
-    if isinstance(value, str):
-        try:
-            value = float(value) if origin.isupper() else value
-        except ValueError:
-            raise InvalidSettingError(f"{origin}={value!r} is not a number of seconds.") from None
-    return parse_timeouts(value)
-
-
-def _parse_max_retries(value: Any, origin: str) -> int:
-    if isinstance(value, str) and origin.isupper() and re.fullmatch(r"\s*\d{1,4}\s*", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidSettingError(f"{origin}={value!r} is not usable: it counts tries after the first, so 0, 1, 2, ...")
-    return value
-
-
-def _header_setting(header: str) -> Callable[[Any, str], str]:
-    def parse(value: Any, origin: str) -> str:
-        text = check_header(header, value, origin=origin)[1]
-        if not text:
-            raise InvalidSettingError(f"{origin} is blank.")
-        return text
-
-    return parse
-
-
-def _parse_headers(value: Any, origin: str) -> dict[str, str]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise InvalidSettingError(f"{origin} must be a JSON object of header names and values.") from None
-    if not hasattr(value, "items"):
-        raise InvalidSettingError(f"{origin} must map header names to values, not be a {type(value).__name__}.")
-    return dict(check_header(name, text, origin=origin) for name, text in value.items())
-
-
-def _parse_discover(value: Any, origin: str) -> str:
-    word = value.strip().lower() if isinstance(value, str) else value
-    if word not in {"lazy", "startup"}:
-        raise InvalidSettingError(f"{origin}={value!r} is not usable: it is 'lazy' or 'startup'.")
-    return str(word)
-
-
-def _parse_feature(value: Any, origin: str) -> str | None:
-    return check_header("X-KILOCODE-FEATURE", value, origin=origin)[1] or None
-
-
-_PARSERS: dict[str, Callable[[Any, str], Any]] = {
-    "api_key": _parse_key,
-    "organization_id": _header_setting("X-KiloCode-OrganizationId"),
-    "model": lambda value, _origin: render_ref(parse_model_id(value)),
-    "base_url": _parse_base_url,
-    "timeout": _parse_timeout,
-    "max_retries": _parse_max_retries,
-    "feature": _parse_feature,
-    "task_id": _header_setting("X-KiloCode-TaskId"),
-    "mode": _header_setting("x-kilocode-mode"),
-    "client_version": _header_setting("X-KiloCode-Version"),
-    "default_headers": _parse_headers,
-    "discover": _parse_discover,
-}

@@ -21,7 +21,7 @@ class SseDecoder:
     Only the lines of the open event that carry data are kept; comments and other fields are dropped as they come.
     """
 
-    __slots__ = ("_at_start", "_data", "_data_size", "_held", "_held_size", "_skip_newline")
+    __slots__ = ("_at_start", "_data", "_data_size", "_held", "_held_size", "_is_between_events", "_skip_newline")
 
     def __init__(self) -> None:
         self._held: list[bytes] = []  # pieces of the last, unfinished line
@@ -30,6 +30,7 @@ class SseDecoder:
         self._data_size = 0
         self._at_start = True  # a byte order mark may still come
         self._skip_newline = False  # the last byte was a carriage return: a line feed now is half of that line end
+        self._is_between_events = False  # nothing of all this is pending
 
     def feed(self, data: bytes) -> list[bytes]:
         r"""Return the payloads of the events completed by these bytes, `data:` lines joined by `\n`.
@@ -37,60 +38,42 @@ class SseDecoder:
         Raises:
             MalformedAnswerError: an event is larger than MAX_EVENT_BYTES.
         """
+        if self._is_between_events and data[:6] == b"data: ":
+            size = len(data)
+            if data.find(b"\n") == size - 2 < MAX_EVENT_BYTES and data[-1:] == b"\n" and b"\r" not in data:
+                return [data[6:-2]] if size > 8 else []  # noqa: PLR2004 - the length of an event without data
         if self._at_start or self._skip_newline or b"\r" in data:
             data = self._normalise(data)
-        end = data.rfind(b"\n") + 1
-        if not end:
-            self._hold(data)
-            return []
-        if self._held:
-            self._held.append(data[:end])
-            lines = b"".join(self._held)
-            self._held.clear()
-            self._held_size = 0
-        else:
-            lines = data if end == len(data) else data[:end]
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if lines and self._held:
+            lines[0] = self._take_held(lines[0])
         events = self._read(lines)
-        if end < len(data):
-            self._hold(data[end:])
-        if len(lines) > MAX_EVENT_BYTES:
-            for event in events:
-                _check_size(len(event), event)
+        self._hold(rest)
+        self._is_between_events = not (self._held or self._data or self._skip_newline or self._at_start)
         return events
 
     def finish(self) -> bytes | None:
         """Return the payload of an event that the end of the stream cut off from its blank line; None without one."""
         if self._held:
-            self._read_line(b"".join(self._held))
-            self._held.clear()
-            self._held_size = 0
+            self._read_line(self._take_held(b""))
         return self._take_event()
 
-    def _read(self, lines: bytes) -> list[bytes]:
-        """Return the payloads that these whole lines complete; `lines` ends with a line end."""
-        events: list[bytes] = []
-        if self._data and lines[0] == 10:  # noqa: PLR2004 - a line feed
-            self._end_event(events)
-        blocks = lines.split(b"\n\n")
-        rest = blocks.pop()
-        if self._data and blocks:
-            self._read_block(blocks.pop(0))
-            self._end_event(events)
-        for block in blocks:
-            if block.startswith(b"data: ") and b"\n" not in block:
-                if len(block) > 6:  # noqa: PLR2004 - the length of "data: "
-                    events.append(block[6:])
-            elif not block.startswith(b":") or b"\n" in block:
-                self._read_block(block)
-                self._end_event(events)
-        if rest:
-            self._read_block(rest)
+    def _read(self, lines: list[bytes]) -> list[bytes]:
+        """Return the payloads that these whole lines complete."""
+        if not self._data and len(lines) % 2 == 0 and not any(lines[1::2]):
+            data_lines = lines[::2]
+            events = [line[6:] for line in data_lines if line[:6] == b"data: "]
+            if len(events) == len(data_lines) and all(events) and max(map(len, events), default=0) <= MAX_EVENT_BYTES:
+                return events
+        events = []
+        for line in lines:
+            if line:
+                if line[:4] == b"data":
+                    self._read_line(line)
+            elif self._data and (event := self._take_event()) is not None:
+                events.append(event)
         return events
-
-    def _read_block(self, block: bytes) -> None:
-        for line in block.split(b"\n"):
-            if line.startswith(b"data"):
-                self._read_line(line)
 
     def _read_line(self, line: bytes) -> None:
         """Keep the value of a data line; forget any other line."""
@@ -103,11 +86,6 @@ class SseDecoder:
         self._data_size += len(value) + 1
         _check_size(self._data_size - 1, self._data[0])
 
-    def _end_event(self, events: list[bytes]) -> None:
-        event = self._take_event()
-        if event is not None:
-            events.append(event)
-
     def _take_event(self) -> bytes | None:
         """Return the payload of the open event and forget it; None when it has no data."""
         if not self._data:
@@ -116,6 +94,14 @@ class SseDecoder:
         self._data = []
         self._data_size = 0
         return event or None
+
+    def _take_held(self, end: bytes) -> bytes:
+        """Return the held line with its end, and forget it."""
+        self._held.append(end)
+        line = b"".join(self._held)
+        self._held.clear()
+        self._held_size = 0
+        return line
 
     def _hold(self, data: bytes) -> None:
         """Keep the beginning of a line until its end arrives."""
@@ -134,9 +120,7 @@ class SseDecoder:
             self._skip_newline = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if self._at_start and data:
-            data = b"".join((*self._held, data))
-            self._held.clear()
-            self._held_size = 0
+            data = self._take_held(data)
             self._at_start = len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data)
             if not self._at_start:
                 data = data.removeprefix(_BYTE_ORDER_MARK)

@@ -12,7 +12,7 @@ from kilo_gateway.jsontext import loads
 from kilo_gateway.sse import SseDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kilo_gateway.accumulate import Delta
     from kilo_gateway.completion import Completion
@@ -34,6 +34,8 @@ class StreamReader:
         """Whether the bytes fed last completed an event, as opposed to keep-alive comments."""
         self.has_delivered = False
         """Whether a delta was given out: from then on the request must not be sent again."""
+        self.headers: Mapping[str, str] = {}
+        """The response's headers, for an error that an event holds."""
         self._sse = SseDecoder()
         self._accumulator = Accumulator(requested_model=model)
         self._plain: bytearray | None = bytearray()
@@ -107,7 +109,7 @@ class StreamReader:
             self.has_delivered = True
             yield delta
         if (error := find_error(event)) is not None:
-            raise parse_error_object({**event, "error": error}, model=self.model, http_status=200)
+            raise parse_error_object({**event, "error": error}, model=self.model, headers=self.headers)
 
     def _read_rest(self, rest: bytes) -> Iterator[Delta]:
         """Read an event that the end of the stream cut off, if it happens to be whole."""

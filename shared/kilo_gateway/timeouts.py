@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +10,22 @@ from typing import Any
 from kilo_gateway.errors import InvalidSettingError
 
 _FORMS = "a number of seconds, (connect, read), a mapping, Timeouts or httpx.Timeout"
+
+MAX_SECONDS = 2_147_483.0
+"""The longest bound, 24 days: what the poll of every operating system can still count in milliseconds."""
+
+SILENCE_FACTOR = 10
+"""A single number t bounds the wait for bytes by t, and the wait for an event among comments by this many t."""
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= MAX_SECONDS:
+        raise InvalidSettingError(
+            f"{name}={reprlib.repr(value)} is not usable: it must be a number of seconds above 0 and at most "
+            f"{MAX_SECONDS:.0f}; None means no bound."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +53,38 @@ class Timeouts:
         return min(bounds, default=None)
 
 
-SILENCE_FACTOR = 10
-"""A single number t bounds the wait for bytes by t, and the wait for an event among comments by this many t."""
+_DEFAULTS = Timeouts()
 
 
 def parse_timeouts(value: Any) -> Timeouts:
     """Return the bounds that a `timeout` argument means.
 
     A number t gives connect min(t, 10), read t, silence 10 t; (connect, read) sets the two; a mapping sets what it
-    names; None gives the defaults; an object with `connect` and `read`, such as httpx.Timeout, gives those.
+    names; None gives the defaults; an object with `connect` and `read`, such as httpx.Timeout, gives those. Where
+    silence is not named it is 600, or as long as a longer read.
 
     Raises:
         InvalidSettingError: not one of these, or not above zero.
     """
     if value is None:
-        return Timeouts()
+        return _DEFAULTS
     if isinstance(value, Timeouts):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _from_seconds(float(value))
+        return _from_seconds(value)
     if isinstance(value, (tuple, list)) and len(value) == len(("connect", "read")):
-        return Timeouts(connect=value[0], read=value[1])
+        return _from_mapping({"connect": value[0], "read": value[1]})
     if isinstance(value, Mapping):
         return _from_mapping(value)
     if hasattr(value, "connect") and hasattr(value, "read"):
-        return Timeouts(connect=value.connect, read=value.read)
-    raise InvalidSettingError(f"timeout={value!r} is not usable: give {_FORMS}.")
+        return _from_mapping({"connect": value.connect, "read": value.read})
+    raise InvalidSettingError(f"timeout={reprlib.repr(value)} is not usable: give {_FORMS}.")
 
 
 def _from_seconds(seconds: float) -> Timeouts:
     _check_seconds("timeout", seconds)
-    return Timeouts(connect=min(seconds, 10.0), read=seconds, silence=seconds * SILENCE_FACTOR)
+    seconds = float(seconds)
+    return Timeouts(connect=min(seconds, 10.0), read=seconds, silence=min(seconds * SILENCE_FACTOR, MAX_SECONDS))
 
 
 def _from_mapping(value: Mapping[str, Any]) -> Timeouts:
@@ -77,11 +94,7 @@ def _from_mapping(value: Mapping[str, Any]) -> Timeouts:
         raise InvalidSettingError(
             f"timeout has no bound named {', '.join(unknown)}: it knows {', '.join(sorted(names))}."
         )
-    return Timeouts(**value)
-
-
-def _check_seconds(name: str, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
-        raise InvalidSettingError(f"{name}={value!r} is not usable: it must be a finite number of seconds above 0.")
+    read = value.get("read")
+    _check_seconds("timeout.read", read)
+    silence = max(read or 0.0, _DEFAULTS.silence or 0.0)
+    return Timeouts(**{"silence": silence, **value})

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from kilo_gateway.tool_fragments import ToolCallFragment, parse_fragment
+from kilo_gateway.merging import overlay
+from kilo_gateway.tool_fragments import ObjectScanner, ToolCallFragment, parse_fragment
 
 if TYPE_CHECKING:
     from kilo_gateway.wire import ToolCall
@@ -121,12 +122,10 @@ class ToolCallAssembler:
     def _find(self, fragment: ToolCallFragment) -> _Call | None:
         """Return the call that the fragment continues; None when it opens one."""
         if fragment.index is None:
-            call = self._find_last(fragment) if fragment.id is None else self._find_by_id(fragment.id, fragment)
-        elif fragment.id is None:
-            call = self._find_by_index(fragment.index, fragment)
-        else:
-            call = self._find_by_both(fragment.index, fragment.id, fragment)
-        return call
+            return self._find_last(fragment) if fragment.id is None else self._find_by_id(fragment.id, fragment)
+        if fragment.id is None:
+            return self._find_by_index(fragment.index, fragment)
+        return self._find_by_both(fragment.index, fragment.id, fragment)
 
     def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> _Call | None:
         call = self._by_id.get(id_)
@@ -166,7 +165,7 @@ class ToolCallAssembler:
 class _Call:
     """One call in the making."""
 
-    __slots__ = ("extra", "function_extra", "id", "index", "name", "pieces", "position", "sent_id", "type")
+    __slots__ = ("extra", "function_extra", "id", "index", "name", "pieces", "position", "scanner", "sent_id", "type")
 
     def __init__(self, position: int) -> None:
         self.position = position
@@ -176,6 +175,7 @@ class _Call:
         self.type = "function"
         self.name = ""
         self.pieces: list[str] = []
+        self.scanner: ObjectScanner | None = None  # only the odd shapes need one
         self.extra: dict[str, Any] = {}
         self.function_extra: dict[str, Any] = {}
 
@@ -190,16 +190,18 @@ class _Call:
         if fragment.type:
             self.type = fragment.type
         if fragment.extra:
-            _update(self.extra, fragment.extra)
+            overlay(self.extra, fragment.extra)
         if fragment.function_extra:
-            _update(self.function_extra, fragment.function_extra)
+            overlay(self.function_extra, fragment.function_extra)
         return name, fragment.arguments
 
     def has_whole_arguments(self) -> bool:
         """Whether the arguments so far are a JSON object, so that nothing can follow."""
-        if not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
-            return False
-        return parse_arguments("".join(self.pieces)) is not None
+        if self.scanner is None:
+            self.scanner = ObjectScanner()
+        for piece in self.pieces[self.scanner.pieces :]:
+            self.scanner.feed(piece)
+        return self.scanner.is_closed and parse_arguments("".join(self.pieces)) is not None
 
     def is_over_before(self, fragment: ToolCallFragment) -> bool:
         """Whether the fragment begins another call: it brings a name, and this call has all it needs."""
@@ -211,13 +213,6 @@ class _Call:
         """Return the call as it stands in a whole answer; its place in the list is its index."""
         function = {**self.function_extra, "name": self.name, "arguments": "".join(self.pieces)}
         return cast("ToolCall", {**self.extra, "id": id_, "type": self.type, "function": function})
-
-
-def _update(target: dict[str, Any], addition: dict[str, Any]) -> None:
-    """Put the addition into the target, object by object; in conflicts the later value wins."""
-    for key, value in addition.items():
-        old = target.get(key)
-        target[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
 
 
 def parse_tool_calls(items: Any, *, completion_id: str | None = None) -> list[ToolCall]:

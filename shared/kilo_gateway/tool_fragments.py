@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 _FRAGMENT_KEYS = frozenset({"index", "id", "type", "function"})
+_MARKS = re.compile(r'\\.|[\\"{}]', re.DOTALL)
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
 
 
@@ -89,3 +91,34 @@ def _render_slowly(value: Any) -> str:
         return json.dumps(value, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         return str(type(value))  # no JSON, so that the call counts as invalid and is never run with other arguments
+
+
+class ObjectScanner:
+    """Tells from pieces of JSON text, reading each once, whether they are one closed object."""
+
+    __slots__ = ("_depth", "_has_ended", "_in_string", "_rest", "is_closed", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces = 0
+        """How many pieces were read."""
+        self.is_closed = False
+        """Whether the object is closed and nothing but blanks follows."""
+        self._has_ended = False
+        self._depth = 0
+        self._in_string = False
+        self._rest = ""  # a backslash whose character comes with the next piece
+
+    def feed(self, piece: str) -> None:
+        """Read the next piece."""
+        self.pieces += 1
+        if self._has_ended:
+            self.is_closed = self.is_closed and not piece.strip()
+            return
+        marks = _MARKS.findall(self._rest + piece)
+        self._rest = "\\" if marks and marks[-1] == "\\" else ""
+        for mark in marks:
+            if mark == '"':
+                self._in_string = not self._in_string
+            elif not self._in_string and mark in "{}":
+                self._depth += 1 if mark == "{" else -1
+        self.is_closed = self._has_ended = self._depth == 0 and "}" in marks and not self._in_string

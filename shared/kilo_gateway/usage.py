@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kilo_gateway.wire import UsageBody
 
 _MICRODOLLARS_PER_DOLLAR = 1_000_000
+_MAX_COUNT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,6 @@ def _parse_number(value: Any) -> float | None:
 
 
 def parse_count(value: Any) -> int | None:
-    """Return a whole number, from 0 up, also from text or a fraction; None for anything else."""
+    """Return a whole number from 0 to 2**53, also from text or a fraction; None for anything else."""
     number = _parse_number(value)
-    return None if number is None or number < 0 else int(number)
+    return int(number) if number is not None and 0 <= number <= _MAX_COUNT else None

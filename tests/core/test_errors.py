@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+
 from kilo_gateway import errors
 from kilo_gateway.errors import GatewayError, KiloError, RateLimitError, TruncatedStreamError
 
@@ -39,7 +40,7 @@ class _FrameworkError(Exception):
     is_retryable = True
 
 
-class _BothError(RateLimitError, _FrameworkError):
+class _BothError(RateLimitError, _FrameworkError):  # type: ignore[override]
     """What an adapter raises: the core's class and a framework's."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kilo_gateway.model_info import ModelInfo, is_free_id, parse_model
+from kilo_gateway.model_info import ModelInfo, parse_model
 
 PRICES = {"prompt": "0.000003", "completion": "0.000015"}
 
@@ -273,15 +273,6 @@ def test_description_is_text_or_none(sent: object, expected: str | None) -> None
 def test_free_is_said_by_id_or_mark_never_by_a_zero_price(fields: dict[str, Any], expected: bool | None) -> None:
     """A free id or the gateway's mark makes a model free, a price makes it paid, and zero alone says nothing."""
     assert parsed(**fields).is_free is expected
-
-
-@pytest.mark.parametrize(
-    ("model_id", "expected"),
-    [("z-ai/glm-5:free", True), ("kilo-auto/free", True), ("kilo/auto", False), ("a/free", False), ("a:free/b", False)],
-)
-def test_free_ids(model_id: str, expected: bool) -> None:
-    """Only the suffix and the two free routes say free."""
-    assert is_free_id(model_id) is expected
 
 
 def test_row_has_exactly_the_pages_shape() -> None:

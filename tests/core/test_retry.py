@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kilo_gateway.errors import (
     BadRequestError,
     ConnectionFailedError,
@@ -86,7 +88,8 @@ def test_only_the_advice_soon_is_retried(error: KiloError, tries_again: bool) ->
 )
 def test_the_wait_asked_for_is_a_lower_bound(asked: float, shortest: float, longest: float) -> None:
     """Never earlier than the gateway asked, and at most a quarter or a second later."""
-    waits = [retry_delay(_unavailable(asked), attempt=0, max_retries=2, rng=lambda r=r: r) for r in (0.0, 0.5, 1.0)]
+    rngs = [repeat(draw).__next__ for draw in (0.0, 0.5, 1.0)]
+    waits = [retry_delay(_unavailable(asked), attempt=0, max_retries=2, rng=rng) for rng in rngs]
 
     assert all(wait is not None and shortest <= wait <= longest for wait in waits)
     assert all(wait is not None and wait >= asked for wait in waits)

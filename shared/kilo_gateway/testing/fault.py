@@ -83,6 +83,4 @@ class Fault:
     @property
     def is_answer(self) -> bool:
         """Whether the fault itself is the answer."""
-        return (
-            self.error_id is not None or self.status is not None or self.raw is not None or self.cut_before_headers
-        )
+        return self.error_id is not None or self.status is not None or self.raw is not None or self.cut_before_headers

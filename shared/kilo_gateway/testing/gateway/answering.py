@@ -13,7 +13,7 @@ from kilo_gateway.testing.draft import CallDraft, Draft
 from kilo_gateway.testing.gateway.completion import PROVIDER, Envelope, render_completion
 from kilo_gateway.testing.gateway.events import render_events
 from kilo_gateway.testing.gateway.models import REPEAT_MODEL, family, is_hosted_free
-from kilo_gateway.testing.gateway.steps import event_bytes
+from kilo_gateway.testing.gateway.steps import event_bytes, json_bytes
 from kilo_gateway.testing.gateway.usage import render_usage
 
 if TYPE_CHECKING:
@@ -105,8 +105,6 @@ def _scripted(reply: Reply) -> Draft:
 def _arguments_text(arguments: Any) -> str:
     if isinstance(arguments, str):
         return arguments
-    from kilo_gateway.testing.gateway.steps import json_bytes  # noqa: PLC0415 - used by scripts alone
-
     return json_bytes(arguments if arguments is not None else {}).decode()
 
 

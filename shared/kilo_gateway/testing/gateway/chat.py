@@ -13,6 +13,7 @@ from kilo_gateway.testing.gateway.ask import Ask
 from kilo_gateway.testing.gateway.checks import first_refusal
 from kilo_gateway.testing.gateway.completion import FEBRUARY_PADDING
 from kilo_gateway.testing.gateway.errors import ErrorAnswer, render_error, render_upstream_error
+from kilo_gateway.testing.gateway.faulting import send_fault
 from kilo_gateway.testing.gateway.identity import identify, resolve_feature, resolve_mode
 from kilo_gateway.testing.gateway.steps import cut_at, json_bytes, merge_writes, plan_steps, recut
 from kilo_gateway.testing.gateway.transform import forwarded_body
@@ -57,11 +58,8 @@ async def answer_chat(exchange: Exchange, _: Mapping[str, str]) -> None:
         exchange.received.forwarded = forwarded_body(ask)
         exchange.received.facts["resolved_model"] = ask.resolved
     fault = scripted if isinstance(scripted, Fault) else None
-    if fault is not None:
-        from kilo_gateway.testing.gateway.app import send_fault  # noqa: PLC0415 - the app imports the routes
-
-        if not await send_fault(exchange, fault):
-            return
+    if fault is not None and not await send_fault(exchange, fault):
+        return
     if refusal is not None:
         if scripted is not None and fault is None:
             state.put_back(scripted, "chat")
@@ -95,9 +93,7 @@ async def _send(exchange: Exchange, ask: Ask, fault: Fault | None, reply: Reply 
         await _send_json(exchange, prepared.body, fault)
 
 
-async def _send_stream(
-    exchange: Exchange, prepared: PreparedAnswer, fault: Fault | None, reply: Reply | None
-) -> None:
+async def _send_stream(exchange: Exchange, prepared: PreparedAnswer, fault: Fault | None, reply: Reply | None) -> None:
     options = exchange.state.options
     delay = reply.event_delay_seconds if reply is not None else options.event_delay_seconds
     steps = plan_steps(prepared.events or [], exchange.version, fault=fault, event_delay=delay)

@@ -31,8 +31,9 @@ def repair_tool_history(messages: list[Any]) -> list[Any]:
         if role == "assistant" and isinstance(message.get("tool_calls"), list):
             calls = _unique_calls(message["tool_calls"])
             open_ids = [call["id"] for call in calls]
-            message = {**message, "tool_calls": calls}
-        repaired.append(message)
+            repaired.append({**message, "tool_calls": calls})
+        else:
+            repaired.append(message)
     return [*repaired, *_interrupted(open_ids)]
 
 

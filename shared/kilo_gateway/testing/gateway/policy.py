@@ -66,8 +66,8 @@ def routing(provider: dict[str, Any], ask: Ask) -> dict[str, Any]:
     organization = ask.identity.organization
     if organization is None or (organization.allowed_providers is None and organization.data_collection is None):
         return dict(provider)
-    kept = {key: provider[key] for key in ("data_collection", "zdr") if key in provider}
-    replaced: dict[str, Any] = kept if ask.version == "newest" else {}
+    kept: dict[str, Any] = {key: provider[key] for key in ("data_collection", "zdr") if key in provider}
+    replaced = kept if ask.version == "newest" else {}
     if organization.allowed_providers is not None:
         replaced["only"] = list(organization.allowed_providers)
     if organization.data_collection is not None:

@@ -38,7 +38,10 @@ def render_details(draft: Draft, family: str) -> list[dict[str, Any]]:
     if family in ("openai", "xai"):
         summary = {"type": "reasoning.summary", "summary": reasoning, "format": name, "index": 0}
         data = opaque(reasoning)
-        return [summary, {"type": "reasoning.encrypted", "data": data, "id": f"rs_{data[:12]}", "format": name, "index": 0}]
+        return [
+            summary,
+            {"type": "reasoning.encrypted", "data": data, "id": f"rs_{data[:12]}", "format": name, "index": 0},
+        ]
     if family == "gemini":
         signatures = [
             {"type": "reasoning.encrypted", "data": opaque(call.arguments), "id": call.id, "format": name, "index": 0}

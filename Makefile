@@ -1,0 +1,49 @@
+# Each target sets up what it needs: on a fresh machine one command is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (about a minute the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+install: $(STAMP) ## Make the virtual environment with everything in it
+
+demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KILOCODE_API_KEY is set)
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP) ## Run the tests: offline, no key
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## Mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+serve: $(STAMP) ## Run the embedded gateway in the foreground
+	@$(BIN)/python -m kilo_gateway.testing
+
+bench: $(STAMP) ## Measure client CPU per chunk and per call against bare httpx and the frameworks
+	@$(BIN)/python -m benchmarks
+
+models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (needs the network)
+	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/data/models.json
+
+clean: ## Remove the virtual environment and caches
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.PHONY: help install demo test check format serve bench models clean

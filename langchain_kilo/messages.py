@@ -1,0 +1,167 @@
+"""Messages of LangChain -> messages of the wire. Reasoning goes back as it came; nothing is made up or dropped unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.errors import InvalidRequestError
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_kilo.content import join_texts, render_parts
+from langchain_kilo.tools import render_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Wire = dict[str, Any]
+
+
+def render_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    """Return the messages as the wire has them.
+
+    Raises:
+        InvalidRequestError: a message or a block that has no form on the wire; the error names it.
+    """
+    rendered: list[dict[str, Any]] = []
+    for message in messages:
+        render = next((by for kind, by in _RENDERERS if isinstance(message, kind)), None)
+        if render is None:
+            raise InvalidRequestError(
+                f"A {type(message).__name__} cannot be sent: use system, human, AI, tool or chat messages."
+            )
+        rendered.extend(render(message))
+    return rendered
+
+
+def _named(message: BaseMessage, wire: Wire) -> Wire:
+    name = message.name or message.additional_kwargs.get("name")
+    return {**wire, "name": name} if name else wire
+
+
+def _render_system(message: BaseMessage) -> list[Wire]:
+    return [_named(message, {"role": "system", "content": render_parts(message.content, role="system")})]
+
+
+def _render_human(message: BaseMessage) -> list[Wire]:
+    """Return the user's message; tool results in Anthropic's shape become tool messages of their own before it."""
+    content = message.content
+    if isinstance(content, str) or not any(map(_is_tool_result, content)):
+        return [_named(message, {"role": "user", "content": render_parts(content, role="user")})]
+    rendered = [_render_tool_result(block) for block in content if _is_tool_result(block)]
+    rest = [block for block in content if not _is_tool_result(block)]
+    if rest:
+        rendered.append(_named(message, {"role": "user", "content": render_parts(rest, role="user")}))
+    return rendered
+
+
+def _is_tool_result(block: Any) -> bool:
+    return isinstance(block, Mapping) and block.get("type") == "tool_result"
+
+
+def _render_tool_result(block: Any) -> Wire:
+    content = join_texts(render_parts(block.get("content") or "", role="tool"))
+    return {"role": "tool", "tool_call_id": str(block.get("tool_use_id") or ""), "content": content}
+
+
+def _render_tool(message: ToolMessage) -> list[Wire]:
+    content = render_parts(message.content, role="tool")
+    return [_named(message, {"role": "tool", "tool_call_id": message.tool_call_id, "content": content})]
+
+
+def _render_function(message: BaseMessage) -> list[Wire]:
+    return [{"role": "function", "name": message.name, "content": render_parts(message.content, role="function")}]
+
+
+def _render_chat(message: ChatMessage) -> list[Wire]:
+    return [_named(message, {"role": message.role, "content": render_parts(message.content, role=message.role)})]
+
+
+def _render_ai(message: AIMessage) -> list[Wire]:
+    """Return an answer of the history: its text, its tool calls, and all that the gateway wants back of it."""
+    content = message.content
+    images, rest = _split_images(content)
+    parts = join_texts(render_parts(rest, role="assistant"))
+    calls = render_calls(message)
+    refusal = _fact(message, "refusal")
+    wire: Wire = {"role": "assistant", "content": parts or (None if calls else refusal or "")}
+    if calls:
+        wire["tool_calls"] = calls
+    elif function_call := message.additional_kwargs.get("function_call"):
+        wire["function_call"] = function_call
+    if reasoning := _reasoning_text(message):
+        wire["reasoning"] = reasoning
+    if details := _reasoning_details(message):
+        wire["reasoning_details"] = details
+    if images := images or _objects(message.response_metadata.get("images")):
+        wire["images"] = images
+    if files := [one for one in _objects(message.response_metadata.get("annotations")) if one.get("type") == "file"]:
+        wire["annotations"] = files
+    audio = _fact(message, "audio")
+    if isinstance(audio, Mapping) and audio.get("id"):
+        wire["audio"] = {"id": audio["id"]}
+    return [_named(message, wire)]
+
+
+def _fact(message: BaseMessage, name: str) -> Any:
+    """Return what ChatKilo, or another integration, noted about an answer."""
+    noted = message.additional_kwargs.get(name)
+    return message.response_metadata.get(name) if noted is None else noted
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _split_images(content: str | list[Any]) -> tuple[list[Wire], str | list[Any]]:
+    """Return the pictures that the model made, as parts, and the content without them."""
+    if isinstance(content, str):
+        return [], content
+    kinds = ("image", "image_url")
+    made = [block for block in content if isinstance(block, Mapping) and block.get("type") in kinds]
+    rest = [block for block in content if not any(block is one for one in made)]
+    rendered = render_parts(made, role="assistant")
+    return rendered if isinstance(rendered, list) else [], _without_audio(rest)
+
+
+def _without_audio(content: list[Any]) -> list[Any]:
+    """Return the content without the model's own voice, which goes back by its id."""
+    return [block for block in content if not (isinstance(block, Mapping) and block.get("type") == "audio")]
+
+
+def _reasoning_text(message: AIMessage) -> str:
+    noted = message.additional_kwargs.get("reasoning_content")
+    if isinstance(noted, str):
+        return noted
+    if isinstance(message.content, str):
+        return ""
+    blocks = (block for block in message.content if isinstance(block, Mapping) and block.get("type") == "reasoning")
+    return "".join(text for block in blocks if isinstance(text := block.get("reasoning"), str))
+
+
+def _reasoning_details(message: AIMessage) -> list[Any] | None:
+    details = _fact(message, "reasoning_details")
+    if details is None:
+        return None
+    if not isinstance(details, list) or not all(isinstance(detail, Mapping) for detail in details):
+        raise InvalidRequestError("reasoning_details of an AI message must be a list of objects, as the gateway sent them.")
+    return details
+
+
+_RENDERERS: tuple[tuple[type[BaseMessage], Callable[[Any], list[Wire]]], ...] = (
+    (HumanMessage, _render_human),
+    (AIMessage, _render_ai),
+    (ToolMessage, _render_tool),
+    (SystemMessage, _render_system),
+    (FunctionMessage, _render_function),
+    (ChatMessage, _render_chat),
+)
+"""Message class -> how it is written; chunks are subclasses of these."""

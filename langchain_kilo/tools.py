@@ -1,0 +1,188 @@
+"""Tools and tool calls between LangChain and the wire. Never completes arguments that were cut off."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.jsontext import dumps, find_non_finite
+from kilo_gateway.tool_calls import parse_arguments
+from langchain_core.messages.tool import InvalidToolCall, ToolCall, invalid_tool_call, tool_call
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import AIMessage
+
+CUT_OFF = frozenset({"length", "error", "content_filter"})
+"""Finish reasons after which a call without arguments has lost them."""
+
+_KEPT_EXTRAS = ("cache_control", "defer_loading")
+"""Keys of a tool beside its function that the gateway passes on."""
+
+_JSON_SCHEMA_TYPES = frozenset({"object", "function"})
+
+
+def render_tools(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
+    """Return the tools as the wire has them; a gateway's own tool, such as `{"type": "web_search"}`, goes as it is.
+
+    Raises:
+        InvalidRequestError: something that no tool can be made of.
+    """
+    return [_render_tool(tool, place, strict) for place, tool in enumerate(tools)]
+
+
+def _render_tool(tool: Any, place: int, strict: bool | None) -> dict[str, Any]:
+    if isinstance(tool, Mapping) and (ready := _ready_tool(tool, strict)) is not None:
+        return ready
+    try:
+        rendered = convert_to_openai_tool(tool, strict=strict)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidRequestError(f"tools[{place}] is no tool that can be sent: {error}") from error
+    extras: Any = tool if isinstance(tool, Mapping) else getattr(tool, "extras", None) if isinstance(tool, BaseTool) else {}
+    kept = {name: extras[name] for name in _KEPT_EXTRAS if name in (extras or {})}
+    return {**rendered, **kept}
+
+
+def _ready_tool(tool: Mapping[str, Any], strict: bool | None) -> dict[str, Any] | None:
+    """Return a tool that is in the wire's shape already; None for one to convert."""
+    kind = tool.get("type")
+    function = tool.get("function")
+    if kind == "function" and isinstance(function, Mapping):
+        if strict is None or "strict" in function:
+            return dict(tool)
+        return {**tool, "function": {**function, "strict": strict}}
+    if isinstance(kind, str) and kind not in _JSON_SCHEMA_TYPES and "input_schema" not in tool:
+        return dict(tool)
+    return None
+
+
+def render_tool_choice(choice: Any, tools: Sequence[Mapping[str, Any]]) -> Any:
+    """Return `tool_choice` as the wire has it; None for no preference.
+
+    `True`, `"any"` and `"required"` mean some tool; a name means that tool; a mapping is sent as it is.
+
+    Raises:
+        InvalidRequestError: a name that none of the tools has.
+    """
+    if choice is None or choice is False:
+        return None
+    if choice is True or choice in ("any", "required"):
+        return "required"
+    if isinstance(choice, str):
+        return choice if choice in ("auto", "none") else _choose_by_name(choice, tools)
+    if isinstance(choice, Mapping):
+        return _render_choice_object(choice)
+    raise InvalidRequestError(
+        f"tool_choice must be a tool's name, 'auto', 'any', 'none', a flag or a mapping, not {type(choice).__name__}."
+    )
+
+
+def _choose_by_name(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names = [tool_name(tool) for tool in tools]
+    if name in names:
+        return {"type": "function", "function": {"name": name}}
+    own = next((tool for tool in tools if tool.get("type") == name), None)
+    if own is not None:
+        return {"type": name}
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? There are" if near else "there are"
+    raise InvalidRequestError(f"tool_choice={name!r} names no tool: {hint} {', '.join(map(repr, names)) or 'none'}.")
+
+
+def _render_choice_object(choice: Mapping[str, Any]) -> Any:
+    """Return a mapping as it is, but Anthropic's spellings in the wire's."""
+    kind = choice.get("type")
+    if kind == "tool" and isinstance(choice.get("name"), str):
+        return {"type": "function", "function": {"name": choice["name"]}}
+    if kind in ("auto", "none", "any", "required") and len(choice) == 1:
+        return "required" if kind == "any" else kind
+    return dict(choice)
+
+
+def tool_name(tool: Mapping[str, Any]) -> str:
+    """Return the name by which a rendered tool is called."""
+    function = tool.get("function")
+    holder = function if isinstance(function, Mapping) else tool
+    return str(holder.get("name") or tool.get("type") or "")
+
+
+def is_callable_now(arguments: str | None, finish_reason: str | None) -> bool:
+    """Return whether a call may be executed: its arguments are a whole JSON object, and were not lost.
+
+    A call that ends with the answer, before any argument came, may have had some.
+    """
+    if finish_reason in CUT_OFF and not (arguments or "").strip():
+        return False
+    return parse_arguments(arguments) is not None
+
+
+def parse_calls(
+    calls: Sequence[Mapping[str, Any]], finish_reason: str | None
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """Return the calls of a whole answer that may be executed, and those that may not."""
+    valid: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for call in calls:
+        function = call.get("function") or {}
+        arguments = function.get("arguments")
+        parsed = parse_arguments(arguments) if is_callable_now(arguments, finish_reason) else None
+        name, id_ = function.get("name") or "", call.get("id")
+        if parsed is None:
+            invalid.append(invalid_tool_call(name=name, args=arguments, id=id_, error=None))
+        else:
+            valid.append(tool_call(name=name, args=parsed, id=id_))
+    return valid, invalid
+
+
+def render_stopper(arguments: str) -> str:
+    """Return what to append to cut-off arguments so that LangChain's partial parser does not complete them.
+
+    LangChain makes a valid call of `{"path": "/data/a", "fl` by dropping the end. A closing bracket in the wrong place
+    makes it an invalid call instead. "" for what does not begin an object, which is refused as it is.
+    """
+    if arguments and not arguments.lstrip().startswith("{"):
+        return ""
+    is_inside, is_escaped = False, False
+    open_brackets: list[str] = []
+    for character in arguments:
+        if is_inside:
+            if character == '"' and not is_escaped:
+                is_inside = False
+            is_escaped = character == "\\" and not is_escaped
+        elif character == '"':
+            is_inside = True
+        elif character in "{[":
+            open_brackets.append(character)
+        elif character in "}]" and open_brackets:
+            open_brackets.pop()
+    quotes = ("\"\"" if is_escaped else "\"") if is_inside else ""
+    return quotes + ("}" if open_brackets[-1:] == ["["] else "]")
+
+
+def render_calls(message: AIMessage) -> list[dict[str, Any]]:
+    """Return the tool calls of a message of the history, invalid ones with arguments that are JSON again.
+
+    Raises:
+        InvalidRequestError: arguments that JSON cannot carry.
+    """
+    rendered = []
+    for call in message.tool_calls:
+        name = call["name"]
+        if place := find_non_finite(call["args"], f"the arguments of {name}"):
+            raise InvalidRequestError(f"{place} cannot be sent: JSON knows finite numbers only.")
+        rendered.append(_render_call(call.get("id"), name, dumps(call["args"]).decode(), len(rendered)))
+    for broken in message.invalid_tool_calls:
+        text = broken.get("args") or ""
+        if parse_arguments(text) is None:
+            text = dumps({"invalid_arguments": text}).decode()
+        rendered.append(_render_call(broken.get("id"), broken.get("name") or "unknown", text or "{}", len(rendered)))
+    return rendered
+
+
+def _render_call(id_: str | None, name: str, arguments: str, place: int) -> dict[str, Any]:
+    return {"id": id_ or f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}

@@ -1,0 +1,186 @@
+"""Whole completions -> LlamaIndex responses. A streamed answer ends in the same response as an unstreamed one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    ChatMessage,
+    ChatResponse,
+    CitationBlock,
+    CompletionResponse,
+    ImageBlock,
+    LogProb,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+)
+
+from kilo_gateway.completion import Completion, render_metadata
+from llama_index_kilo.messages import DETAILS
+from llama_index_kilo.tools import parse_tool_call_block
+
+if TYPE_CHECKING:
+    from kilo_gateway.completion_choice import CompletionChoice
+    from kilo_gateway.usage import Usage
+
+
+def parse_chat_response(completion: Completion, *, delta: str | None = None) -> ChatResponse:
+    """Return the response of a whole answer, its first choice being the message; `delta` is for the end of a stream."""
+    choice = completion.choices[0]
+    metadata = render_metadata(completion)
+    text, source = _find_text(choice)
+    if source is not None:
+        metadata["text_source"] = source
+    return ChatResponse(
+        message=ChatMessage(
+            role=MessageRole.ASSISTANT,
+            blocks=_render_blocks(choice, text, completion.usage),
+            additional_kwargs=_message_extras(choice),
+        ),
+        raw=render_raw(completion),
+        delta=delta,
+        logprobs=_parse_logprobs(choice),
+        additional_kwargs=metadata | _token_counts(completion.usage),
+    )
+
+
+def parse_completion_response(response: ChatResponse) -> CompletionResponse:
+    """Return a chat response as the answer to a prompt."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
+        raw=response.raw,
+        logprobs=response.logprobs,
+        delta=response.delta,
+    )
+
+
+def render_raw(completion: Completion) -> dict[str, Any]:
+    """Return the answer as sent, with `usage` always there: without the key LlamaIndex guesses the tokens."""
+    return {"usage": None, **cast("dict[str, Any]", completion.body)}
+
+
+def _find_text(choice: CompletionChoice) -> tuple[str, str | None]:
+    """Return the text, and where it was taken from if not from the content.
+
+    A model that says all it has to say in its reasoning, or in a refusal, would otherwise seem to say nothing.
+    """
+    if choice.text or choice.tool_calls:
+        return choice.text, None
+    if choice.refusal:
+        return choice.refusal, "refusal"
+    if choice.finish_reason == "stop" and choice.reasoning and not (choice.images or choice.audio):
+        return choice.reasoning, "reasoning"
+    return "", None
+
+
+def _render_blocks(choice: CompletionChoice, text: str, usage: Usage | None) -> list[Any]:
+    blocks: list[Any] = []
+    details = choice.reasoning_details
+    if choice.reasoning or details:
+        tokens = usage.reasoning_tokens if usage else None
+        information = {DETAILS: details} if details else {}
+        blocks.append(
+            ThinkingBlock(content=choice.reasoning or None, num_tokens=tokens, additional_information=information)
+        )
+    if text:
+        blocks.append(TextBlock(text=text))
+    blocks.extend(_parse_citations(choice))
+    blocks.extend(block for image in choice.images if (block := _parse_image(image)) is not None)
+    if (audio := _parse_audio(choice)) is not None:
+        blocks.append(audio)
+    blocks.extend(parse_tool_call_block(call) for call in choice.tool_calls)
+    return blocks or [TextBlock(text="")]
+
+
+def _message_extras(choice: CompletionChoice) -> dict[str, Any]:
+    """Return what must travel with the message in a history."""
+    extras: dict[str, Any] = {}
+    if choice.tool_calls:
+        extras["tool_calls"] = choice.tool_calls
+    if choice.annotations:
+        extras["annotations"] = choice.annotations
+    if choice.refusal:
+        extras["refusal"] = choice.refusal
+    return extras
+
+
+def _token_counts(usage: Usage | None) -> dict[str, int]:
+    if usage is None:
+        return {}
+    counts = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+    }
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _parse_citations(choice: CompletionChoice) -> list[CitationBlock]:
+    found = [annotation.get("url_citation") for annotation in choice.annotations]
+    return [_parse_citation(citation) for citation in found if isinstance(citation, dict)]
+
+
+def _parse_citation(citation: dict[str, Any]) -> CitationBlock:
+    return CitationBlock(
+        cited_content=TextBlock(text=_text(citation.get("content"))),
+        source=_text(citation.get("url")),
+        title=_text(citation.get("title")),
+        additional_location_info={
+            key: value for key in ("start_index", "end_index") if type(value := citation.get(key)) is int
+        },
+    )
+
+
+def _parse_image(image: dict[str, Any]) -> ImageBlock | None:
+    holder = image.get("image_url")
+    url = holder.get("url") if isinstance(holder, dict) else holder
+    if not isinstance(url, str) or not url:
+        return None
+    head, comma, data = url.partition(",")
+    try:
+        if comma and head.startswith("data:") and head.endswith(";base64"):
+            mimetype = head.removeprefix("data:").partition(";")[0]
+            return ImageBlock(image=data.encode(), image_mimetype=mimetype or None)
+        return ImageBlock(url=url)
+    except ValueError:
+        return None
+
+
+def _parse_audio(choice: CompletionChoice) -> AudioBlock | None:
+    audio = choice.audio or {}
+    data, format_ = audio.get("data"), audio.get("format")
+    if not isinstance(data, str) or not data:
+        return None
+    return AudioBlock(audio=data.encode(), format=format_ if isinstance(format_, str) else None)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _parse_logprobs(choice: CompletionChoice) -> list[list[LogProb]] | None:
+    """Return for each token its likeliest alternatives, or itself where none were asked for."""
+    tokens = (choice.logprobs or {}).get("content")
+    if not isinstance(tokens, list) or not tokens:
+        return None
+    return [_parse_alternatives(token) for token in tokens if isinstance(token, dict)]
+
+
+def _parse_alternatives(token: dict[str, Any]) -> list[LogProb]:
+    top = token.get("top_logprobs")
+    alternatives = top if isinstance(top, list) and top else [token]
+    return [_parse_logprob(item) for item in alternatives if isinstance(item, dict)]
+
+
+def _parse_logprob(item: dict[str, Any]) -> LogProb:
+    logprob, data = item.get("logprob"), item.get("bytes")
+    return LogProb(
+        token=_text(item.get("token")),
+        logprob=float(logprob) if isinstance(logprob, (int, float)) else 0.0,
+        bytes=data if isinstance(data, list) and all(type(byte) is int for byte in data) else [],
+    )

@@ -1,0 +1,203 @@
+"""KiloLLM: the LlamaIndex LLM. Translates between LlamaIndex and the core; holds no rule of the gateway."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+
+from kilo_gateway.discovery import known_catalog
+from llama_index_kilo.answers import parse_chat_response, parse_completion_response
+from llama_index_kilo.messages import render_messages
+from llama_index_kilo.parameters import KiloParameters
+from llama_index_kilo.profile import describe
+from llama_index_kilo.snapshots import Snapshots
+from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_index.core.llms.llm import ToolSelection
+    from llama_index.core.tools.types import BaseTool
+
+    from kilo_gateway.model_info import ModelInfo
+
+
+class KiloLLM(KiloParameters):
+    """Any model of Kilo Gateway, for query engines, chat engines and agents.
+
+    Examples:
+        `pip install "kilo-gateway[llama-index]"`
+
+        ```python
+        from llama_index_kilo import KiloLLM
+
+        llm = KiloLLM(model="anthropic/claude-sonnet-4.5")  # the key: KILOCODE_API_KEY
+        print(llm.complete("Hello"))
+        ```
+    """
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that dumps carry."""
+        return "Kilo_LLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What the catalog as known now says of the model, under what the constructor said."""
+        return describe(
+            self._model_info(),
+            model=self.model,
+            context_window=self.context_window,
+            max_tokens=self.max_tokens or self.max_completion_tokens,
+            calls_tools=self.is_function_calling_model,
+        )
+
+    def _model_info(self) -> ModelInfo | None:
+        return known_catalog(self._settings).get(self.model)
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return what traces may show of this model; nothing secret."""
+        facts = {"model": self.model, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        return {"class_name": self.class_name(), **self.metadata.model_dump(), **facts}
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Return the answer to the messages; keyword arguments are options of this call."""
+        return self._chat(messages, kwargs)
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Return the answer to a prompt, which is sent as one user message."""
+        return parse_completion_response(self._chat(self._prompt_messages(prompt, formatted), kwargs))
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Return the answer as it grows; the last response holds everything that `chat` returns."""
+        return self._stream(messages, kwargs)
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """Return the answer to a prompt as it grows."""
+        responses = self._stream(self._prompt_messages(prompt, formatted), kwargs)
+        return (parse_completion_response(response) for response in responses)
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Return what `chat` does."""
+        return await self._achat(messages, kwargs)
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Return what `complete` does."""
+        return parse_completion_response(await self._achat(self._prompt_messages(prompt, formatted), kwargs))
+
+    @llm_chat_callback()
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        """Return what `stream_chat` does, as an asynchronous generator."""
+        return self._astream(messages, kwargs)
+
+    @llm_completion_callback()
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        """Return what `stream_complete` does, as an asynchronous generator."""
+        return _as_completions(self._astream(self._prompt_messages(prompt, formatted), kwargs))
+
+    def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
+        text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
+        return [ChatMessage(role=MessageRole.USER, content=text)]
+
+    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        return parse_chat_response(self._client().complete(render_messages(messages), **self._options(kwargs)))
+
+    async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        completion = await self._async_client().complete(render_messages(messages), **self._options(kwargs))
+        return parse_chat_response(completion)
+
+    def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
+        return _respond(self._client().stream(render_messages(messages), **self._options(kwargs)))
+
+    def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
+        return _arespond(self._async_client().stream(render_messages(messages), **self._options(kwargs)))
+
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        tool_choice: str | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the arguments of a chat with tools; without tools nothing about tools is said."""
+        messages = list(chat_history or ())
+        if user_msg is not None:
+            messages.append(ChatMessage(content=user_msg) if isinstance(user_msg, str) else user_msg)
+        arguments = {"messages": messages, "tools": None, "tool_choice": None, **kwargs}
+        if tools:
+            is_strict = self.strict if strict is None else strict
+            arguments["tools"] = [render_tool(tool, strict=is_strict) for tool in tools]
+            arguments["tool_choice"] = render_tool_choice(tool_choice, required=tool_required)
+            info = self._model_info()
+            if info is None or info.supports("parallel_tool_calls") is not False:
+                arguments["parallel_tool_calls"] = allow_parallel_tool_calls
+        return arguments
+
+    def _validate_chat_with_tools_response(
+        self, response: ChatResponse, tools: Sequence[BaseTool], allow_parallel_tool_calls: bool = False, **kwargs: Any
+    ) -> ChatResponse:
+        """Return the answer with one call at the most, unless several are allowed."""
+        return response if allow_parallel_tool_calls else keep_one_call(response)
+
+    def get_tool_calls_from_response(
+        self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
+    ) -> list[ToolSelection]:
+        """Return the tools that an answer calls, also of one that is still arriving.
+
+        Raises:
+            NoToolCallError: there are none, and `error_on_no_tool_call` is set.
+        """
+        selections = parse_selections(response, is_whole="finish_reason" in response.additional_kwargs)
+        if error_on_no_tool_call and not selections:
+            raise NoToolCallError(
+                f"Model {self.model!r} was expected to call a tool and answered without a call. "
+                "Ask with tool_required=True, or choose another model.",
+                model=self.model,
+            )
+        return selections
+
+
+def _respond(stream: Any) -> ChatResponseGen:
+    snapshots = Snapshots()
+    with stream:
+        for delta in stream:
+            yield snapshots.add(delta)
+        yield snapshots.finish(stream.completion)
+
+
+async def _arespond(stream: Any) -> ChatResponseAsyncGen:
+    snapshots = Snapshots()
+    async with stream:
+        async for delta in stream:
+            yield snapshots.add(delta)
+        yield snapshots.finish(stream.completion)
+
+
+async def _as_completions(responses: ChatResponseAsyncGen) -> CompletionResponseAsyncGen:
+    async with aclosing(responses):
+        async for response in responses:
+            yield parse_completion_response(response)

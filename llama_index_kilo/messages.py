@@ -1,0 +1,140 @@
+"""LlamaIndex chat messages -> messages of the wire. Never changes what it is given."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import (
+    CachePoint,
+    CitationBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+
+from kilo_gateway.errors import InvalidRequestError
+from llama_index_kilo.content import render_parts
+from llama_index_kilo.tools import render_tool_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_index.core.base.llms.types import ChatMessage
+
+_ROLES = {
+    MessageRole.SYSTEM: "system",
+    MessageRole.DEVELOPER: "system",
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+    MessageRole.TOOL: "tool",
+    MessageRole.FUNCTION: "tool",
+}
+
+DETAILS = "reasoning_details"
+"""Where `additional_information` of a thinking block, or `additional_kwargs` of a message, keeps the entries."""
+
+_OWN_PLACE = (ThinkingBlock, ToolCallBlock, ImageBlock, CitationBlock)
+"""Blocks that have a place of their own in an assistant message, beside its content."""
+
+
+def render_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """Return the messages as the wire has them.
+
+    Raises:
+        InvalidRequestError: a block that cannot be sent, or a tool result that answers no call.
+    """
+    nameless = _NamelessCalls()
+    return [_render_message(message, nameless) for message in messages]
+
+
+class _NamelessCalls:
+    """Ids for calls of a history that has none, as other packages write it: results answer them in order."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[str] = deque()
+        self._count = 0
+
+    def name(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Return the call with an id."""
+        if call.get("id"):
+            return call
+        self._count += 1
+        self._waiting.append(f"call_{self._count}")
+        return {**call, "id": self._waiting[-1]}
+
+    def next_answered(self) -> str:
+        """Return the id of the call that the next nameless result answers."""
+        if not self._waiting:
+            raise InvalidRequestError(
+                "A tool message answers no tool call: put the call's id into its additional_kwargs['tool_call_id']."
+            )
+        return self._waiting.popleft()
+
+
+def _render_message(message: ChatMessage, nameless: _NamelessCalls) -> dict[str, Any]:
+    role = _ROLES[message.role]
+    if role == "assistant":
+        return _render_assistant(message, nameless)
+    rendered: dict[str, Any] = {"role": role, "content": _render_content(message.blocks)}
+    if isinstance(name := message.additional_kwargs.get("name"), str) and name:
+        rendered["name"] = name
+    if role == "tool":
+        rendered["tool_call_id"] = message.additional_kwargs.get("tool_call_id") or nameless.next_answered()
+    return rendered
+
+
+def _render_content(blocks: Sequence[Any]) -> str | list[dict[str, Any]]:
+    """Return text alone as text, as LlamaIndex joins it; anything else as parts."""
+    if len(blocks) == 1 and isinstance(blocks[0], TextBlock):
+        return blocks[0].text
+    if all(isinstance(block, TextBlock) for block in blocks):
+        return "\n".join(block.text for block in blocks)
+    return render_parts(blocks)
+
+
+def _render_assistant(message: ChatMessage, nameless: _NamelessCalls) -> dict[str, Any]:
+    """Return an answer as the gateway gave it: reasoning, tool calls, images and citations each in their own place."""
+    extra = message.additional_kwargs
+    said = [block for block in message.blocks if not isinstance(block, _OWN_PLACE)]
+    if said and all(isinstance(block, CachePoint) for block in said):
+        said = []
+    calls = [nameless.name(call) for call in render_tool_calls(message)]
+    rendered: dict[str, Any] = {"role": "assistant", "content": _render_content(said) or (None if calls else "")}
+    if calls:
+        rendered["tool_calls"] = calls
+    rendered.update(_render_reasoning(message))
+    images = [block for block in message.blocks if isinstance(block, ImageBlock)]
+    if images:
+        rendered["images"] = render_parts(images)
+    annotations = extra.get("annotations") or [
+        _render_citation(block) for block in message.blocks if isinstance(block, CitationBlock)
+    ]
+    if annotations:
+        rendered["annotations"] = annotations
+    for key in ("name", "refusal"):
+        if isinstance(value := extra.get(key), str) and value:
+            rendered[key] = value
+    return rendered
+
+
+def _render_reasoning(message: ChatMessage) -> dict[str, Any]:
+    """Return the entries of the gateway unchanged; without any, the readable reasoning."""
+    thoughts = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
+    details = [item for block in thoughts for item in block.additional_information.get(DETAILS) or ()]
+    details = details or message.additional_kwargs.get(DETAILS) or []
+    if details:
+        return {DETAILS: details}
+    text = "".join(block.content for block in thoughts if block.content)
+    return {"reasoning": text} if text else {}
+
+
+def _render_citation(block: CitationBlock) -> dict[str, Any]:
+    cited = block.cited_content
+    text = {"content": cited.text} if isinstance(cited, TextBlock) else {}
+    citation = {"url": block.source, "title": block.title, **text, **block.additional_location_info}
+    return {"type": "url_citation", "url_citation": citation}

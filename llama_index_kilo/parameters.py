@@ -1,0 +1,276 @@
+"""The fields of KiloLLM: what its constructor takes, how they become settings and options, and how they are stored.
+
+Setting values up never touches the network, unless discovery at startup is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_serializer
+
+from kilo_gateway.auth import check_key
+from kilo_gateway.discovery import known_to_be_free
+from kilo_gateway.errors import InvalidRequestError, InvalidSettingError, MissingKeyError
+from kilo_gateway.headers import mask_header
+from kilo_gateway.options import OPTIONS, check_options, unknown_option
+from kilo_gateway.reasoning import split_reasoning
+from kilo_gateway.refs import DEFAULT_MODEL, parse_model_id
+from kilo_gateway.settings import VARIABLES, Settings, resolve_settings
+from kilo_gateway.timeouts import parse_timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SHAPED = ("reasoning", "reasoning_effort", "extra_body")
+"""What a request takes beside the options of the wire."""
+
+RENAMED = {"metadata": "request_metadata"}
+"""Options whose own name LlamaIndex uses for something else -> the field that holds them."""
+
+_ALIASES = {"api_base": "base_url", **RENAMED}
+_CONNECTION = frozenset(VARIABLES) - {"model"} | {"http_client", "async_http_client"}
+"""Fields whose change needs new clients."""
+_SHARED = ("callback_manager", "rate_limiter", "http_client", "async_http_client")
+"""What a deep copy has in common with its original: none of it can be copied in general."""
+
+
+class KiloParameters(FunctionCallingLLM):
+    """The fields. None means not given: settings then come from the environment, options are left to the gateway."""
+
+    model: str = DEFAULT_MODEL
+    """Ref of the model, `kilocode/` being optional; `KILOCODE_MODEL`, else `kilocode/kilo/auto`."""
+    api_key: SecretStr | str | None = Field(default=None, exclude=True, repr=False)
+    """`KILOCODE_API_KEY` or `KILO_API_KEY`; in no dump, repr or pickle."""
+    organization_id: str | None = None
+    """Who pays, and whose policies and models count; `KILOCODE_ORGANIZATION_ID`."""
+    base_url: str | None = None
+    """The gateway; `KILOCODE_BASE_URL`. Also taken as `api_base`."""
+    feature: str | None = None
+    """The application, as the gateway attributes calls; `KILOCODE_FEATURE`, else `direct-gateway`."""
+    timeout: Any = None
+    """Seconds, (connect, read), a mapping, `Timeouts` or `httpx.Timeout`; `KILOCODE_TIMEOUT`."""
+    max_retries: int | None = None
+    """Tries after the first; `KILOCODE_MAX_RETRIES`, else 2."""
+    default_headers: dict[str, str] | None = Field(default=None, repr=False)
+    """Sent with every request; those that are secrets by their name are in no dump or pickle."""
+    task_id: str | None = None
+    """Calls of one task share a prompt cache; `KILOCODE_TASK_ID`."""
+    mode: str | None = None
+    """What an auto model is chosen for, such as `code`; `KILOCODE_MODE`."""
+    client_version: str | None = None
+    discover: Literal["lazy", "startup"] | None = None
+    """When the model list is fetched; `KILOCODE_DISCOVERY`, else where its answer is needed."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.Client` of your own, used as it is and never closed."""
+    async_http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of your own, for one event loop."""
+
+    context_window: int | None = None
+    """Overrides what the catalog says, in tokens."""
+    is_function_calling_model: bool | None = None
+    """Overrides what the catalog says."""
+    strict: bool = False
+    """Whether providers hold the arguments of tools to their schemas."""
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """More options by name, as each call takes them."""
+
+    reasoning: str | dict[str, Any] | None = None
+    """A level (off, minimal, low, medium, high, xhigh, max, adaptive), or the wire's object as it is."""
+    reasoning_effort: str | None = None
+    """Another spelling of the level."""
+    extra_body: dict[str, Any] | None = None
+    """Merged over the request body, for what has no option."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    top_a: float | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    seed: int | None = None
+    n: int | None = None
+    """How many answers; the first is the message, all of them are in `raw`."""
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: str | list[str] | None = None
+    response_format: dict[str, Any] | None = None
+    structured_outputs: bool | None = None
+    verbosity: str | None = None
+    modalities: list[str] | None = None
+    audio: dict[str, Any] | None = None
+    image_config: dict[str, Any] | None = None
+    prediction: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    """Tools of every call, such as a server's own; those of a call replace them."""
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    provider: dict[str, Any] | None = None
+    """Routing among providers: `order`, `only`, `ignore`, `sort`, `data_collection`, ..."""
+    plugins: list[Any] | None = None
+    transforms: list[str] | None = None
+    models: list[str] | None = None
+    route: str | None = None
+    user: str | None = None
+    request_metadata: dict[str, Any] | None = None
+    """The option `metadata`, a name that LlamaIndex needs for its own; the constructor takes both."""
+    session_id: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    include_reasoning: bool | None = None
+    web_search_options: dict[str, Any] | None = None
+    cache_control: dict[str, Any] | None = None
+
+    _settings: Settings = PrivateAttr()
+    _sync: Any = PrivateAttr(default=None)
+    _async: Any = PrivateAttr(default=None)
+
+    if not TYPE_CHECKING:  # so that type checkers see the fields as the constructor's arguments
+
+        def __init__(self, **arguments: Any) -> None:
+            self._set_up(arguments)
+
+    def _set_up(self, arguments: Mapping[str, Any], *, needs_key: bool = True) -> None:
+        given = _check_names(arguments, type(self).model_fields)
+        settings = resolve_settings({name: given.get(name) for name in VARIABLES}, os.environ)
+        _check_options(given)
+        if needs_key:
+            is_free = known_to_be_free(settings, parse_model_id(settings.model))
+            check_key(settings, model=settings.model, is_free=is_free)
+        effective = {"model": settings.model, "base_url": settings.base_url, "max_retries": settings.max_retries}
+        try:
+            super().__init__(**(given | effective))
+        except ValidationError as error:
+            raise InvalidSettingError(_explain(error)) from None
+        self._settings = settings
+        if settings.discover == "startup":
+            self._client().discover()
+
+    @property
+    def settings(self) -> Settings:
+        """The effective settings; `settings.describe()` says where each came from, secrets masked."""
+        return self._settings
+
+    @property
+    def api_base(self) -> str:
+        """The base URL under LlamaIndex's name."""
+        return self._settings.base_url
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field; a change of a setting counts from the next call on."""
+        name = "base_url" if name == "api_base" else name
+        super().__setattr__(name, value)
+        if name in _CONNECTION:
+            self._settings = resolve_settings({name: getattr(self, name) for name in VARIABLES}, os.environ)
+            self._sync = self._async = None
+
+    def _client(self) -> Any:
+        if self._sync is None:
+            from kilo_gateway.client import KiloClient  # noqa: PLC0415 - imports httpx
+
+            self._sync = KiloClient(self._settings, http_client=self.http_client)
+        return self._sync
+
+    def _async_client(self) -> Any:
+        if self._async is None:
+            from kilo_gateway.async_client import AsyncKiloClient  # noqa: PLC0415 - imports httpx
+
+            self._async = AsyncKiloClient(self._settings, http_client=self.async_http_client)
+        return self._async
+
+    def _options(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a call is made with: the fields, `additional_kwargs` over them, the call's own over both."""
+        fields = self.__dict__
+        options = {name: value for name, field in _FIELD_OF.items() if (value := fields[field]) is not None}
+        options |= {"model": self.model, **self.additional_kwargs, **kwargs}
+        bodies = [layer.get("extra_body") for layer in (fields, self.additional_kwargs, kwargs)]
+        if sum(body is not None for body in bodies) > 1:
+            options["extra_body"] = {key: value for body in bodies for key, value in (body or {}).items()}
+        return options
+
+    @field_serializer("timeout")
+    def _render_timeout(self, timeout: Any) -> Any:
+        is_plain = timeout is None or isinstance(timeout, (int, float, dict, list, tuple))
+        return timeout if is_plain else asdict(parse_timeouts(timeout))
+
+    @field_serializer("default_headers")
+    def _render_headers(self, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return _without_secrets(headers)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, field in type(self).model_fields.items():
+            value = self.__dict__.get(name)
+            is_said = value != field.get_default(call_default_factory=True) or name == "model"
+            if field.repr and not field.exclude and is_said:
+                yield name, value
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        shared = [value for name in _SHARED if (value := self.__dict__.get(name)) is not None]
+        return super().__deepcopy__({**(memo or {}), **{id(value): value for value in shared}})
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave out every secret, and what belongs to this process."""
+        hidden = {"api_key": None, "http_client": None, "async_http_client": None}
+        bare = self.model_copy(update={**hidden, "default_headers": _without_secrets(self.default_headers)})
+        bare.__pydantic_private__ = None
+        state: dict[Any, Any] = super(KiloParameters, bare).__getstate__()
+        return state
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Set up anew, with the key of this process's environment; without one, calls say so."""
+        try:
+            self._set_up(state["__dict__"])
+        except MissingKeyError:
+            self._set_up(state["__dict__"], needs_key=False)
+
+
+_FIELD_OF = {name: RENAMED.get(name, name) for name in (*OPTIONS, *SHAPED)}
+"""Option -> the field that holds it."""
+
+
+def _without_secrets(headers: Mapping[str, str] | None) -> dict[str, str] | None:
+    if headers is None:
+        return None
+    return {name: value for name, value in headers.items() if mask_header(name, value) != "***"}
+
+
+def _check_names(arguments: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that have a value, by field; None counts as not given."""
+    given: dict[str, Any] = {}
+    for name, value in arguments.items():
+        field = _ALIASES.get(name, name)
+        if field not in fields:
+            raise InvalidSettingError(unknown_option(name, [*fields, *_ALIASES]))
+        if value is None:
+            continue
+        if given.setdefault(field, value) is not value:
+            raise InvalidSettingError(f"{name} and {field} are two names of one argument; give only one.")
+    return given
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    more = given.get("additional_kwargs") or {}
+    if not hasattr(more, "items"):
+        raise InvalidSettingError(f"additional_kwargs must be a mapping, not a {type(more).__name__}.")
+    options = {name: given.get(field) for name, field in _FIELD_OF.items()} | dict(more)
+    shaped = {name: options.pop(name, None) for name in SHAPED}
+    check_options(options, also=SHAPED)
+    split_reasoning(shaped["reasoning"], shaped["reasoning_effort"])
+    if not isinstance(shaped["extra_body"] or {}, dict):
+        raise InvalidRequestError(f"extra_body must be a dict, not a {type(shaped['extra_body']).__name__}.")
+
+
+def _explain(error: ValidationError) -> str:
+    """Return what pydantic found, without the values."""
+    found = (f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors())
+    return "; ".join(found)

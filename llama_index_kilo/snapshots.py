@@ -1,0 +1,98 @@
+"""Deltas of a streamed answer -> LlamaIndex responses, each a snapshot that later ones leave alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+
+from llama_index_kilo.answers import parse_chat_response
+
+if TYPE_CHECKING:
+    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.completion import Completion
+    from kilo_gateway.tool_calls import ToolCallDelta
+
+_ASSISTANT = MessageRole.ASSISTANT
+
+
+class Snapshots:
+    """Builds the responses of one stream: feed it every delta in turn, then ask for the last response."""
+
+    __slots__ = ("_calls", "_text", "_thinking", "_thoughts")
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._thoughts = ""
+        self._thinking: ThinkingBlock | None = None
+        self._calls: list[_CallSoFar] = []
+
+    def add(self, delta: Delta) -> ChatResponse:
+        """Return the answer so far, with what the delta adds."""
+        extras: dict[str, Any] = {}
+        if delta.reasoning:
+            self._thoughts += delta.reasoning
+            self._thinking = ThinkingBlock(content=self._thoughts)
+            extras["thinking_delta"] = delta.reasoning
+        if delta.text:
+            self._text += delta.text
+        for call in delta.tool_calls:
+            self._take_call(call)
+        return ChatResponse(
+            message=self._render_message(),
+            delta=delta.text,
+            raw={"usage": None, **cast("dict[str, Any]", delta.chunk)},
+            additional_kwargs=extras,
+        )
+
+    def finish(self, completion: Completion) -> ChatResponse:
+        """Return the whole answer, its delta being the text that no snapshot has shown yet."""
+        response = parse_chat_response(completion)
+        text = response.message.content or ""
+        response.delta = text[len(self._text) :] if text.startswith(self._text) else ""
+        return response
+
+    def _render_message(self) -> ChatMessage:
+        blocks: list[Any] = [] if self._thinking is None else [self._thinking]
+        if self._text or not (blocks or self._calls):
+            blocks.append(TextBlock(text=self._text))
+        if not self._calls:
+            return ChatMessage(role=_ASSISTANT, blocks=blocks)
+        blocks.extend(call.block for call in self._calls)
+        extras = {"tool_calls": [call.wire for call in self._calls]}
+        return ChatMessage(role=_ASSISTANT, blocks=blocks, additional_kwargs=extras)
+
+    def _take_call(self, delta: ToolCallDelta) -> None:
+        while len(self._calls) <= delta.position:
+            self._calls.append(_CallSoFar())
+        self._calls[delta.position].add(delta)
+
+
+class _CallSoFar:
+    """One tool call in the making; its block and its dict are made anew whenever something is added."""
+
+    __slots__ = ("_arguments", "_id", "_name", "block", "wire")
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._name = ""
+        self._arguments = ""
+        self._render()
+
+    def add(self, delta: ToolCallDelta) -> None:
+        self._id = delta.id or self._id
+        self._name += delta.name or ""
+        self._arguments += delta.arguments
+        self._render()
+
+    def _render(self) -> None:
+        self.block = ToolCallBlock(tool_call_id=self._id, tool_name=self._name, tool_kwargs=self._arguments)
+        function = {"name": self._name, "arguments": self._arguments}
+        self.wire: dict[str, Any] = {"id": self._id, "type": "function", "function": function}

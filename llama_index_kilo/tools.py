@@ -1,0 +1,172 @@
+"""Tool calls and tool choices between LlamaIndex and the wire. Never completes arguments that were cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import ToolCallBlock
+from llama_index.core.llms.llm import ToolSelection
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from kilo_gateway import jsontext
+from kilo_gateway.errors import AnswerError
+from kilo_gateway.tool_calls import parse_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+    from llama_index.core.tools.types import BaseTool
+
+_TOOL_CHOICES = frozenset({"auto", "none", "required"})
+
+
+class NoToolCallError(AnswerError, ValueError):
+    """The model was expected to call a tool and answered without one."""
+
+
+def render_tool(tool: BaseTool, *, strict: bool) -> dict[str, Any]:
+    """Return a tool as the wire has it; `strict` asks the provider to hold the arguments to the schema."""
+    spec: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
+    if strict:
+        function = spec["function"]
+        parameters = {**function["parameters"], "additionalProperties": False}
+        spec["function"] = {**function, "strict": True, "parameters": parameters}
+    return spec
+
+
+def render_tool_choice(choice: str | dict[str, Any] | None, *, required: bool) -> str | dict[str, Any]:
+    """Return the choice as the wire has it: one of its words, an object, or a tool's name made one.
+
+    An explicit choice wins over `required`.
+    """
+    if choice is None:
+        return "required" if required else "auto"
+    if isinstance(choice, dict):
+        return choice
+    return choice if choice in _TOOL_CHOICES else {"type": "function", "function": {"name": choice}}
+
+
+def parse_tool_call_block(call: Any) -> ToolCallBlock:
+    """Return a call of the wire as a block: arguments as a dict, or as text where they are not whole JSON."""
+    function = call["function"]
+    arguments = parse_arguments(function["arguments"])
+    kwargs = function["arguments"] if arguments is None else arguments
+    return ToolCallBlock(tool_call_id=call["id"], tool_name=function["name"], tool_kwargs=kwargs)
+
+
+def render_tool_calls(message: ChatMessage) -> list[dict[str, Any]]:
+    """Return the tool calls of an assistant message as the wire has them.
+
+    The blocks say which calls there are; the list under `additional_kwargs["tool_calls"]` adds what a block cannot
+    hold, such as thought signatures and the exact text of the arguments, and stands alone where there are no blocks.
+    """
+    wire = [_as_dict(call) for call in message.additional_kwargs.get("tool_calls") or ()]
+    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    if not blocks:
+        return [_render_wire_call(call) for call in wire]
+    by_id = {call.get("id"): call for call in wire}
+    return [_render_block(block, by_id.get(block.tool_call_id) or {}) for block in blocks]
+
+
+def _render_block(block: ToolCallBlock, wire: dict[str, Any]) -> dict[str, Any]:
+    function = _as_dict(wire.get("function"))
+    sent = function.get("arguments")
+    arguments = sent if _says(sent, block.tool_kwargs) else block.tool_kwargs
+    call = {**wire, "function": {**function, "name": block.tool_name, "arguments": arguments}}
+    return _render_wire_call({**call, "id": block.tool_call_id} if block.tool_call_id else call)
+
+
+def _says(text: Any, arguments: dict[str, Any] | str) -> bool:
+    """Return whether a text says what a block holds, so that it can be sent to the letter."""
+    return text == arguments or (isinstance(text, str) and parse_arguments(text) == arguments)
+
+
+def _render_wire_call(call: dict[str, Any]) -> dict[str, Any]:
+    """Return the call without its place in a stream, its arguments being a JSON object whatever they were."""
+    function = _as_dict(call.get("function"))
+    kept = {key: value for key, value in call.items() if key != "index"}
+    return {
+        "type": "function",
+        **kept,
+        "function": {**function, "arguments": _render_arguments(function.get("arguments"))},
+    }
+
+
+def _render_arguments(arguments: Any) -> str:
+    """Return arguments as JSON text; of text that is no JSON object, an object that quotes it."""
+    if isinstance(arguments, str):
+        if not arguments.strip():
+            return "{}"
+        if parse_arguments(arguments) is not None:
+            return arguments
+        arguments = {"invalid_arguments": arguments}
+    return jsontext.dumps(arguments or {}).decode()
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    """Return a call that another package stored, as a dict."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    return value if isinstance(value, dict) else {}
+
+
+def parse_selections(response: ChatResponse, *, is_whole: bool) -> list[ToolSelection]:
+    """Return the tools that a message calls.
+
+    In the middle of a stream (`is_whole` false) arguments hold what can be read so far. In a whole answer, arguments
+    that are no JSON object become two arguments that no tool has, so that the call fails with words that the model can
+    use, instead of running with none.
+    """
+    calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+    if not calls:
+        wire = [_as_dict(call) for call in response.message.additional_kwargs.get("tool_calls") or ()]
+        calls = [_parse_stored_call(call) for call in wire]
+    read = _read_whole if is_whole else _read_partial
+    return [
+        ToolSelection(tool_id=call.tool_call_id or "", tool_name=call.tool_name, tool_kwargs=read(call.tool_kwargs))
+        for call in calls
+    ]
+
+
+def _parse_stored_call(call: dict[str, Any]) -> ToolCallBlock:
+    function = _as_dict(call.get("function"))
+    name, arguments = function.get("name"), function.get("arguments")
+    kwargs = arguments if isinstance(arguments, (str, dict)) else {}
+    return ToolCallBlock(tool_call_id=call.get("id"), tool_name=str(name or ""), tool_kwargs=kwargs)
+
+
+def _read_whole(arguments: dict[str, Any] | str) -> dict[str, Any]:
+    parsed = parse_arguments(arguments)
+    if parsed is not None:
+        return parsed
+    return {"invalid_arguments": arguments, "reason": "The arguments of this call are not a whole JSON object."}
+
+
+def _read_partial(arguments: dict[str, Any] | str) -> dict[str, Any]:
+    if isinstance(arguments, dict):
+        return arguments
+    return parse_partial_object(arguments) or {}
+
+
+def parse_partial_object(text: str) -> dict[str, Any] | None:
+    """Return what is there of a JSON object whose text is still arriving; None before its first brace."""
+    try:
+        value = from_json(text, allow_inf_nan=False, allow_partial="trailing-strings")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def keep_one_call(response: ChatResponse) -> ChatResponse:
+    """Return the answer with its first tool call alone, for a caller who takes one call at a time."""
+    calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
+    if len(calls) <= 1:
+        return response
+    message = response.message
+    blocks = [block for block in message.blocks if not isinstance(block, ToolCallBlock) or block is calls[0]]
+    stored: Sequence[Any] = message.additional_kwargs.get("tool_calls") or ()
+    additional = {**message.additional_kwargs, "tool_calls": list(stored[:1])}
+    kept = message.model_copy(update={"blocks": blocks, "additional_kwargs": additional})
+    return response.model_copy(update={"message": kept})

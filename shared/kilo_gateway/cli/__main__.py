@@ -1,0 +1,5 @@
+"""`python -m kilo_gateway.cli`."""
+
+from kilo_gateway.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Answers as JSON: for `response_format`, and for prompts that hold a JSON schema. Returns JSON text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from kilo_gateway.testing.brain.schema import fill_schema
+from kilo_gateway.testing.brain.values import Finder
+
+_ASKS_FOR_SCHEMA = re.compile(r"\b(?:json schema|output schema|schema to follow|conforms to the)\b", re.IGNORECASE)
+_KEYS = re.compile(r"\b(?:keys?|fields?|propert(?:y|ies))\b[^\n]{0,40}", re.IGNORECASE)
+_KEY_NAME = re.compile(r"[\"'`“]([A-Za-z_]\w*)[\"'`”]")
+_SCALAR = {"type": "string"}
+_MAX_TEXT = 20_000
+_MAX_PROMPT = 200_000
+
+
+def schema_of_format(response_format: Any) -> dict[str, Any] | None:
+    """Return the schema that a `response_format` asks for; empty for any object, None when JSON is not asked for."""
+    if not isinstance(response_format, dict):
+        return None
+    if response_format.get("type") == "json_object":
+        return {}
+    if response_format.get("type") != "json_schema":
+        return None
+    wrapper = response_format.get("json_schema")
+    schema = wrapper.get("schema") if isinstance(wrapper, dict) else None
+    return schema if isinstance(schema, dict) else {}
+
+
+def schema_in_text(text: str) -> tuple[dict[str, Any], str] | None:
+    """Return (schema, the text without it) when a prompt holds a JSON schema to follow."""
+    if len(text) > _MAX_PROMPT or not _ASKS_FOR_SCHEMA.search(text):
+        return None
+    for match in reversed(list(re.finditer(r"\{", text))[:200]):
+        if (found := _object_at(text, match.start())) is None:
+            continue
+        schema, end = found
+        if isinstance(schema.get("properties"), dict) and not _is_inner(text, match.start()):
+            return schema, text[: match.start()] + text[end:]
+    return None
+
+
+def _is_inner(text: str, at: int) -> bool:
+    """Whether the object stands as a value inside another one."""
+    before = text[:at].rstrip()
+    if not before.endswith(":") or not before[:-1].rstrip().endswith('"'):
+        return False
+    return any(
+        found is not None and found[1] > at
+        for start in (match.start() for match in re.finditer(r"\{", text[:at]))
+        if (found := _object_at(text, start)) is not None
+    )
+
+
+def _object_at(text: str, start: int) -> tuple[dict[str, Any], int] | None:
+    depth = 0
+    for match in re.finditer(r"\"(?:[^\"\\]|\\.)*\"|[{}]", text[start:]):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth == 0:
+            end = start + match.end()
+            try:
+                value = orjson.loads(text[start:end])
+            except orjson.JSONDecodeError:
+                return None
+            return (value, end) if isinstance(value, dict) else None
+    return None
+
+
+def answer_json(schema: dict[str, Any], text: str, answer: str) -> str:
+    """Return JSON text that is valid against the schema, with the text's values; `answer` fills what asks for prose."""
+    if not schema:
+        keys = [name for part in _KEYS.findall(text) for name in _KEY_NAME.findall(part)]
+        names = list(dict.fromkeys(keys)) or ["answer"]
+        schema = {"type": "object", "properties": dict.fromkeys(names, _SCALAR), "required": names}
+    value = fill_schema(schema, Finder(text[-_MAX_TEXT:]), fallback=answer)
+    return orjson.dumps(value).decode()
