@@ -45,7 +45,8 @@ def render_stream(count: int) -> list[bytes]:
     events = [b": KILO PROCESSING\n\n"]
     events += [_event({"role": "assistant", "content": f" word{i % 10}"}) for i in range(count)]
     events += [_event({"role": "assistant", "content": ""}, "stop", usage=_USAGE), b"data: [DONE]\n\n"]
-    return [_HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n", *map(_http_chunk, events), b"0\r\n\r\n"]
+    head = _HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n"
+    return [head, *map(_http_chunk, events), b"0\r\n\r\n"]
 
 
 def render_answer() -> bytes:

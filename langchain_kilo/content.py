@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidRequestError
-
 from langchain_kilo.media import audio_format, media_url, mime_type_of
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def _render_file(item: Mapping[str, Any]) -> dict[str, Any] | None:
 def _default_name(url: str) -> str:
     """Return a file name for a file that came without one, which some providers refuse."""
     if not url.startswith("data:"):
-        return url.split("?")[0].rstrip("/").rpartition("/")[2] or "file"
+        return url.split("?", maxsplit=1)[0].rstrip("/").rpartition("/")[2] or "file"
     subtype = url[len("data:") :].partition(";")[0].partition("/")[2]
     return f"file.{subtype}" if subtype.isalnum() else "file"
 

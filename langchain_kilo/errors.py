@@ -9,7 +9,6 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway import errors as core
 from langchain_core.exceptions import (
     ContextOverflowError,
     ModelAPIError,
@@ -22,6 +21,8 @@ from langchain_core.exceptions import (
     ModelRateLimitError,
     ModelTimeoutError,
 )
+
+from kilo_gateway import errors as core
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage

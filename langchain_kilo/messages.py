@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.errors import InvalidRequestError
 from langchain_core.messages import (
     AIMessage,
     BaseMessage,
@@ -16,6 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from kilo_gateway.errors import InvalidRequestError
 from langchain_kilo.content import join_texts, render_parts
 from langchain_kilo.tools import render_calls
 

@@ -6,12 +6,13 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.jsontext import dumps, find_non_finite
-from kilo_gateway.tool_calls import parse_arguments
 from langchain_core.messages.tool import InvalidToolCall, ToolCall, invalid_tool_call, tool_call
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.jsontext import dumps, find_non_finite
+from kilo_gateway.tool_calls import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

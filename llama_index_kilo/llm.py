@@ -18,12 +18,11 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
-from kilo_gateway.discovery import known_catalog
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
 from llama_index_kilo.messages import render_messages
-from llama_index_kilo.parameters import KiloParameters
 from llama_index_kilo.profile import describe
 from llama_index_kilo.snapshots import Snapshots
+from llama_index_kilo.structured import StructuredPrediction
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
 
-    from kilo_gateway.model_info import ModelInfo
 
-
-class KiloLLM(KiloParameters):
+class KiloLLM(StructuredPrediction):
     """Any model of Kilo Gateway, for query engines, chat engines and agents.
 
     Examples:
@@ -64,9 +61,6 @@ class KiloLLM(KiloParameters):
             max_tokens=self.max_tokens or self.max_completion_tokens,
             calls_tools=self.is_function_calling_model,
         )
-
-    def _model_info(self) -> ModelInfo | None:
-        return known_catalog(self._settings).get(self.model)
 
     def to_payload(self) -> dict[str, Any]:
         """Return what traces may show of this model; nothing secret."""

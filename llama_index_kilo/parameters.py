@@ -1,4 +1,4 @@
-"""The fields of KiloLLM: what its constructor takes, how they become settings and options, and how they are stored.
+"""What becomes of KiloLLM's fields: settings, clients, the options of a call, and what is stored of them.
 
 Setting values up never touches the network, unless discovery at startup is asked for.
 """
@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_serializer
+from pydantic import PrivateAttr, ValidationError, field_serializer
 
 from kilo_gateway.auth import check_key
-from kilo_gateway.discovery import known_to_be_free
+from kilo_gateway.discovery import known_catalog, known_to_be_free
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError, MissingKeyError
 from kilo_gateway.headers import mask_header
 from kilo_gateway.options import OPTIONS, check_options, unknown_option
 from kilo_gateway.reasoning import split_reasoning
-from kilo_gateway.refs import DEFAULT_MODEL, parse_model_id
+from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings import VARIABLES, Settings, resolve_settings
 from kilo_gateway.timeouts import parse_timeouts
+from llama_index_kilo.fields import KiloFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from kilo_gateway.model_info import ModelInfo
 
 SHAPED = ("reasoning", "reasoning_effort", "extra_body")
 """What a request takes beside the options of the wire."""
@@ -38,98 +40,8 @@ _SHARED = ("callback_manager", "rate_limiter", "http_client", "async_http_client
 """What a deep copy has in common with its original: none of it can be copied in general."""
 
 
-class KiloParameters(FunctionCallingLLM):
-    """The fields. None means not given: settings then come from the environment, options are left to the gateway."""
-
-    model: str = DEFAULT_MODEL
-    """Ref of the model, `kilocode/` being optional; `KILOCODE_MODEL`, else `kilocode/kilo/auto`."""
-    api_key: SecretStr | str | None = Field(default=None, exclude=True, repr=False)
-    """`KILOCODE_API_KEY` or `KILO_API_KEY`; in no dump, repr or pickle."""
-    organization_id: str | None = None
-    """Who pays, and whose policies and models count; `KILOCODE_ORGANIZATION_ID`."""
-    base_url: str | None = None
-    """The gateway; `KILOCODE_BASE_URL`. Also taken as `api_base`."""
-    feature: str | None = None
-    """The application, as the gateway attributes calls; `KILOCODE_FEATURE`, else `direct-gateway`."""
-    timeout: Any = None
-    """Seconds, (connect, read), a mapping, `Timeouts` or `httpx.Timeout`; `KILOCODE_TIMEOUT`."""
-    max_retries: int | None = None
-    """Tries after the first; `KILOCODE_MAX_RETRIES`, else 2."""
-    default_headers: dict[str, str] | None = Field(default=None, repr=False)
-    """Sent with every request; those that are secrets by their name are in no dump or pickle."""
-    task_id: str | None = None
-    """Calls of one task share a prompt cache; `KILOCODE_TASK_ID`."""
-    mode: str | None = None
-    """What an auto model is chosen for, such as `code`; `KILOCODE_MODE`."""
-    client_version: str | None = None
-    discover: Literal["lazy", "startup"] | None = None
-    """When the model list is fetched; `KILOCODE_DISCOVERY`, else where its answer is needed."""
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` of your own, used as it is and never closed."""
-    async_http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` of your own, for one event loop."""
-
-    context_window: int | None = None
-    """Overrides what the catalog says, in tokens."""
-    is_function_calling_model: bool | None = None
-    """Overrides what the catalog says."""
-    strict: bool = False
-    """Whether providers hold the arguments of tools to their schemas."""
-    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
-    """More options by name, as each call takes them."""
-
-    reasoning: str | dict[str, Any] | None = None
-    """A level (off, minimal, low, medium, high, xhigh, max, adaptive), or the wire's object as it is."""
-    reasoning_effort: str | None = None
-    """Another spelling of the level."""
-    extra_body: dict[str, Any] | None = None
-    """Merged over the request body, for what has no option."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    top_a: float | None = None
-    min_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    repetition_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    seed: int | None = None
-    n: int | None = None
-    """How many answers; the first is the message, all of them are in `raw`."""
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    stop: str | list[str] | None = None
-    response_format: dict[str, Any] | None = None
-    structured_outputs: bool | None = None
-    verbosity: str | None = None
-    modalities: list[str] | None = None
-    audio: dict[str, Any] | None = None
-    image_config: dict[str, Any] | None = None
-    prediction: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
-    """Tools of every call, such as a server's own; those of a call replace them."""
-    tool_choice: str | dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
-    provider: dict[str, Any] | None = None
-    """Routing among providers: `order`, `only`, `ignore`, `sort`, `data_collection`, ..."""
-    plugins: list[Any] | None = None
-    transforms: list[str] | None = None
-    models: list[str] | None = None
-    route: str | None = None
-    user: str | None = None
-    request_metadata: dict[str, Any] | None = None
-    """The option `metadata`, a name that LlamaIndex needs for its own; the constructor takes both."""
-    session_id: str | None = None
-    safety_identifier: str | None = None
-    prompt_cache_key: str | None = None
-    service_tier: str | None = None
-    store: bool | None = None
-    include_reasoning: bool | None = None
-    web_search_options: dict[str, Any] | None = None
-    cache_control: dict[str, Any] | None = None
+class KiloParameters(KiloFields):
+    """The fields, checked and put to use."""
 
     _settings: Settings = PrivateAttr()
     _sync: Any = PrivateAttr(default=None)
@@ -147,9 +59,9 @@ class KiloParameters(FunctionCallingLLM):
         if needs_key:
             is_free = known_to_be_free(settings, parse_model_id(settings.model))
             check_key(settings, model=settings.model, is_free=is_free)
-        effective = {"model": settings.model, "base_url": settings.base_url, "max_retries": settings.max_retries}
+        effective = {name: getattr(settings, name) for name in ("model", "base_url", "max_retries")}
         try:
-            super().__init__(**(given | effective))
+            super().__init__(**(given | effective | {"api_base": settings.base_url}))
         except ValidationError as error:
             raise InvalidSettingError(_explain(error)) from None
         self._settings = settings
@@ -161,18 +73,18 @@ class KiloParameters(FunctionCallingLLM):
         """The effective settings; `settings.describe()` says where each came from, secrets masked."""
         return self._settings
 
-    @property
-    def api_base(self) -> str:
-        """The base URL under LlamaIndex's name."""
-        return self._settings.base_url
-
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field; a change of a setting counts from the next call on."""
-        name = "base_url" if name == "api_base" else name
+        name = _ALIASES.get(name, name)
         super().__setattr__(name, value)
         if name in _CONNECTION:
             self._settings = resolve_settings({name: getattr(self, name) for name in VARIABLES}, os.environ)
             self._sync = self._async = None
+            self.__dict__["api_base"] = self._settings.base_url
+
+    def _model_info(self) -> ModelInfo | None:
+        """Return what the catalog as known now says of the model; None for an unknown id."""
+        return known_catalog(self._settings).get(self.model)
 
     def _client(self) -> Any:
         if self._sync is None:
@@ -253,7 +165,7 @@ def _check_names(arguments: Mapping[str, Any], fields: Mapping[str, Any]) -> dic
             raise InvalidSettingError(unknown_option(name, [*fields, *_ALIASES]))
         if value is None:
             continue
-        if given.setdefault(field, value) is not value:
+        if given.setdefault(field, value) != value:
             raise InvalidSettingError(f"{name} and {field} are two names of one argument; give only one.")
     return given
 

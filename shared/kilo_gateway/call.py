@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway import jsontext
 from kilo_gateway.answer import parse_answer
-from kilo_gateway.error_bodies import parse_error, redact_error
+from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import ModelNotFoundError
 from kilo_gateway.profiles import AUTO_MODEL
+from kilo_gateway.redaction import redact_error
 from kilo_gateway.refs import render_ref
 from kilo_gateway.retry import retry_delay
 from kilo_gateway.stream import StreamReader

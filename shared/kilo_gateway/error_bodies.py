@@ -12,7 +12,6 @@ from kilo_gateway.error_classes import classify, decide_status
 from kilo_gateway.error_facts import ErrorFacts, parse_facts
 from kilo_gateway.error_messages import render_message
 from kilo_gateway.error_text import MAX_BODY_CHARACTERS, bounded, one_line, parse_body, text_in
-from kilo_gateway.redaction import redact, redact_error
 from kilo_gateway.retry import MAX_RETRY_AFTER_SECONDS
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from kilo_gateway.errors import Advice, GatewayError
 
-__all__ = ["find_error", "parse_error", "parse_error_object", "redact", "redact_error"]
 
 _LONGEST_TEXT_SEARCHED = 8000
 

@@ -5,7 +5,6 @@ Knows nothing of chats: bytes out, status, headers and bytes in, and this packag
 
 from __future__ import annotations
 
-import select
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -150,10 +149,14 @@ class Exchange(_Exchange):
     def drain(self, pieces: Iterator[bytes]) -> None:
         """Read the end of a finished stream if it is there, so that the connection can serve the next call."""
         stream = self.opened.extensions.get("network_stream")
-        sock = stream.get_extra_info("socket") if stream is not None else None
-        if sock is not None and select.select([sock], [], [], DRAIN_SECONDS)[0]:
-            with suppress(KiloError):
-                next(pieces, None)
+        if stream is None:
+            return
+        read = stream.read
+        # httpx fixes the timeout of a body when its first byte is read; only the stream itself can still shorten it.
+        stream.read = lambda max_bytes, timeout=None: read(max_bytes, DRAIN_SECONDS)
+        with suppress(KiloError):
+            next(pieces, None)
+        del stream.read
 
     def close(self) -> None:
         """Give the connection back, or close it when the answer was not read to its end."""

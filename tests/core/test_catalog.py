@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kilo_gateway.catalog import Catalog, CatalogOrigin, bundled_catalog, merge_catalogs, parse_catalog
 from kilo_gateway.errors import MalformedAnswerError
 from kilo_gateway.model_info import ModelInfo, parse_model

@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kilo_gateway.error_bodies import find_error, parse_error, parse_error_object, redact_error
+from kilo_gateway.error_bodies import find_error, parse_error, parse_error_object
 from kilo_gateway.errors import GatewayError
+from kilo_gateway.redaction import redact_error
 
 WORDS = [
     "error", "message", "code", "metadata", "raw", "provider_name", "headers", "type", "error_type", "title", "balance",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kilo_gateway.model_info import ModelInfo, parse_model
 
 PRICES = {"prompt": "0.000003", "completion": "0.000015"}

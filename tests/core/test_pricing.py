@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from kilo_gateway.pricing import (
     Pricing,
     parse_price_per_million_tokens,

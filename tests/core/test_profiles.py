@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 
 import pytest
+
 from kilo_gateway.profiles import AUTO_MODEL, SUCCESSORS, Profile, is_free_id, profile_for
 from kilo_gateway.refs import DEFAULT_MODEL, parse_model_id
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.profiles import profile_for
 from kilo_gateway.reasoning import LEVELS, Level, apply_reasoning, effective_level, parse_level, split_reasoning

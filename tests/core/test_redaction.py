@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilo_gateway.error_bodies import parse_error, redact, redact_error
+from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import ConnectionFailedError, GatewayError, MalformedAnswerError
+from kilo_gateway.redaction import redact, redact_error
 
 KEY = 'kilo+"/key=9f8e7d6c5b4a'
 ORDINARY_KEY = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0LXBheWxvYWQ.sigSIGsig-_0"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kilo_gateway.errors import InvalidModelError
 from kilo_gateway.refs import DEFAULT_MODEL, PROVIDER, parse_model_id, render_ref, same_model
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kilo_gateway.profiles import SignatureRule, profile_for
 from kilo_gateway.signatures import is_base64_signature, sanitize_signatures
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+
 from kilo_gateway.catalog import Catalog, bundled_catalog, merge_catalogs, parse_catalog
 from kilo_gateway.errors import InvalidModelError
 from kilo_gateway.model_info import ModelInfo, parse_model

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads annotations when the program runs
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -105,7 +105,7 @@ def settings(base_url: BaseUrl = None, model: Model = None) -> None:
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
-    server_version: Annotated[str, typer.Option("--server-version", help="newest or 2026-02.")] = "newest",
+    server_version: Annotated[Literal["newest", "2026-02"], typer.Option("--server-version")] = "newest",
 ) -> None:
     """Run the embedded gateway on this machine, with no key and no network."""
     try:

@@ -24,28 +24,33 @@ def settings_table(described: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def models_table(models: Iterable[ModelInfo]) -> Table:
-    """Return the models with context, output limit, capabilities and prices in USD per million tokens."""
-    table = Table("ref", "context", "output", "inputs", "tools", "reasoning", "$/M in", "$/M out")
+    """Return the models with limits in tokens, prices in USD per million tokens in and out, and what they can do."""
+    table = Table()
+    table.add_column("model", no_wrap=True)
+    for heading in ("context", "output", "$/M in", "$/M out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("can")
     for model in models:
         table.add_row(
-            escape(model.ref),
+            escape(model.id),
             _count(model.context_length),
             _count(model.max_completion_tokens),
-            ", ".join(model.inputs or ()) or "?",
-            _word(model.tools),
-            _word(model.reasoning),
             _price(model.pricing.prompt),
             _price(model.pricing.completion),
+            ", ".join(_abilities(model)),
         )
     return table
 
 
+def _abilities(model: ModelInfo) -> list[str]:
+    words = [word for word in model.inputs or () if word != "text"]
+    return words + [word for word, can in (("tools", model.tools), ("reasoning", model.reasoning)) if can]
+
+
 def _count(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
-
-
-def _word(value: bool | None) -> str:
-    return {True: "yes", False: "no", None: "?"}[value]
+    if value is None:
+        return "?"
+    return f"{value / 1e6:g}M" if value >= 1_000_000 else f"{value / 1e3:g}k"  # noqa: PLR2004 - a million
 
 
 def _price(value: Decimal | None) -> str:

@@ -83,10 +83,10 @@ class _Filler:
         if not isinstance(parts, list):
             return resolved
         merged = {key: value for key, value in resolved.items() if key != "allOf"}
-        for part in map(self._resolved, parts):
-            properties = {**merged.get("properties", {}), **part.get("properties", {})}
-            required = [*merged.get("required", []), *part.get("required", [])]
-            merged = {**part, **merged, "properties": properties, "required": required}
+        for merging in map(self._resolved, parts):
+            properties = {**merged.get("properties", {}), **merging.get("properties", {})}
+            required = [*merged.get("required", []), *merging.get("required", [])]
+            merged = {**merging, **merged, "properties": properties, "required": required}
         return {key: value for key, value in merged.items() if value or key not in ("properties", "required")}
 
     @staticmethod

@@ -109,7 +109,7 @@ class Exchange:
 
 def encode_body(body: Any) -> tuple[bytes, str | None]:
     """Return the bytes of a body and its content type; None when there is nothing to type."""
-    if body is None or body in {b"", ""}:
+    if body is None or (isinstance(body, (bytes, str)) and not body):
         return b"", None
     if isinstance(body, bytes):
         return body, "application/octet-stream"

@@ -1,0 +1,110 @@
+"""Whole answers of the core -> LangChain messages and results. Reads; never asks the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from kilo_gateway.completion import render_metadata
+from langchain_kilo.tools import parse_calls
+
+if TYPE_CHECKING:
+    from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+    from kilo_gateway.completion import Completion
+    from kilo_gateway.usage import Usage
+
+PROVIDER = "kilo"
+"""What LangSmith and LangChain's middleware know this integration by; messages and traces must agree on it."""
+
+_INPUT_DETAILS = {
+    "cache_read": "cached_tokens",
+    "cache_creation": "cache_write_tokens",
+    "audio": "audio_input_tokens",
+    "image": "image_input_tokens",
+    "video": "video_input_tokens",
+}
+_OUTPUT_DETAILS = {
+    "reasoning": "reasoning_tokens",
+    "audio": "audio_output_tokens",
+    "image": "image_output_tokens",
+    "video": "video_output_tokens",
+}
+
+
+def parse_result(completion: Completion) -> ChatResult:
+    """Return the result of a call: one generation for each choice."""
+    generations = []
+    for place in range(len(completion.choices)):
+        message = parse_message(completion, place)
+        generations.append(ChatGeneration(message=message, generation_info=generation_info(message.response_metadata)))
+    return ChatResult(generations=generations, llm_output=llm_output(completion))
+
+
+def parse_message(completion: Completion, choice_index: int = 0) -> AIMessage:
+    """Return one choice as a message; `choice_index` is its place in `completion.choices`."""
+    choice = completion.choices[choice_index]
+    calls, invalid = parse_calls(cast("list[dict[str, Any]]", choice.tool_calls), choice.finish_reason)
+    metadata = response_metadata(completion, choice_index)
+    extras: dict[str, Any] = {"reasoning_content": choice.reasoning} if choice.reasoning else {}
+    return AIMessage(
+        content=choice.text,
+        additional_kwargs={**extras, **late_kwargs(metadata)},
+        response_metadata=metadata,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        usage_metadata=usage_metadata(completion.usage),
+    )
+
+
+def response_metadata(completion: Completion, choice_index: int = 0) -> dict[str, Any]:
+    """Return what is known about an answer: the core's keys, and LangChain's names for the model and the provider."""
+    return {
+        **render_metadata(completion, choice_index),
+        "model_name": completion.model or completion.requested_model or "",
+        "model_provider": PROVIDER,
+    }
+
+
+def late_kwargs(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the `additional_kwargs` that are known at the end of an answer only."""
+    return {name: metadata[name] for name in ("reasoning_details", "refusal") if name in metadata}
+
+
+def generation_info(metadata: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what callbacks look for beside the message."""
+    return {name: metadata[name] for name in ("finish_reason", "logprobs") if name in metadata} or None
+
+
+def llm_output(completion: Completion) -> dict[str, Any]:
+    """Return what is known about the call as a whole.
+
+    LangChain copies it into the message of a call that was not streamed: so no key here that the message lacks.
+    """
+    output: dict[str, Any] = {"model_name": completion.model or completion.requested_model or ""}
+    if completion.usage is not None:
+        output["usage"] = completion.usage.body
+    return output
+
+
+def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
+    """Return the tokens as LangChain counts them; whole numbers only, for it adds them up. Costs stand elsewhere."""
+    if usage is None:
+        return None
+    counted: UsageMetadata = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+    if details := _details(usage, _INPUT_DETAILS):
+        counted["input_token_details"] = cast("InputTokenDetails", details)
+    if details := _details(usage, _OUTPUT_DETAILS):
+        counted["output_token_details"] = cast("OutputTokenDetails", details)
+    return counted
+
+
+def _details(usage: Usage, names: dict[str, str]) -> dict[str, int]:
+    found = {name: getattr(usage, attribute) for name, attribute in names.items()}
+    return {name: count for name, count in found.items() if count is not None}

@@ -1,0 +1,68 @@
+"""How ChatKilo reaches the gateway, as fields. The core resolves them from arguments and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.refs import DEFAULT_MODEL
+from kilo_gateway.base_url import DEFAULT_BASE_URL
+from kilo_gateway.settings import DEFAULT_MAX_RETRIES, VARIABLES
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+if TYPE_CHECKING:
+    from kilo_gateway.settings import Settings
+
+PER_CALL = frozenset(VARIABLES) - {"model", "timeout", "discover"}
+"""Settings that a call may replace, making a connection of its own; model and timeout are arguments of every call."""
+
+
+class SettingFields(BaseModel):
+    """Who calls, where, and with how much patience."""
+
+    model_config = ConfigDict(protected_namespaces=(), arbitrary_types_allowed=True)
+
+    model: str = DEFAULT_MODEL
+    """The model's ref, `kilocode/<model-id>`; the prefix may be left out. `KILOCODE_MODEL`. `model_name` is another
+    name for it."""
+    api_key: SecretStr | Callable[[], Any] | None = None
+    """The key, `KILOCODE_API_KEY` or `KILO_API_KEY`; or a function, plain or async, that returns the key of a call."""
+    organization_id: str | None = None
+    """The organization that is billed and whose policies apply. `KILOCODE_ORGANIZATION_ID`."""
+    base_url: str = DEFAULT_BASE_URL
+    """The gateway. `KILOCODE_BASE_URL`."""
+    timeout: Any = None
+    """Seconds, (connect, read), a mapping of `connect`, `read`, `silence`, `total`, or httpx.Timeout.
+    `KILOCODE_TIMEOUT`."""
+    max_retries: int = DEFAULT_MAX_RETRIES
+    """Tries after the first, exactly; 0 for none. `KILOCODE_MAX_RETRIES`."""
+    feature: str | None = None
+    """Sent as `X-KILOCODE-FEATURE`. None: `KILOCODE_FEATURE` at the time of each request, else `direct-gateway`."""
+    task_id: str | None = None
+    """Calls of one task share a prompt cache. `KILOCODE_TASK_ID`."""
+    mode: str | None = None
+    """What an auto model is chosen for, such as `code` or `plan`. `KILOCODE_MODE`."""
+    client_version: str | None = None
+    """Sent as `X-KiloCode-Version`. `KILOCODE_CLIENT_VERSION`."""
+    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Sent with every request; never shown, dumped or pickled, for headers may be secrets."""
+    discover: str = "lazy"
+    """When the live model list is fetched: `lazy`, where its answer is needed, or `startup`. `KILOCODE_DISCOVERY`."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An httpx.Client of yours for sync calls, used as it is and never closed."""
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An httpx.AsyncClient of yours for async calls, used as it is and never closed."""
+    streaming: bool = False
+    """Whether `invoke` streams internally, so that callbacks see tokens."""
+
+
+def field_values(settings: Settings) -> dict[str, Any]:
+    """Return the effective settings as values of the fields, so that the object shows what it uses.
+
+    What was not given keeps its default, so that a dump does not freeze it.
+    """
+    values = {name: getattr(settings, name) for name in VARIABLES if name in settings.origins or name == "model"}
+    if "timeout" in values:
+        values["timeout"] = asdict(settings.timeout)
+    return values

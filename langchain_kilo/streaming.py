@@ -1,0 +1,113 @@
+"""Deltas of the core -> message chunks of LangChain. Every fact is stated once, so that adding chunks changes none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from langchain_kilo.answers import PROVIDER, generation_info, late_kwargs, response_metadata, usage_metadata
+from langchain_kilo.tools import is_callable_now, render_stopper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.completion import Completion
+    from kilo_gateway.tool_calls import ToolCallDelta
+
+_METADATA = {"model_provider": PROVIDER}
+"""On every chunk: by it LangChain finds the translator of content blocks. It is the one text that merging keeps."""
+
+RUN_KEY = "kilo_run"
+"""Attribute of a chunk that begins or continues text or reasoning after a break: `{"text": 2}`, the run's number."""
+
+
+class ChunkWriter:
+    """Makes the chunks of one streamed answer. Holds what is needed to number runs of text and reasoning."""
+
+    def __init__(self) -> None:
+        self._choice: int | None = None
+        self._last = ""
+        self._runs = {"text": 0, "reasoning": 0}
+
+    def write(self, delta: Delta) -> ChatGenerationChunk | None:
+        """Return the chunk of a delta; None for another choice than the first, which LangChain's stream cannot carry."""
+        if delta.choice != self._choice and not self._is_first_choice(delta.choice):
+            return None
+        if not delta.reasoning and not delta.tool_calls:
+            if self._last != "text":
+                self._begin("text")
+            if self._runs["text"] == 1:
+                return ChatGenerationChunk(message=AIMessageChunk(content=delta.text, response_metadata=_METADATA))
+        return self._write_any(delta)
+
+    def _is_first_choice(self, choice: int) -> bool:
+        if self._choice is None:
+            self._choice = choice
+        return choice == self._choice
+
+    def _begin(self, kind: str) -> None:
+        if self._last != kind:
+            self._last = kind
+            if kind in self._runs:
+                self._runs[kind] += 1
+
+    def _write_any(self, delta: Delta) -> ChatGenerationChunk:
+        fields: dict[str, Any] = {"content": delta.text, "response_metadata": _METADATA}
+        for kind, piece in (("reasoning", delta.reasoning), ("text", delta.text), ("tools", delta.tool_calls)):
+            if piece:
+                self._begin(kind)
+        if delta.reasoning:
+            fields["additional_kwargs"] = {"reasoning_content": delta.reasoning}
+        if later := {kind: number for kind, number in self._runs.items() if number > 1}:
+            fields[RUN_KEY] = later
+        if delta.tool_calls:
+            return ChatGenerationChunk(message=tool_chunk(delta.tool_calls, fields))
+        return ChatGenerationChunk(message=AIMessageChunk(**fields))
+
+    def finish(self, completion: Completion) -> Iterator[ChatGenerationChunk]:
+        """Yield the chunks at the end: what spoils cut-off tool calls, then the one that carries all metadata."""
+        indexes = [choice.index for choice in completion.choices]
+        place = indexes.index(self._choice) if self._choice in indexes else 0
+        choice = completion.choices[place]
+        stoppers = [
+            tool_call_chunk(args=render_stopper(arguments), index=position)
+            for position, call in enumerate(choice.tool_calls)
+            if not is_callable_now(arguments := call["function"]["arguments"], choice.finish_reason)
+        ]
+        if any(stopper["args"] for stopper in stoppers):
+            message = AIMessageChunk(content="", response_metadata=_METADATA, tool_call_chunks=stoppers)
+            yield ChatGenerationChunk(message=message)
+        metadata = response_metadata(completion, place)
+        last = AIMessageChunk(
+            content="",
+            additional_kwargs=late_kwargs(metadata),
+            response_metadata=metadata,
+            usage_metadata=usage_metadata(completion.usage),
+            chunk_position="last",
+        )
+        if self._runs["text"] > 1:
+            setattr(last, RUN_KEY, {"text": self._runs["text"]})
+        yield ChatGenerationChunk(message=last, generation_info=generation_info(metadata))
+
+
+def tool_chunk(deltas: list[ToolCallDelta], fields: dict[str, Any]) -> AIMessageChunk:
+    """Return the chunk of some fragments of tool calls, with the fields that LangChain's constructor would give it.
+
+    The constructor runs a parser of partial JSON over each fragment, which costs more than all the rest. Its result is
+    known for every fragment that does not begin an object: nothing is a call without arguments, anything else is
+    invalid.
+    """
+    chunks = [tool_call_chunk(name=one.name, args=one.arguments, id=one.id, index=one.position) for one in deltas]
+    if any(one.arguments.lstrip().startswith("{") for one in deltas):
+        return AIMessageChunk(**fields, tool_call_chunks=chunks)
+    message = AIMessageChunk(**fields)
+    message.tool_call_chunks = chunks
+    message.tool_calls = [tool_call(name=one.name or "", args={}, id=one.id) for one in deltas if not one.arguments]
+    message.invalid_tool_calls = [
+        invalid_tool_call(name=one.name, args=one.arguments, id=one.id, error=None) for one in deltas if one.arguments
+    ]
+    return message
