@@ -1,40 +1,35 @@
-"""ChatKilo: LangChain's chat model over the core's client. Translates; holds no rule of the gateway and never retries."""
+"""ChatKilo: LangChain's chat model over the core's client. Translates; never retries."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from kilo_gateway._version import __version__
-from kilo_gateway.auth import check_key
-from kilo_gateway.discovery import known_to_be_free
 from kilo_gateway.errors import KiloError
-from kilo_gateway.refs import parse_model_id
-from kilo_gateway.settings import resolve_settings
-from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, PrivateAttr, model_validator
-
-from langchain_kilo.answers import PROVIDER, parse_result
-from langchain_kilo.connection import SETTING_NAMES, Connection, ask_for_key, await_key
+from langchain_kilo import translator
+from langchain_kilo.answers import parse_result
 from langchain_kilo.errors import ChatKiloError, chat_error
 from langchain_kilo.messages import render_messages
-from langchain_kilo.option_fields import FIELD_OF, OptionFields
-from langchain_kilo.parameters import CallArguments, arguments_of, check_option_values, unify
-from langchain_kilo.setting_fields import SettingFields, field_values
+from langchain_kilo.parameters import arguments_of
 from langchain_kilo.streaming import ChunkWriter
 from langchain_kilo.tools import render_tool_choice, render_tools
+from langchain_kilo.traced_model import TracedModel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+
+    from langchain_kilo.connection import Connection
+
+translator.register()
 
 
-class ChatKilo(OptionFields, SettingFields, BaseChatModel):
+class ChatKilo(TracedModel):
     """Chat models of the Kilo Gateway, any of them, behind one key.
 
     Setup:
@@ -43,6 +38,7 @@ class ChatKilo(OptionFields, SettingFields, BaseChatModel):
 
     Every option of the gateway is a field here and an argument of `invoke`, `stream`, `batch` and `bind`. A name that
     is neither is refused, with the nearest one that exists; what has no option of its own goes into `extra_body`.
+    An argument of None counts as not given.
 
     Failures are tried again by this package, `max_retries` times and never after an answer has begun to arrive. Errors
     that remain are the core's classes and LangChain's `ModelError` at once; their `is_retryable` is False once those
@@ -74,37 +70,117 @@ class ChatKilo(OptionFields, SettingFields, BaseChatModel):
         ```
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=())
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        connection: Connection | None = None
+        try:
+            call = arguments_of(self.__dict__, stop, kwargs)
+            connection = self._connection(call.settings)
+            return parse_result(connection.client.complete(render_messages(messages), **call.client))
+        except KiloError as error:
+            raise _typed(error, connection) from error.__cause__
 
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        connection: Connection | None = None
+        try:
+            call = arguments_of(self.__dict__, stop, kwargs)
+            connection = await self._async_connection(call.settings)
+            return parse_result(await connection.async_client.complete(render_messages(messages), **call.client))
+        except KiloError as error:
+            raise _typed(error, connection) from error.__cause__
 
-    if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        connection: Connection | None = None
+        writer = ChunkWriter()
+        try:
+            call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
+            connection = self._connection(call.settings)
+            with connection.client.stream(render_messages(messages), **call.client) as stream:
+                for delta in stream:
+                    if (chunk := writer.write(delta)) is not None:
+                        if run_manager is not None:
+                            run_manager.on_llm_new_token(delta.text, chunk=chunk)
+                        yield chunk
+                for chunk in writer.finish(stream.completion):
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token("", chunk=chunk)
+                    yield chunk
+        except KiloError as error:
+            raise _typed(error, connection) from error.__cause__
 
-        def __init__(self, **arguments: Any) -> None:
-            try:
-                given = unify(arguments, type(self).model_fields)
-                check_option_values(given)
-                settings = resolve_settings(_settings_of(given), os.environ)
-            except KiloError as error:
-                raise chat_error(error) from error.__cause__
-            super().__init__(**merge_fields(given, settings))
-            self._connected = self._connection_key(), self._connect(settings)
-            self._admit(settings)
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        connection: Connection | None = None
+        writer = ChunkWriter()
+        try:
+            call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
+            connection = await self._async_connection(call.settings)
+            async with connection.async_client.stream(render_messages(messages), **call.client) as stream:
+                async for delta in stream:
+                    if (chunk := writer.write(delta)) is not None:
+                        if run_manager is not None:
+                            await run_manager.on_llm_new_token(delta.text, chunk=chunk)
+                        yield chunk
+                for chunk in writer.finish(stream.completion):
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token("", chunk=chunk)
+                    yield chunk
+        except KiloError as error:
+            raise _typed(error, connection) from error.__cause__
 
-    @model_validator(mode="after")
-    def _set_kilo_version(self) -> Self:
-        self._add_version("langchain-kilo", __version__)
-        return self
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this model with tools: functions, classes, LangChain's tools, schemas, or the gateway's own tools.
 
-    def _admit(self, settings: Settings) -> None:
-        """Fetch the model list if it is wanted at startup, refuse a missing key, and look up the profile."""
-        if settings.discover == "startup" and not callable(self.api_key):
-            self.discover_models()
-        if not callable(self.api_key):
-            model_id = parse_model_id(self.model)
-            try:
-                check_key(settings, model=self.model, is_free=known_to_be_free(settings, model_id))
-            except KiloError as error:
-                raise chat_error(error) from None
-        if self.profile is None:
-            self.profile = self._resolve_model_profile()
+        `tool_choice` is a tool's name, `auto`, `any` (also `required`, True), `none`, or the object as sent. `strict`
+        is sent only when given. An empty list takes the tools away.
+
+        Raises:
+            KiloInvalidRequestError: something that is no tool, or a choice that names none of them.
+        """
+        try:
+            rendered = render_tools(tools, strict=strict)
+            bound = {
+                "tool_choice": render_tool_choice(tool_choice, rendered),
+                "parallel_tool_calls": parallel_tool_calls,
+            }
+        except KiloError as error:
+            raise chat_error(error) from error.__cause__
+        given = {name: value for name, value in bound.items() if value is not None}
+        if rendered or self.tools:
+            given["tools"] = rendered
+        return self.bind(**given, **kwargs)
+
+
+def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:
+    """Return the error of a call as LangChain's, too. Without a connection nothing was sent, so nothing tried again."""
+    return chat_error(error, retries_used=connection is not None and connection.settings.max_retries > 0)

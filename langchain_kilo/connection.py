@@ -1,4 +1,4 @@
-"""The core's clients of one model object, made when first needed and made anew when a setting changes. Holds no socket."""
+"""The core's clients of one model object, made when first needed, anew when a setting changes. Holds no socket."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.settings import VARIABLES, resolve_settings
-from pydantic import SecretStr
+from kilo_gateway.settings import resolve_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import SecretStr
+
     from kilo_gateway.async_client import AsyncKiloClient
     from kilo_gateway.client import KiloClient
     from kilo_gateway.settings import Settings
-
-SETTING_NAMES = tuple(name for name in VARIABLES if name != "model")
-"""Settings that make a connection; the model is an argument of each call."""
 
 
 class Connection:

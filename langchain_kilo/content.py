@@ -1,4 +1,4 @@
-"""Content blocks of LangChain -> parts of a message on the wire, by a table. What has no part is refused by its name."""
+"""Content blocks of LangChain -> parts of a wire message, by a table. What has no part is refused by its name."""
 
 from __future__ import annotations
 

@@ -51,18 +51,13 @@ class ErrorResponse:
 class ChatKiloError(core.KiloError, ModelError):
     """What every error of a ChatKilo call is."""
 
-    retries_used = False
-    """Whether the same request was already tried again, as often as `max_retries` allows, before this was raised."""
+    is_retryable = False
+    """Whether a wrapper such as LangChain's retry middleware should try again.
 
-    @property
-    def is_retryable(self) -> bool:  # type: ignore[override] # a constant of LangChain's, a property of the core's
-        """Whether a wrapper such as LangChain's retry middleware should try again.
-
-        False for what will not change, and False once `max_retries` is used up: the core has then waited and tried
-        already, and a wrapper would multiply the tries. With `max_retries=0`, and after an answer had begun to stream,
-        a passing failure is True.
-        """
-        return self.retry == "soon" and not self.retries_used
+    False for what will not change, and False once `max_retries` is used up: the core has then waited and tried already,
+    and a wrapper would multiply the tries. With `max_retries=0`, and after an answer had begun to stream, True for a
+    failure that may pass.
+    """
 
     @property
     def partial_message(self) -> AIMessage | None:
@@ -74,7 +69,7 @@ class ChatKiloError(core.KiloError, ModelError):
         return parse_message(self.partial)
 
 
-class _Answered(ChatKiloError):
+class _AnsweredError(ChatKiloError):
     """An error that came with an HTTP answer."""
 
     @property
@@ -118,59 +113,59 @@ class KiloRequestTimeoutError(ChatKiloError, core.RequestTimeoutError, ModelTime
     """The gateway did not answer, or fell silent, for longer than the timeout."""
 
 
-class KiloBadRequestError(_Answered, core.BadRequestError, ModelInvalidRequestError):
+class KiloBadRequestError(_AnsweredError, core.BadRequestError, ModelInvalidRequestError):
     """The gateway refused the request as it is."""
 
 
-class KiloContextLengthError(_Answered, core.ContextLengthError, ModelInvalidRequestError, ContextOverflowError):
+class KiloContextLengthError(_AnsweredError, core.ContextLengthError, ModelInvalidRequestError, ContextOverflowError):
     """The request is longer than the model's context."""
 
 
-class KiloAuthenticationError(_Answered, core.AuthenticationError, ModelAuthenticationError):
+class KiloAuthenticationError(_AnsweredError, core.AuthenticationError, ModelAuthenticationError):
     """The key is missing, wrong, expired, or not allowed here."""
 
 
-class KiloInsufficientCreditsError(_Answered, core.InsufficientCreditsError):
+class KiloInsufficientCreditsError(_AnsweredError, core.InsufficientCreditsError):
     """The account has no credits left; LangChain has no class of its own for this."""
 
 
-class KiloPermissionDeniedError(_Answered, core.PermissionDeniedError, ModelPermissionDeniedError):
+class KiloPermissionDeniedError(_AnsweredError, core.PermissionDeniedError, ModelPermissionDeniedError):
     """A policy forbids this."""
 
 
-class KiloNotFoundError(_Answered, core.NotFoundError, ModelNotFoundError):
+class KiloNotFoundError(_AnsweredError, core.NotFoundError, ModelNotFoundError):
     """The path, the provider or the thing asked for does not exist."""
 
 
-class KiloModelNotFoundError(_Answered, core.ModelNotFoundError, ModelNotFoundError):
+class KiloModelNotFoundError(_AnsweredError, core.ModelNotFoundError, ModelNotFoundError):
     """The gateway does not know the model, or does not serve it now."""
 
 
-class KiloConflictError(_Answered, core.ConflictError, ModelAPIError):
+class KiloConflictError(_AnsweredError, core.ConflictError, ModelAPIError):
     """Nothing that was asked for is allowed by the account's own lists."""
 
 
-class KiloRateLimitError(_Answered, core.RateLimitError, ModelRateLimitError):
+class KiloRateLimitError(_AnsweredError, core.RateLimitError, ModelRateLimitError):
     """Too many requests, or a quota is used up for now."""
 
 
-class KiloServerError(_Answered, core.ServerError, ModelAPIError):
+class KiloServerError(_AnsweredError, core.ServerError, ModelAPIError):
     """The gateway or a provider failed."""
 
 
-class KiloServiceUnavailableError(_Answered, core.ServiceUnavailableError, ModelAPIError):
+class KiloServiceUnavailableError(_AnsweredError, core.ServiceUnavailableError, ModelAPIError):
     """The gateway or a provider cannot answer at the moment."""
 
 
-class KiloGatewayTimeoutError(_Answered, core.ServiceUnavailableError, ModelTimeoutError):
+class KiloGatewayTimeoutError(_AnsweredError, core.ServiceUnavailableError, ModelTimeoutError):
     """The gateway or a provider gave up waiting: status 408, 504 or 524."""
 
 
-class KiloMalformedAnswerError(_Answered, core.MalformedAnswerError, ModelAPIError):
+class KiloMalformedAnswerError(_AnsweredError, core.MalformedAnswerError, ModelAPIError):
     """The answer is not what the API promises."""
 
 
-class KiloTruncatedStreamError(_Answered, core.TruncatedStreamError, ModelAPIError):
+class KiloTruncatedStreamError(_AnsweredError, core.TruncatedStreamError, ModelAPIError):
     """The answer stopped before its finish reason."""
 
 
@@ -218,5 +213,6 @@ def chat_error(error: core.KiloError, *, retries_used: bool = False) -> ChatKilo
     typed = cls.__new__(cls, *error.args)
     Exception.__init__(typed, *error.args)
     typed.__dict__.update(error.__dict__)
-    typed.retries_used = retries_used and error.retry == "soon" and error.partial is None
+    was_tried_again = retries_used and error.partial is None
+    typed.is_retryable = error.retry == "soon" and not was_tried_again
     return typed.with_traceback(error.__traceback__)

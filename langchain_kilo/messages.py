@@ -1,4 +1,4 @@
-"""Messages of LangChain -> messages of the wire. Reasoning goes back as it came; nothing is made up or dropped unsaid."""
+"""Messages of LangChain -> messages of the wire. Reasoning goes back as it came; nothing is made up."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def _reasoning_details(message: AIMessage) -> list[Any] | None:
     if details is None:
         return None
     if not isinstance(details, list) or not all(isinstance(detail, Mapping) for detail in details):
-        raise InvalidRequestError("reasoning_details of an AI message must be a list of objects, as the gateway sent them.")
+        raise InvalidRequestError(
+            "reasoning_details of an AI message must be a list of objects, as the gateway sent them."
+        )
     return details
 
 

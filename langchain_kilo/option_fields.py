@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kilo_gateway.options import OPTIONS
 from pydantic import BaseModel, ConfigDict
+
+from kilo_gateway.options import OPTIONS
 
 RENAMED = {"metadata": "request_metadata"}
 """Option of the wire -> its field, where LangChain uses the name for something else (`metadata` is the trace's)."""

@@ -1,4 +1,4 @@
-"""Arguments of the constructor and of a call: names checked, spellings unified, one laid over the other. Sends nothing."""
+"""Arguments of the constructor and of a call: names checked, spellings unified, laid over each other. Sends nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.options import check_options
-
 from langchain_kilo.option_fields import FIELD_OF, RENAMED
 from langchain_kilo.setting_fields import PER_CALL
 from langchain_kilo.tools import render_tool_choice, render_tools
@@ -55,7 +54,12 @@ def unify(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     return unified
 
 
-_MEANT = {"functions": "tools", "function_call": "tool_choice", "providerOptions": "provider", "headers": "extra_headers"}
+_MEANT = {
+    "functions": "tools",
+    "function_call": "tool_choice",
+    "providerOptions": "provider",
+    "headers": "extra_headers",
+}
 
 
 def _unknown(name: str, known: frozenset[str]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 from kilo_gateway.reasoning import LEVELS
 
 if TYPE_CHECKING:
-    from kilo_gateway.model_info import ModelInfo
     from langchain_core.language_models import ModelProfile
+
+    from kilo_gateway.model_info import ModelInfo
 
 _INPUTS = ("text", "image", "audio", "video")
 _OUTPUTS = ("text", "image", "audio", "video")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.refs import DEFAULT_MODEL
-from kilo_gateway.base_url import DEFAULT_BASE_URL
-from kilo_gateway.settings import DEFAULT_MAX_RETRIES, VARIABLES
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from kilo_gateway.auth import ANONYMOUS
+from kilo_gateway.base_url import DEFAULT_BASE_URL
+from kilo_gateway.refs import DEFAULT_MODEL
+from kilo_gateway.settings import DEFAULT_MAX_RETRIES, VARIABLES
 
 if TYPE_CHECKING:
     from kilo_gateway.settings import Settings
+
+SETTING_NAMES = tuple(name for name in VARIABLES if name != "model")
+"""Settings that make a connection; the model is an argument of each call."""
 
 PER_CALL = frozenset(VARIABLES) - {"model", "timeout", "discover"}
 """Settings that a call may replace, making a connection of its own; model and timeout are arguments of every call."""
@@ -57,12 +62,27 @@ class SettingFields(BaseModel):
     """Whether `invoke` streams internally, so that callbacks see tokens."""
 
 
-def field_values(settings: Settings) -> dict[str, Any]:
-    """Return the effective settings as values of the fields, so that the object shows what it uses.
+def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the arguments that are settings; a key function is asked at each call instead."""
+    given = {name: arguments.get(name) for name in VARIABLES}
+    if callable(given["api_key"]):
+        given["api_key"] = ANONYMOUS
+    return given
 
-    What was not given keeps its default, so that a dump does not freeze it.
+
+def merge_fields(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the arguments with the effective settings in their place, so that the object shows what it uses.
+
+    What nobody gave keeps the field's default, so that a dump does not freeze it.
     """
-    values = {name: getattr(settings, name) for name in VARIABLES if name in settings.origins or name == "model"}
+    values = {name: getattr(settings, name) for name in VARIABLES if name in settings.origins}
     if "timeout" in values:
-        values["timeout"] = asdict(settings.timeout)
-    return values
+        given = arguments.get("timeout")
+        values["timeout"] = given if isinstance(given, _PLAIN) else asdict(settings.timeout)
+    if callable(arguments.get("api_key")):
+        del values["api_key"]
+    return {**arguments, **values}
+
+
+_PLAIN = (int, float, tuple, list, dict)
+"""Timeouts that can be dumped as they are."""

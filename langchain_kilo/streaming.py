@@ -34,7 +34,7 @@ class ChunkWriter:
         self._runs = {"text": 0, "reasoning": 0}
 
     def write(self, delta: Delta) -> ChatGenerationChunk | None:
-        """Return the chunk of a delta; None for another choice than the first, which LangChain's stream cannot carry."""
+        """Return the chunk of a delta; None for another choice than the first: a LangChain stream carries one."""
         if delta.choice != self._choice and not self._is_first_choice(delta.choice):
             return None
         if not delta.reasoning and not delta.tool_calls:

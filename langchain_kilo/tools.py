@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages.tool import InvalidToolCall, ToolCall, invalid_tool_call, tool_call
+from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
@@ -17,7 +17,7 @@ from kilo_gateway.tool_calls import parse_arguments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_core.messages import AIMessage
+    from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 
 CUT_OFF = frozenset({"length", "error", "content_filter"})
 """Finish reasons after which a call without arguments has lost them."""
@@ -44,7 +44,9 @@ def _render_tool(tool: Any, place: int, strict: bool | None) -> dict[str, Any]:
         rendered = convert_to_openai_tool(tool, strict=strict)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidRequestError(f"tools[{place}] is no tool that can be sent: {error}") from error
-    extras: Any = tool if isinstance(tool, Mapping) else getattr(tool, "extras", None) if isinstance(tool, BaseTool) else {}
+    extras: Any = (
+        tool if isinstance(tool, Mapping) else getattr(tool, "extras", None) if isinstance(tool, BaseTool) else {}
+    )
     kept = {name: extras[name] for name in _KEPT_EXTRAS if name in (extras or {})}
     return {**rendered, **kept}
 
@@ -161,7 +163,7 @@ def render_stopper(arguments: str) -> str:
             open_brackets.append(character)
         elif character in "}]" and open_brackets:
             open_brackets.pop()
-    quotes = ("\"\"" if is_escaped else "\"") if is_inside else ""
+    quotes = ('""' if is_escaped else '"') if is_inside else ""
     return quotes + ("}" if open_brackets[-1:] == ["["] else "]")
 
 
@@ -171,11 +173,13 @@ def render_calls(message: AIMessage) -> list[dict[str, Any]]:
     Raises:
         InvalidRequestError: arguments that JSON cannot carry.
     """
-    rendered = []
+    rendered: list[dict[str, Any]] = []
     for call in message.tool_calls:
         name = call["name"]
-        if place := find_non_finite(call["args"], f"the arguments of {name}"):
-            raise InvalidRequestError(f"{place} cannot be sent: JSON knows finite numbers only.")
+        if place := find_non_finite(call["args"]):
+            raise InvalidRequestError(
+                f"The arguments of {name!r} cannot be sent: {place}. JSON knows finite numbers only."
+            )
         rendered.append(_render_call(call.get("id"), name, dumps(call["args"]).decode(), len(rendered)))
     for broken in message.invalid_tool_calls:
         text = broken.get("args") or ""

@@ -109,7 +109,13 @@ def _citation(annotation: Mapping[str, Any]) -> Block | None:
     cited = annotation.get("url_citation")
     if annotation.get("type") != "url_citation" or not isinstance(cited, Mapping):
         return None
-    names = {"url": "url", "title": "title", "content": "cited_text", "start_index": "start_index", "end_index": "end_index"}
+    names = {
+        "url": "url",
+        "title": "title",
+        "content": "cited_text",
+        "start_index": "start_index",
+        "end_index": "end_index",
+    }
     known = {ours: cited[theirs] for theirs, ours in names.items() if cited.get(theirs) not in (None, "")}
     if not known.get("start_index") and not known.get("end_index"):
         known = {name: value for name, value in known.items() if not name.endswith("_index")}

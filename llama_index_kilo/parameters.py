@@ -76,11 +76,15 @@ class KiloParameters(KiloFields):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field; a change of a setting counts from the next call on."""
         name = _ALIASES.get(name, name)
+        if name not in _CONNECTION:
+            super().__setattr__(name, value)
+            return
+        values = {setting: getattr(self, setting) for setting in VARIABLES} | {name: value}
+        settings = resolve_settings({setting: values[setting] for setting in VARIABLES}, os.environ)
         super().__setattr__(name, value)
-        if name in _CONNECTION:
-            self._settings = resolve_settings({name: getattr(self, name) for name in VARIABLES}, os.environ)
-            self._sync = self._async = None
-            self.__dict__["api_base"] = self._settings.base_url
+        self.__dict__["api_base"] = settings.base_url
+        self._settings = settings
+        self._sync = self._async = None
 
     def _model_info(self) -> ModelInfo | None:
         """Return what the catalog as known now says of the model; None for an unknown id."""

@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import anyio
 import httpx
 
-from kilo_gateway.errors import (
-    ConnectionFailedError,
-    InvalidSettingError,
-    KiloError,
-    MalformedAnswerError,
-    RequestTimeoutError,
-)
+from kilo_gateway.errors import KiloError, MalformedAnswerError, RequestTimeoutError
+from kilo_gateway.failures import FAILURES, host_of, translate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -35,6 +30,9 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 DRAIN_SECONDS = 0.02
 """How long the end of a finished stream is waited for, so that its connection can be used again."""
+
+_ONE_ANSWER_AT_A_TIME = frozenset({"HTTP/1.0", "HTTP/1.1"})
+"""Versions under which a connection's stream belongs to one exchange alone."""
 
 
 @dataclass(slots=True)
@@ -78,11 +76,11 @@ class _Watch:
             self._heard = now
         if self._silence is not None and now - self._heard > self._silence:
             raise RequestTimeoutError(
-                f"{_host(self._where)} kept the connection open for {self._silence:g} s without sending any of the "
+                f"{host_of(self._where)} kept the connection open for {self._silence:g} s without sending any of the "
                 "answer. Try again, or raise timeout."
             )
         if self._deadline is not None and now > self._deadline:
-            raise RequestTimeoutError(f"The call to {_host(self._where)} took longer than timeout.total allows.")
+            raise RequestTimeoutError(f"The call to {host_of(self._where)} took longer than timeout.total allows.")
 
 
 class _Exchange:
@@ -109,10 +107,13 @@ class _Exchange:
             raise RuntimeError("the exchange has not been opened")
         return self._response
 
+    def _translate(self, failure: Exception) -> KiloError:
+        return translate(failure, self.outgoing.url, self.outgoing.timeouts)
+
     def _check_size(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
             raise MalformedAnswerError(
-                f"The answer of {_host(self.outgoing.url)} is larger than {MAX_BODY_BYTES >> 20} MiB.",
+                f"The answer of {host_of(self.outgoing.url)} is larger than {MAX_BODY_BYTES >> 20} MiB.",
                 status=self.status,
             )
 
@@ -123,9 +124,10 @@ class Exchange(_Exchange):
     def open(self, client: httpx.Client, *, is_own: bool) -> None:
         """Send the request and wait for the status and headers."""
         try:
-            self._response = client.send(self.outgoing.render(client, is_own=is_own), stream=True)
-        except _FAILURES as failure:
-            raise translate(failure, self.outgoing) from failure
+            request = self.outgoing.render(client, is_own=is_own)
+            self._response = client.send(request, stream=True, follow_redirects=False)
+        except FAILURES as failure:
+            raise self._translate(failure) from failure
 
     def read(self) -> bytes:
         """Return the whole body."""
@@ -143,20 +145,24 @@ class Exchange(_Exchange):
             for piece in self.opened.iter_bytes():
                 yield piece
                 self._watch.check(heard=self.heard)
-        except _FAILURES as failure:
-            raise translate(failure, self.outgoing) from failure
+        except FAILURES as failure:
+            raise self._translate(failure) from failure
 
     def drain(self, pieces: Iterator[bytes]) -> None:
-        """Read the end of a finished stream if it is there, so that the connection can serve the next call."""
+        """Read the end of a finished stream if it comes at once, so that the connection can serve the next call.
+
+        The end may be in the HTTP parser already, so the socket cannot be asked; the reads themselves are bounded.
+        """
         stream = self.opened.extensions.get("network_stream")
-        if stream is None:
+        if stream is None or self.opened.http_version not in _ONE_ANSWER_AT_A_TIME:
             return
-        read = stream.read
-        # httpx fixes the timeout of a body when its first byte is read; only the stream itself can still shorten it.
-        stream.read = lambda max_bytes, timeout=None: read(max_bytes, DRAIN_SECONDS)
-        with suppress(KiloError):
-            next(pieces, None)
-        del stream.read
+        read, end = stream.read, monotonic() + DRAIN_SECONDS
+        stream.read = lambda size, **_: read(size, timeout=max(end - monotonic(), 0.001))
+        try:
+            with suppress(KiloError):
+                next(pieces, None)
+        finally:
+            del stream.read
 
     def close(self) -> None:
         """Give the connection back, or close it when the answer was not read to its end."""
@@ -170,9 +176,10 @@ class AsyncExchange(_Exchange):
     async def open(self, client: httpx.AsyncClient, *, is_own: bool) -> None:
         """Send the request and wait for the status and headers."""
         try:
-            self._response = await client.send(self.outgoing.render(client, is_own=is_own), stream=True)
-        except _FAILURES as failure:
-            raise translate(failure, self.outgoing) from failure
+            request = self.outgoing.render(client, is_own=is_own)
+            self._response = await client.send(request, stream=True, follow_redirects=False)
+        except FAILURES as failure:
+            raise self._translate(failure) from failure
 
     async def read(self) -> bytes:
         """Return the whole body."""
@@ -190,8 +197,8 @@ class AsyncExchange(_Exchange):
             async for piece in self.opened.aiter_bytes():
                 yield piece
                 self._watch.check(heard=self.heard)
-        except _FAILURES as failure:
-            raise translate(failure, self.outgoing) from failure
+        except FAILURES as failure:
+            raise self._translate(failure) from failure
 
     async def drain(self, pieces: AsyncIterator[bytes]) -> None:
         """Read the end of a finished stream if it is there, so that the connection can serve the next call."""
@@ -202,52 +209,3 @@ class AsyncExchange(_Exchange):
         """Give the connection back, or close it when the answer was not read to its end."""
         if self._response is not None:
             await self._response.aclose()
-
-
-_FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError)
-
-_TIMEOUTS: tuple[tuple[type[Exception], str], ...] = (
-    (httpx.ConnectTimeout, "could not be reached within {connect:g} s"),
-    (httpx.PoolTimeout, "had no free connection in time"),
-    (httpx.WriteTimeout, "did not take the request in time"),
-    (httpx.ReadTimeout, "sent nothing for {read:g} s"),
-)
-
-
-def translate(failure: Exception, outgoing: Outgoing) -> KiloError:
-    """Return this package's error for what httpx raised; names the host, never a header."""
-    host = _host(outgoing.url)
-    for kind, text in _TIMEOUTS:
-        if isinstance(failure, kind):
-            bounds = outgoing.timeouts
-            reason = text.format(connect=bounds.connect or 0, read=bounds.read_bound or 0)
-            return RequestTimeoutError(f"{host} {reason}. Try again, or raise timeout.")
-    if isinstance(failure, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
-        return InvalidSettingError(f"The request to {host} cannot be sent: {failure}. Check base_url and the headers.")
-    if isinstance(failure, httpx.DecodingError):
-        return MalformedAnswerError(f"The answer of {host} could not be decompressed: {failure}.")
-    if isinstance(failure, httpx.ProxyError):
-        return ConnectionFailedError(
-            f"The proxy on the way to {host} refused: {failure}. Check HTTPS_PROXY and NO_PROXY."
-        )
-    if isinstance(failure, httpx.ConnectError):
-        return _connect_error(host, failure)
-    return ConnectionFailedError(f"The connection to {host} broke: {failure or type(failure).__name__}. Try again.")
-
-
-def _connect_error(host: str, failure: Exception) -> ConnectionFailedError:
-    text = str(failure) or type(failure).__name__
-    if "CERTIFICATE" in text.upper() or "SSL" in text.upper():
-        error = ConnectionFailedError(
-            f"The certificate of {host} was not accepted: {text}. If it is your own, name its file in SSL_CERT_FILE."
-        )
-        error.retry = "never"
-        return error
-    return ConnectionFailedError(
-        f"{host} could not be connected to: {text}. Check the network, the proxy settings and base_url."
-    )
-
-
-def _host(url: str) -> str:
-    parsed = httpx.URL(url)
-    return f"{parsed.host}:{parsed.port or {'http': 80}.get(parsed.scheme, 443)}"

@@ -75,21 +75,32 @@ class Asker:
 
         return asyncio.run(call())
 
-    def _stream(self, llm: Any, name: str, *args: Any, **kwargs: Any) -> list[Any]:
-        if not self.is_async:
-            return list(getattr(llm, name)(*args, **kwargs))
+    def _stream(
+        self, llm: Any, name: str, *args: Any, note: Callable[[Any], None] = lambda _item: None, **kwargs: Any
+    ) -> list[Any]:
+        items: list[Any] = []
 
-        async def collect() -> list[Any]:
-            return [item async for item in await getattr(llm, f"a{name}")(*args, **kwargs)]
+        def keep(item: Any) -> None:
+            note(item)
+            items.append(item)
 
-        return asyncio.run(collect())
+        async def collect() -> None:
+            async for item in await getattr(llm, f"a{name}")(*args, **kwargs):
+                keep(item)
+
+        if self.is_async:
+            asyncio.run(collect())
+        else:
+            for item in getattr(llm, name)(*args, **kwargs):
+                keep(item)
+        return items
 
     def chat(self, llm: Any, messages: str | Sequence[ChatMessage], **kwargs: Any) -> Any:
         """Return the response of `chat` or `achat`."""
         return self._call(llm, "chat", _messages(messages), **kwargs)
 
     def stream(self, llm: Any, messages: str | Sequence[ChatMessage], **kwargs: Any) -> list[Any]:
-        """Return every response of `stream_chat` or `astream_chat`."""
+        """Return every response of `stream_chat` or `astream_chat`; `note` is called with each as it comes."""
         return self._stream(llm, "stream_chat", _messages(messages), **kwargs)
 
     def complete(self, llm: Any, prompt: str, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,6 @@ from llama_index.core.base.llms.types import (
 from kilo_gateway.testing import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kilo_gateway.testing import EmbeddedGateway
     from llama_index_kilo import KiloLLM
 
@@ -83,10 +82,10 @@ def test_stream_completion_is_cumulative_with_deltas(gateway: EmbeddedGateway, l
     gateway.enqueue(Reply(text="one two three four five"))
     responses = ask.stream_complete(llm, "hi")
     assert "".join(response.delta for response in responses) == responses[-1].text == "one two three four five"
-    assert [response.text.startswith(before.text) for before, response in zip(responses, responses[1:], strict=False)]
+    assert all(response.text.startswith(before.text) for before, response in pairwise(responses))
 
 
-def test_B5_usage_is_exact_everywhere(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+def test_b5_usage_is_exact_everywhere(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """B5: the tokens that the gateway counted are in additional_kwargs and in raw, also at the end of a stream."""
     gateway.enqueue(Reply(text="Hello", usage=USAGE, times=4))
     for _, response in ask.every(llm, "hi"):
@@ -97,7 +96,7 @@ def test_B5_usage_is_exact_everywhere(gateway: EmbeddedGateway, llm: KiloLLM, as
         assert counts == {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
-def test_B6_cost_cached_and_reasoning_tokens(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+def test_b6_cost_cached_and_reasoning_tokens(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """B6: cost, cached tokens and reasoning tokens are in additional_kwargs of all eight entry points."""
     gateway.enqueue(Reply(text="Hello", usage=USAGE, times=4))
     for _, response in ask.every(llm, "hi"):
@@ -138,7 +137,7 @@ def test_stream_ends_like_the_unstreamed_answer(gateway: EmbeddedGateway, llm: K
     assert last.raw["usage"] == whole.raw["usage"]
 
 
-def test_B11_snapshots_are_immutable(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+def test_b11_snapshots_are_immutable(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """B11: a streamed response shows at the end what it showed when it was yielded."""
     gateway.enqueue(
         Reply(
@@ -148,31 +147,9 @@ def test_B11_snapshots_are_immutable(gateway: EmbeddedGateway, llm: KiloLLM, ask
         )
     )
     shown: list[tuple[Any, str]] = []
-
-    def note(response: ChatResponse) -> None:
-        shown.append((response, response.model_dump_json()))
-
-    if ask.is_async:
-        for response in _collect_noting(llm, note):
-            assert response is not None
-    else:
-        for response in llm.stream_chat([ChatMessage(content="hi")]):
-            note(response)
+    ask.stream(llm, "hi", note=lambda response: shown.append((response, response.model_dump_json())))
     assert len(shown) > 5
     assert [response.model_dump_json() for response, _ in shown] == [text for _, text in shown]
-
-
-def _collect_noting(llm: KiloLLM, note: Callable[[ChatResponse], None]) -> list[ChatResponse]:
-    import asyncio  # noqa: PLC0415 - only here
-
-    async def collect() -> list[ChatResponse]:
-        responses = []
-        async for response in await llm.astream_chat([ChatMessage(content="hi")]):
-            note(response)
-            responses.append(response)
-        return responses
-
-    return asyncio.run(collect())
 
 
 @pytest.mark.parametrize("pieces", [(1,), (7,), (64,), (3, 1, 200)])

@@ -1,0 +1,142 @@
+"""The tour: one LangChain chain, one tool call, one LlamaIndex query engine. Run it with `make demo`.
+
+With KILOCODE_API_KEY set it talks to the real gateway; without, to the embedded one, which needs no key and no network.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import HumanMessage
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tools import tool
+from llama_index.core import SimpleDirectoryReader, SimpleKeywordTableIndex
+from llama_index.core.prompts import PromptTemplate
+
+from kilo_gateway import resolve_settings
+from langchain_kilo import ChatKilo
+from llama_index_kilo import KiloLLM
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.messages import AIMessageChunk
+
+DOCUMENTS = Path(__file__).parent / "documents"
+NOTES = (
+    "The night train to Vienna leaves Hamburg at 20:29. It stops in Berlin at 22:41. "
+    "Breakfast is served from six o'clock. Bicycles need a reservation."
+)
+TEMPERATURES = {"paris": 21, "rome": 27, "oslo": 12}
+
+
+@tool
+def get_temperature(city: str) -> str:
+    """Get the temperature in a city, in degrees Celsius."""
+    degrees = TEMPERATURES.get(city.lower())
+    return f"It is {degrees} degrees in {city}." if degrees is not None else f"Nothing is known about {city}."
+
+
+def langchain_chain(connection: Mapping[str, Any]) -> None:
+    """Stream the answer of a chain: prompt, then model."""
+    heading("LangChain: a chain that streams")
+    prompt = ChatPromptTemplate([("system", "Answer from these notes: {notes}"), ("human", "{question}")])
+    chain = prompt | ChatKilo(**connection, reasoning="low")
+    question = "When does the night train leave Hamburg?"
+    print(f"question   {question}")
+    show_stream(chain.stream({"notes": NOTES, "question": question}))
+
+
+def langchain_tool_call(connection: Mapping[str, Any]) -> None:
+    """Let the model call a tool, run it, and stream the answer that it gives with the results."""
+    heading("LangChain: a tool call")
+    model = ChatKilo(**connection, reasoning="low").bind_tools([get_temperature])
+    question = HumanMessage("What is the temperature in Paris and in Rome?")
+    print(f"question   {question.content}")
+    request = model.invoke([question])
+    show("reasoning", request.response_metadata.get("reasoning"))
+    results = []
+    for call in request.tool_calls:
+        result = get_temperature.invoke(call)
+        results.append(result)
+        print(f"tool call  {call['name']}({call['args']}) -> {result.content}")
+    show_stream(model.stream([question, request, *results]))
+
+
+def llama_index_query_engine(connection: Mapping[str, Any]) -> None:
+    """Ask a query engine over the documents of this folder."""
+    heading("LlamaIndex: a query engine over documents")
+    documents = SimpleDirectoryReader(str(DOCUMENTS)).load_data()
+    index = SimpleKeywordTableIndex.from_documents(documents, llm=KiloLLM(**connection))
+    engine = index.as_query_engine(llm=KiloLLM(**connection), streaming=True, retriever_mode="simple")
+    for question in ("How long is the Suez Canal?", "Who deciphered the dance of the honey bees?"):
+        print(f"question   {question}")
+        print("answer     ", end="")
+        answer = engine.query(question)
+        for text in answer.response_gen:
+            print(text, end="", flush=True)
+        print(f"\nsources    {', '.join(sorted({node.metadata['file_name'] for node in answer.source_nodes}))}")
+    response = KiloLLM(**connection).complete(PromptTemplate("Say hello to {name}.").format(name="the reader"))
+    show_facts(response.additional_kwargs)
+
+
+def show_stream(chunks: Any) -> None:
+    """Print reasoning and text as they arrive, then what the answer cost."""
+    whole: AIMessageChunk | None = None
+    label = ""
+    for chunk in chunks:
+        whole = chunk if whole is None else whole + chunk
+        for name, text in (("reasoning", chunk.additional_kwargs.get("reasoning_content")), ("answer", chunk.text)):
+            if text:
+                print(f"{chr(10) if label else ''}{name:<11}" if name != label else "", text, sep="", end="", flush=True)
+                label = name
+    print()
+    if whole is not None:
+        show_facts(whole.response_metadata)
+
+
+def show_facts(metadata: Mapping[str, Any]) -> None:
+    """Print model, tokens and cost; both adapters use the same names for them."""
+    usage = metadata.get("usage", {})
+    show("model", metadata.get("model"))
+    show("tokens", f"{usage.get('prompt_tokens')} in, {usage.get('completion_tokens')} out")
+    cost = metadata.get("cost")
+    show("cost", None if cost is None else f"${cost:.6f}")
+
+
+def show(label: str, value: Any) -> None:
+    """Print a labelled value, if there is one."""
+    if value:
+        print(f"{label:<11}{value}")
+
+
+def heading(text: str) -> None:
+    """Print what comes next."""
+    print(f"\n=== {text} ===")
+
+
+def main() -> None:
+    """Run the tour."""
+    has_key = resolve_settings({}, os.environ).api_key is not None
+    if has_key:
+        print("KILOCODE_API_KEY is set: talking to the gateway itself.")
+        run({})
+        return
+    from kilo_gateway.testing import EmbeddedGateway
+
+    with EmbeddedGateway() as gateway:
+        print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
+        run({"api_key": gateway.api_key, "base_url": gateway.base_url})
+
+
+def run(connection: Mapping[str, Any]) -> None:
+    """Run each stop of the tour."""
+    langchain_chain(connection)
+    langchain_tool_call(connection)
+    llama_index_query_engine(connection)
+
+
+if __name__ == "__main__":
+    main()

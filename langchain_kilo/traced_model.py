@@ -1,0 +1,103 @@
+"""What LangChain is told about a model object for traces, caches and dumps. No secret is among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models.base import LangSmithParams
+
+from kilo_gateway.errors import InvalidModelError
+from kilo_gateway.headers import mask_header
+from kilo_gateway.refs import parse_model_id
+from langchain_kilo.answers import PROVIDER
+from langchain_kilo.configured_model import ConfiguredModel
+from langchain_kilo.option_fields import FIELD_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TRACED_SETTINGS = ("model", "base_url", "organization_id", "task_id", "mode")
+_HEADERS = ("extra_headers", "default_headers")
+
+
+class TracedModel(ConfiguredModel):
+    """The part of ChatKilo that answers LangChain's questions about it."""
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Return that `dumps` and `load` work."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The arguments that a dump replaces by the name of their environment variable."""
+        return {"api_key": "KILOCODE_API_KEY"}
+
+    @property
+    def model_name(self) -> str:
+        """The model's ref; the name that other integrations give it."""
+        return self.model
+
+    @property
+    def _llm_type(self) -> str:
+        return "kilo-chat"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        """Everything that changes answers."""
+        names = (*_TRACED_SETTINGS, *FIELD_OF.values())
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return super()._get_invocation_params(stop=self.stop if stop is None else stop, **_masked(kwargs))  # type: ignore[arg-type] # a text is one stop
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        return super()._get_llm_string(stop=stop, **_masked(kwargs))
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        """Return what LangSmith shows; the call's own values count."""
+        given = {**{name: getattr(self, name) for name in ("temperature", "max_tokens")}, **kwargs}
+        params = LangSmithParams(
+            ls_provider=PROVIDER, ls_model_type="chat", ls_model_name=_bare_id(kwargs.get("model") or self.model)
+        )
+        if isinstance(temperature := given.get("temperature"), (int, float)):
+            params["ls_temperature"] = temperature
+        most = given.get("max_tokens") or given.get("max_completion_tokens") or self.max_completion_tokens
+        if isinstance(most, int):
+            params["ls_max_tokens"] = most
+        if stops := self.stop if stop is None else stop:
+            params["ls_stop"] = [stops] if isinstance(stops, str) else list(stops)
+        return params
+
+    def _combine_llm_outputs(self, llm_outputs: Sequence[Mapping[str, Any] | None], /) -> dict[str, Any]:
+        """Return the tokens and costs of several calls, added up."""
+        total: dict[str, Any] = {}
+        names: list[str] = []
+        for output in llm_outputs:
+            for key, value in ((output or {}).get("usage") or {}).items():
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    total[key] = total.get(key, 0) + value
+            if output and output.get("model_name"):
+                names.append(output["model_name"])
+        combined: dict[str, Any] = {"token_usage": total} if total else {}
+        return {**combined, "model_name": names[0]} if names else combined
+
+
+def _bare_id(model: Any) -> str:
+    """Return the id that goes on the wire, which price tables know; of what is none, its text."""
+    try:
+        return parse_model_id(model)
+    except InvalidModelError:
+        return str(model)
+
+
+def _masked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call without keys and secret headers."""
+    masked = dict(arguments)
+    if masked.get("api_key") is not None:
+        masked["api_key"] = "***"
+    for name in _HEADERS:
+        if isinstance(headers := masked.get(name), Mapping):
+            masked[name] = {header: mask_header(str(header), value) for header, value in headers.items()}
+    return masked

@@ -1,0 +1,68 @@
+"""What httpx raises -> this package's errors. Names the host; never a header, never the key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+from kilo_gateway.errors import (
+    ConnectionFailedError,
+    InvalidSettingError,
+    KiloError,
+    MalformedAnswerError,
+    RequestTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from kilo_gateway.timeouts import Timeouts
+
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError)
+"""All that a broken exchange raises."""
+
+_TIMEOUTS: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.ConnectTimeout, "could not be reached within {connect:g} s"),
+    (httpx.PoolTimeout, "had no free connection in time"),
+    (httpx.WriteTimeout, "did not take the request in time"),
+    (httpx.ReadTimeout, "sent nothing for {read:g} s"),
+)
+
+
+def translate(failure: Exception, url: str, bounds: Timeouts) -> KiloError:
+    """Return this package's error for what httpx raised on an exchange with this URL under these bounds."""
+    host = host_of(url)
+    for kind, text in _TIMEOUTS:
+        if isinstance(failure, kind):
+            reason = text.format(connect=bounds.connect or 0, read=bounds.read_bound or 0)
+            return RequestTimeoutError(f"{host} {reason}. Try again, or raise timeout.")
+    if isinstance(failure, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
+        return InvalidSettingError(f"The request to {host} cannot be sent: {failure}. Check base_url and the headers.")
+    if isinstance(failure, httpx.DecodingError):
+        return MalformedAnswerError(f"The answer of {host} could not be decompressed: {failure}.")
+    if isinstance(failure, httpx.ProxyError):
+        return ConnectionFailedError(
+            f"The proxy on the way to {host} refused: {failure}. Check HTTPS_PROXY and NO_PROXY."
+        )
+    if isinstance(failure, httpx.ConnectError):
+        return _connect_error(host, failure)
+    return ConnectionFailedError(f"The connection to {host} broke: {failure or type(failure).__name__}. Try again.")
+
+
+def _connect_error(host: str, failure: Exception) -> ConnectionFailedError:
+    text = str(failure) or type(failure).__name__
+    if "CERTIFICATE" in text.upper() or "SSL" in text.upper():
+        error = ConnectionFailedError(
+            f"The certificate of {host} was not accepted: {text}. If it is your own, name its file in SSL_CERT_FILE."
+        )
+        error.retry = "never"
+        return error
+    return ConnectionFailedError(
+        f"{host} could not be connected to: {text}. Check the network, the proxy settings and base_url."
+    )
+
+
+def host_of(url: str) -> str:
+    """Return host and port, for messages."""
+    parsed = httpx.URL(url)
+    return f"{parsed.host}:{parsed.port or {'http': 80}.get(parsed.scheme, 443)}"
