@@ -11,6 +11,15 @@ from langchain_kilo.errors import ChatKiloError, chat_error
 from langchain_kilo.messages import render_messages
 from langchain_kilo.parameters import arguments_of
 from langchain_kilo.streaming import ChunkWriter
+from langchain_kilo.structured_output import (
+    chain,
+    check_method,
+    choose_method,
+    is_model_class,
+    render_function,
+    render_response_format,
+)
+from langchain_kilo.structured_parser import StructuredParser
 from langchain_kilo.tools import render_tool_choice, render_tools
 from langchain_kilo.traced_model import TracedModel
 
@@ -23,8 +32,10 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
+    from pydantic import BaseModel
 
     from langchain_kilo.connection import Connection
+    from langchain_kilo.structured_output import Method
 
 translator.register()
 
@@ -179,6 +190,52 @@ class ChatKilo(TracedModel):
         if rendered or self.tools:
             given["tools"] = rendered
         return self.bind(**given, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        tools: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return this model, answering with an object of a schema.
+
+        `method` is `json_schema` (the provider keeps to the schema), `function_calling` (the object is the arguments
+        of a tool) or `json_mode` (any JSON; say in the prompt what you want). None takes the first of these that the
+        catalog knows the model to support. `tools` may be called as well; `include_raw` shows such calls.
+
+        A pydantic class gives instances, everything else mappings. Code fences around JSON are no obstacle. With
+        `include_raw` the result is `{"raw", "parsed", "parsing_error"}` and what went wrong is not raised.
+
+        Raises:
+            KiloInvalidRequestError: a schema or a method that cannot be used.
+        """
+        try:
+            chosen = check_method(method or choose_method(self.profile), strict=strict, has_schema=schema is not None)
+            function = None if schema is None else render_function(schema, strict=strict)
+        except KiloError as error:
+            raise chat_error(error) from error.__cause__
+        traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
+        if schema is not None:
+            kwargs["ls_structured_output_format"] = traced
+        if chosen == "function_calling" and function is not None:
+            choice = "any" if tools else function["name"]
+            wanted = {"type": "function", "function": function}
+            model = self.bind_tools([wanted, *(tools or ())], tool_choice=choice, strict=strict, **kwargs)
+        else:
+            kwargs["response_format"] = {"type": "json_object"}
+            if chosen == "json_schema" and function is not None:
+                kwargs["response_format"] = render_response_format(function, strict=strict)
+            model = self.bind_tools(tools, **kwargs) if tools else self.bind(**kwargs)
+        parser = StructuredParser(
+            schema_class=schema if is_model_class(schema) else None,
+            function_name=function["name"] if chosen == "function_calling" and function is not None else None,
+            hint=f" Try another method than {chosen!r}.",
+        )
+        return chain(model, parser, include_raw=include_raw)
 
 
 def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from kilo_gateway.usage import Usage
 
 
-def parse_chat_response(completion: Completion, *, delta: str | None = None) -> ChatResponse:
-    """Return the response of a whole answer, its first choice being the message; `delta` is for the end of a stream."""
-    choice = completion.choices[0]
-    metadata = render_metadata(completion)
+def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:
+    """Return the response of a whole answer; the choice at that place is the message."""
+    choice = completion.choices[place]
+    metadata = render_metadata(completion, place)
     text, source = _find_text(choice)
     if source is not None:
         metadata["text_source"] = source
@@ -40,7 +40,6 @@ def parse_chat_response(completion: Completion, *, delta: str | None = None) -> 
             additional_kwargs=_message_extras(choice),
         ),
         raw=render_raw(completion),
-        delta=delta,
         logprobs=_parse_logprobs(choice),
         additional_kwargs=metadata | _token_counts(completion.usage),
     )

@@ -179,7 +179,8 @@ def _respond(stream: Any) -> ChatResponseGen:
     snapshots = Snapshots()
     with stream:
         for delta in stream:
-            yield snapshots.add(delta)
+            if snapshots.shows(delta):
+                yield snapshots.add(delta)
         yield snapshots.finish(stream.completion)
 
 
@@ -187,7 +188,8 @@ async def _arespond(stream: Any) -> ChatResponseAsyncGen:
     snapshots = Snapshots()
     async with stream:
         async for delta in stream:
-            yield snapshots.add(delta)
+            if snapshots.shows(delta):
+                yield snapshots.add(delta)
         yield snapshots.finish(stream.completion)
 
 

@@ -26,13 +26,20 @@ _ASSISTANT = MessageRole.ASSISTANT
 class Snapshots:
     """Builds the responses of one stream: feed it every delta in turn, then ask for the last response."""
 
-    __slots__ = ("_calls", "_text", "_thinking", "_thoughts")
+    __slots__ = ("_calls", "_choice", "_text", "_thinking", "_thoughts")
 
     def __init__(self) -> None:
+        self._choice: int | None = None
         self._text = ""
         self._thoughts = ""
         self._thinking: ThinkingBlock | None = None
         self._calls: list[_CallSoFar] = []
+
+    def shows(self, delta: Delta) -> bool:
+        """Return whether the delta belongs to the choice that this stream shows: the one that came first."""
+        if self._choice is None:
+            self._choice = delta.choice
+        return delta.choice == self._choice
 
     def add(self, delta: Delta) -> ChatResponse:
         """Return the answer so far, with what the delta adds."""
@@ -54,7 +61,8 @@ class Snapshots:
 
     def finish(self, completion: Completion) -> ChatResponse:
         """Return the whole answer, its delta being the text that no snapshot has shown yet."""
-        response = parse_chat_response(completion)
+        place = next((i for i, choice in enumerate(completion.choices) if choice.index == self._choice), 0)
+        response = parse_chat_response(completion, place)
         text = response.message.content or ""
         response.delta = text[len(self._text) :] if text.startswith(self._text) else ""
         return response

@@ -112,7 +112,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             raise call.parse_error(exchange.status, exchange.headers, await exchange.read())
 
     async def _admit(self, call: Call) -> None:
-        if discovery.needs_live_list(self.settings, call.model_id):
+        if self._needs_live_list(call):
             await self.discover()
         self._check_key(call)
 

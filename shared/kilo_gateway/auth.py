@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kilo_gateway._version import __version__
-from kilo_gateway.base_url import check_cleartext, parse_proxies
+from kilo_gateway.base_url import check_cleartext, keeps_keys_private, parse_proxies
 from kilo_gateway.errors import MissingKeyError
 from kilo_gateway.headers import HeaderList, merge_headers, parse_headers
 from kilo_gateway.setting_values import HOW_TO_GET_A_KEY, parse_feature
@@ -72,7 +72,7 @@ def _render_authorization(settings: Settings, call: Mapping[str, str], environ: 
     is_own = settings.has_own_authorization or any(name.lower() == "authorization" and call[name] for name in call)
     if settings.api_key is None and not is_own:
         return {"Authorization": f"Bearer {ANONYMOUS}"}
-    if not settings.base_url.startswith("https://"):
+    if not keeps_keys_private(settings.base_url):
         check_cleartext(settings.base_url, proxies=parse_proxies(environ))
     return {} if settings.api_key is None else {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"}
 

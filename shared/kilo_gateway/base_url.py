@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -97,6 +98,12 @@ def parse_proxies(environ: Mapping[str, str]) -> dict[str, str]:
     return {scheme: proxy for scheme, proxy in proxies.items() if proxy}
 
 
+@lru_cache(maxsize=64)
+def keeps_keys_private(base_url: str) -> bool:
+    """Return whether a key sent there stays encrypted or on this machine, whatever the proxies."""
+    return base_url.startswith("https://") or is_loopback(urlsplit(base_url).hostname or "")
+
+
 def check_cleartext(base_url: str, *, proxies: Mapping[str, str]) -> None:
     """Refuse a base URL over which a key would cross a network unencrypted.
 
@@ -105,10 +112,9 @@ def check_cleartext(base_url: str, *, proxies: Mapping[str, str]) -> None:
     Raises:
         InvalidSettingError: http to another machine.
     """
-    if base_url.startswith("https://"):
-        return
     host = urlsplit(base_url).hostname or ""
-    if is_loopback(host) or (_has_local_proxy(proxies) and not _bypasses(host, proxies.get("no", ""))):
+    has_local_proxy = _has_local_proxy(proxies) and not _bypasses(host, proxies.get("no", ""))
+    if keeps_keys_private(base_url) or has_local_proxy:
         return
     raise InvalidSettingError(
         f"base_url {base_url!r} would send the API key to {host} unencrypted. "

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway import jsontext
 from kilo_gateway.answer import parse_answer
+from kilo_gateway.auth import ANONYMOUS
 from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import ModelNotFoundError
+from kilo_gateway.headers import MASK, mask_header
 from kilo_gateway.profiles import AUTO_MODEL
 from kilo_gateway.redaction import redact_error
 from kilo_gateway.refs import render_ref
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import KiloError
     from kilo_gateway.headers import HeaderList
     from kilo_gateway.settings import Settings
+
+_ANONYMOUS_BEARER = f"Bearer {ANONYMOUS}"
 
 _FIRST_REFUSAL = 300
 """Redirects are errors too: the key and the prompt go to the configured host only."""
@@ -57,6 +61,11 @@ class Call:
     def ref(self) -> str:
         """The model as messages name it."""
         return render_ref(self.model_id)
+
+    @property
+    def has_own_authorization(self) -> bool:
+        """Whether this call carries a bearer other than the anonymous one, be it in headers of its own."""
+        return any(name.lower() == "authorization" and value != _ANONYMOUS_BEARER for name, value in self.headers)
 
     def use_model(self, model_id: str) -> None:
         """Ask another model instead, with everything else as it is."""
@@ -110,5 +119,6 @@ class Call:
             error.model = self.ref
         if reader is not None and error.partial is None:
             error.partial = reader.partial()
-        redact_error(error, self.settings.secrets())
+        own = [value for name, value in self.headers if mask_header(name, value) == MASK]
+        redact_error(error, [*self.settings.secrets(), *own, *(value.rpartition(" ")[2] for value in own)])
         return error

@@ -92,15 +92,8 @@ class KiloClient(ClientBase[HttpClient]):
         known = None if refresh else discovery.fresh_catalog(self.settings, now=monotonic())
         if known is not None:
             return known
-        exchange = Exchange(self._outgoing_models())
         client, is_own = self._http()
-        try:
-            exchange.open(client, is_own=is_own)
-            return self._read_models(exchange.status, exchange.headers, exchange.read())
-        except KiloError as error:
-            return self._without_models(error)
-        finally:
-            exchange.close()
+        return self._fetch_models(client, is_own=is_own)
 
     def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
@@ -125,7 +118,7 @@ class KiloClient(ClientBase[HttpClient]):
             raise call.parse_error(exchange.status, exchange.headers, exchange.read())
 
     def _admit(self, call: Call) -> None:
-        if discovery.needs_live_list(self.settings, call.model_id):
+        if self._needs_live_list(call):
             self.discover()
         self._check_key(call)
 

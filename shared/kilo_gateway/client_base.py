@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
@@ -12,25 +14,26 @@ from kilo_gateway import discovery
 from kilo_gateway.auth import check_key, render_headers
 from kilo_gateway.call import Call
 from kilo_gateway.error_bodies import parse_error
-from kilo_gateway.pools import Route, route_of
+from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
+from kilo_gateway.pools import Route, route_of, sync_client
 from kilo_gateway.profiles import AUTO_MODEL
+from kilo_gateway.redaction import redact_error
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request import render_request
 from kilo_gateway.settings import Settings, resolve_settings
-from kilo_gateway.transport import Outgoing
+from kilo_gateway.transport import Exchange, HttpClient, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kilo_gateway.catalog import Catalog
-    from kilo_gateway.errors import KiloError
     from kilo_gateway.stream import StreamReader
 
 C = TypeVar("C")
 
 
 class ClientBase(Generic[C]):
-    """The part of a client that does no I/O.
+    """The part of a client that does no I/O, but for the list that `discover="startup"` asks for.
 
     `settings` are effective settings made before; without them, keyword arguments and the environment make some
     (`api_key`, `organization_id`, `model`, `base_url`, `timeout`, `max_retries`, `feature`, `task_id`, `mode`,
@@ -38,18 +41,25 @@ class ClientBase(Generic[C]):
     and never closed.
 
     Raises:
-        SetupError: a setting that cannot work.
+        SetupError: a setting that cannot work, or settings given both ways.
     """
 
     def __init__(self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Any) -> None:
+        if settings is not None and arguments:
+            raise InvalidSettingError(f"Give settings or {', '.join(sorted(arguments))}, not both.")
         self.settings = resolve_settings(arguments, os.environ) if settings is None else settings
         self._http_client = http_client
+        if self.settings.discover == "startup" and not discovery.was_asked(self.settings):
+            self._discover_at_startup()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.settings.model!r}, base_url={self.settings.base_url!r})"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __copy__(self) -> Self:
         return type(self)(self.settings, http_client=self._http_client)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the settings without secrets; the copy takes its key from the environment of its process."""
@@ -78,7 +88,12 @@ class ClientBase(Generic[C]):
             call.use_model(successor)
         return call
 
+    def _needs_live_list(self, call: Call) -> bool:
+        return not call.has_own_authorization and discovery.needs_live_list(self.settings, call.model_id)
+
     def _check_key(self, call: Call) -> None:
+        if call.has_own_authorization:
+            return
         is_free = discovery.known_to_be_free(self.settings, call.model_id)
         check_key(self.settings, model=call.ref, is_free=is_free)
 
@@ -125,7 +140,26 @@ class ClientBase(Generic[C]):
         return discovery.remember_catalog(self.settings, discovery.read_catalog(body), now=monotonic())
 
     def _without_models(self, error: KiloError) -> Catalog:
+        redact_error(error, self.settings.secrets())
         return discovery.remember_failure(self.settings, error, now=monotonic())
+
+    def _fetch_models(self, client: HttpClient, *, is_own: bool) -> Catalog:
+        """Return the catalog after asking the gateway, blocking: a constructor cannot await."""
+        exchange = Exchange(self._outgoing_models())
+        try:
+            exchange.open(client, is_own=is_own)
+            return self._read_models(exchange.status, exchange.headers, exchange.read())
+        except KiloError as error:
+            return self._without_models(error)
+        finally:
+            exchange.close()
+
+    def _discover_at_startup(self) -> None:
+        """Fetch the list once per process and account; what is wrong with a setting is for the first call to say."""
+        given = self._http_client
+        is_own = not isinstance(given, HttpClient)
+        with suppress(SetupError):
+            self._fetch_models(given if isinstance(given, HttpClient) else sync_client(self._route), is_own=is_own)
 
     def known_models(self) -> Catalog:
         """Return the catalog as known now, without asking the gateway."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,6 +61,11 @@ def known_catalog(settings: Settings) -> Catalog:
     """Return the catalog as known now: the live list, of whatever age, over the bundled one. No I/O."""
     known = _known.get(account_of(settings))
     return bundled_catalog() if known is None else known.catalog
+
+
+def was_asked(settings: Settings) -> bool:
+    """Return whether this process has asked for this account's list before, with or without success."""
+    return account_of(settings) in _known
 
 
 def fresh_catalog(settings: Settings, *, now: float) -> Catalog | None:
@@ -140,3 +146,12 @@ def forget() -> None:
         _known.clear()
         _successors.clear()
         _warned.clear()
+
+
+def _renew_lock_after_fork() -> None:
+    global _lock  # noqa: PLW0603 - a thread that held it may not exist in the child
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock_after_fork)

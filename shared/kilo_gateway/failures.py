@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
 import anyio
 import httpx
@@ -15,27 +15,23 @@ from kilo_gateway.errors import (
     RequestTimeoutError,
 )
 
-if TYPE_CHECKING:
-    from kilo_gateway.timeouts import Timeouts
-
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError)
 """All that a broken exchange raises."""
 
-_TIMEOUTS: tuple[tuple[type[Exception], str], ...] = (
-    (httpx.ConnectTimeout, "could not be reached within {connect:g} s"),
-    (httpx.PoolTimeout, "had no free connection in time"),
-    (httpx.WriteTimeout, "did not take the request in time"),
-    (httpx.ReadTimeout, "sent nothing for {read:g} s"),
+_TIMEOUTS: tuple[tuple[type[httpx.TimeoutException], str, str], ...] = (
+    (httpx.ConnectTimeout, "connect", "could not be reached"),
+    (httpx.PoolTimeout, "pool", "had no free connection"),
+    (httpx.WriteTimeout, "write", "did not take the request"),
+    (httpx.ReadTimeout, "read", "sent nothing"),
 )
 
 
-def translate(failure: Exception, url: str, bounds: Timeouts) -> KiloError:
-    """Return this package's error for what httpx raised on an exchange with this URL under these bounds."""
+def translate(failure: Exception, url: str) -> KiloError:
+    """Return this package's error for what httpx raised on an exchange with this URL."""
     host = host_of(url)
-    for kind, text in _TIMEOUTS:
+    for kind, bound, what in _TIMEOUTS:
         if isinstance(failure, kind):
-            reason = text.format(connect=bounds.connect or 0, read=bounds.read_bound or 0)
-            return RequestTimeoutError(f"{host} {reason}. Try again, or raise timeout.")
+            return RequestTimeoutError(f"{host} {what}{_render_bound(failure, bound)}. Try again, or raise timeout.")
     if isinstance(failure, (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError)):
         return InvalidSettingError(f"The request to {host} cannot be sent: {failure}. Check base_url and the headers.")
     if isinstance(failure, httpx.DecodingError):
@@ -60,6 +56,14 @@ def _connect_error(host: str, failure: Exception) -> ConnectionFailedError:
     return ConnectionFailedError(
         f"{host} could not be connected to: {text}. Check the network, the proxy settings and base_url."
     )
+
+
+def _render_bound(failure: httpx.TimeoutException, name: str) -> str:
+    """Return the bound that applied, which on a client of the caller's is the client's own."""
+    with suppress(RuntimeError):  # an error that names no request
+        seconds = failure.request.extensions.get("timeout", {}).get(name)
+        return f" within {seconds:g} s" if seconds is not None else " in time"
+    return " in time"
 
 
 def host_of(url: str) -> str:

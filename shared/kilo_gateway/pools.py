@@ -13,12 +13,16 @@ import sys
 import threading
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from kilo_gateway.errors import InvalidSettingError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+
+Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
 """No ceiling on connections: a hundred-and-first stream must not wait for the first to end."""
@@ -46,10 +50,20 @@ def _tls_context(route: Route) -> ssl.SSLContext:
     return httpx.create_ssl_context() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _arguments(route: Route) -> dict[str, Any]:
-    """Return what both kinds of client are made with; cookies are refused, for accounts share connections."""
+def _make(kind: type[Client], route: Route) -> Client:
+    """Return a client of that kind; cookies are refused, for accounts share connections.
+
+    Raises:
+        InvalidSettingError: a proxy or a certificate file that the environment names cannot be used.
+    """
     cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    return {"limits": _LIMITS, "verify": _tls_context(route), "cookies": cookies, "follow_redirects": False}
+    try:
+        return kind(limits=_LIMITS, verify=_tls_context(route), cookies=cookies, follow_redirects=False)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
+        raise InvalidSettingError(
+            f"The environment's proxy or certificate settings cannot be used: {failure}. Check HTTPS_PROXY, "
+            "HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
+        ) from None
 
 
 class _Shared:
@@ -77,7 +91,7 @@ class _LoopClient:
     """A client of one event loop, closed by that loop when it shuts its async generators down."""
 
     def __init__(self, route: Route, *, on_close: Callable[[], object]) -> None:
-        self.client = httpx.AsyncClient(**_arguments(route))
+        self.client = _make(httpx.AsyncClient, route)
         self._guard = self._close_at_end(on_close)
 
     async def arm(self) -> None:
@@ -104,7 +118,7 @@ def sync_client(route: Route) -> httpx.Client:
         with _shared.lock:
             client = _shared.sync.get(route)
             if client is None:
-                client = _shared.sync[route] = httpx.Client(**_arguments(route))
+                client = _shared.sync[route] = _make(httpx.Client, route)
     return client
 
 

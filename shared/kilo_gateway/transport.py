@@ -107,9 +107,6 @@ class _Exchange:
             raise RuntimeError("the exchange has not been opened")
         return self._response
 
-    def _translate(self, failure: Exception) -> KiloError:
-        return translate(failure, self.outgoing.url, self.outgoing.timeouts)
-
     def _check_size(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
             raise MalformedAnswerError(
@@ -127,7 +124,7 @@ class Exchange(_Exchange):
             request = self.outgoing.render(client, is_own=is_own)
             self._response = client.send(request, stream=True, follow_redirects=False)
         except FAILURES as failure:
-            raise self._translate(failure) from failure
+            raise translate(failure, self.outgoing.url) from failure
 
     def read(self) -> bytes:
         """Return the whole body."""
@@ -146,7 +143,7 @@ class Exchange(_Exchange):
                 yield piece
                 self._watch.check(heard=self.heard)
         except FAILURES as failure:
-            raise self._translate(failure) from failure
+            raise translate(failure, self.outgoing.url) from failure
 
     def drain(self, pieces: Iterator[bytes]) -> None:
         """Read the end of a finished stream if it comes at once, so that the connection can serve the next call.
@@ -179,7 +176,7 @@ class AsyncExchange(_Exchange):
             request = self.outgoing.render(client, is_own=is_own)
             self._response = await client.send(request, stream=True, follow_redirects=False)
         except FAILURES as failure:
-            raise self._translate(failure) from failure
+            raise translate(failure, self.outgoing.url) from failure
 
     async def read(self) -> bytes:
         """Return the whole body."""
@@ -198,7 +195,7 @@ class AsyncExchange(_Exchange):
                 yield piece
                 self._watch.check(heard=self.heard)
         except FAILURES as failure:
-            raise self._translate(failure) from failure
+            raise translate(failure, self.outgoing.url) from failure
 
     async def drain(self, pieces: AsyncIterator[bytes]) -> None:
         """Read the end of a finished stream if it is there, so that the connection can serve the next call."""

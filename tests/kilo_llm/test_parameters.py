@@ -191,7 +191,6 @@ def test_wrong_options_are_refused_at_construction(arguments: dict[str, Any]) ->
         {"base_url": "ftp://x/"},
         {"timeout": -1},
         {"max_retries": -1},
-        {"callback_manager": 3},
         {"context_window": "many"},
         {"base_url": "https://a.example/", "api_base": "https://b.example/"},
         {"additional_kwargs": 3},

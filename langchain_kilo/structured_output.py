@@ -1,0 +1,117 @@
+"""How ChatKilo is asked for an object instead of text: method, options of the request, chain. Asks nothing itself."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from langchain_core.runnables import RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from kilo_gateway.errors import InvalidRequestError
+from langchain_kilo.strict_schema import is_strict, make_strict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.language_models import LanguageModelInput, ModelProfile
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+    from langchain_kilo.structured_parser import StructuredParser
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+_LONGEST_NAME = 64
+
+
+def choose_method(profile: ModelProfile | None) -> Method:
+    """Return the method that suits a model: its own JSON schemas, else tools, else plain JSON.
+
+    A model of which nothing is known is asked by a tool, which most can call.
+    """
+    known: Mapping[str, Any] = profile or {}
+    if known.get("structured_output"):
+        return "json_schema"
+    return "function_calling" if known.get("tool_calling") is not False else "json_mode"
+
+
+def check_method(method: str, *, strict: bool | None, has_schema: bool) -> Method:
+    """Return the method when it can be used so.
+
+    Raises:
+        InvalidRequestError: an unknown method, or one that does not go with `strict` or without a schema.
+    """
+    found = next((known for known in METHODS if known == method), None)
+    if found is None:
+        near = difflib.get_close_matches(str(method), METHODS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InvalidRequestError(f"method={method!r} is none of {', '.join(METHODS)}.{hint}")
+    if found == "json_mode" and strict is not None:
+        raise InvalidRequestError(
+            "method='json_mode' sends no schema, so `strict` means nothing with it; leave it out."
+        )
+    if found != "json_mode" and not has_schema:
+        raise InvalidRequestError(f"method={found!r} needs a schema; only 'json_mode' works without one.")
+    return found
+
+
+def is_model_class(schema: Any) -> bool:
+    """Return whether answers become instances: of pydantic classes of both versions."""
+    return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+def render_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """Return the function of a schema: `{"name", "description", "parameters"}`.
+
+    `strict=True` makes the parameters such as strict providers accept.
+
+    Takes pydantic classes of both versions, TypedDict classes, JSON schemas, functions and tools of OpenAI's shape.
+
+    Raises:
+        InvalidRequestError: something that describes no object.
+    """
+    if isinstance(schema, dict) and isinstance(inner := schema.get("json_schema"), dict):
+        schema = inner
+    if isinstance(schema, dict) and isinstance(schema.get("schema"), dict) and "name" in schema:
+        return {"name": schema["name"], "parameters": schema["schema"], "description": schema.get("description", "")}
+    try:
+        function = convert_to_openai_tool(schema)["function"]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidRequestError(f"The schema cannot be used: {error}") from error
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    return {**function, "parameters": make_strict(parameters) if strict else parameters}
+
+
+def render_response_format(function: Mapping[str, Any], *, strict: bool | None) -> dict[str, Any]:
+    """Return the `response_format` that asks for this object.
+
+    `strict=True` makes the schema one that strict providers accept: every property required, none besides. None asks
+    for strictness where the schema is such already, so that no meaning changes.
+    """
+    schema = function["parameters"]
+    is_asked = strict or (strict is None and is_strict(schema))
+    wanted: dict[str, Any] = {
+        "name": re.sub(r"[^a-zA-Z0-9_-]", "_", str(function["name"]))[:_LONGEST_NAME] or "answer",
+        "schema": make_strict(schema) if is_asked else schema,
+    }
+    if function.get("description"):
+        wanted["description"] = function["description"]
+    if is_asked or strict is not None:
+        wanted["strict"] = bool(is_asked)
+    return {"type": "json_schema", "json_schema": wanted}
+
+
+def chain(
+    model: Runnable[LanguageModelInput, AIMessage], parser: StructuredParser, *, include_raw: bool
+) -> Runnable[LanguageModelInput, Any]:
+    """Return the model with its parser; with `include_raw` a mapping of `raw`, `parsed` and `parsing_error`."""
+    if not include_raw:
+        return model | parser
+    parse = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+    fail = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=model) | parse.with_fallbacks([fail], exception_key="parsing_error")

@@ -1,0 +1,178 @@
+"""The object in an answer, or the reason why there is none. A cut-off or refused answer is never read half."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.utils.json import parse_partial_json
+from pydantic import BaseModel, ValidationError
+from pydantic.v1 import BaseModel as BaseModelV1
+from pydantic.v1 import ValidationError as ValidationErrorV1
+
+_FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_LONGEST_QUOTE = 500
+
+
+class StructuredOutputError(OutputParserException):
+    """The answer holds no object of the schema; `llm_output` holds its text."""
+
+
+class RefusedOutputError(StructuredOutputError):
+    """The model refused to answer."""
+
+
+class TruncatedOutputError(StructuredOutputError):
+    """The answer stopped before the object was whole: raise max_tokens."""
+
+
+class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
+    """Reads the object of a schema from a tool call, from JSON text, or from JSON text between other words.
+
+    While an answer streams, it yields what there is so far: of a class, only what the class accepts.
+    """
+
+    schema_class: Any = None
+    """A pydantic class, whose instances are made; None for plain mappings."""
+    function_name: str | None = None
+    """The tool whose arguments are the object; None when it is in the text."""
+    hint: str = ""
+    """What else to try, for errors."""
+
+    @property
+    def _type(self) -> str:
+        return "kilo_structured_output"
+
+    def parse(self, text: str) -> Any:
+        """Return the object in a text."""
+        return self._make(self._whole(AIMessage(content=text)))
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return the object of an answer; of one that still streams, what there is so far, None for nothing.
+
+        Raises:
+            RefusedOutputError: the model refused.
+            TruncatedOutputError: the answer is cut off.
+            StructuredOutputError: there is no object, or the schema does not accept it.
+        """
+        message = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(content=result[0].text)
+        if partial and not _is_whole(message):
+            return self._so_far(message)
+        if self._calls_other_tools(message):
+            return None
+        return self._make(self._whole(message))
+
+    def _calls_other_tools(self, message: BaseMessage) -> bool:
+        """Whether the answer is not the object yet, but calls of tools that were given beside it."""
+        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        return bool(calls) and self._call_arguments(message) is None
+
+    def _so_far(self, message: BaseMessage) -> Any:
+        found = self._call_arguments(message)
+        if found is None and self.function_name is None:
+            found = _parse_partly(_unfenced(message.text))
+        if not isinstance(found, dict):
+            return None
+        try:
+            return self._accept(found)
+        except (ValidationError, ValidationErrorV1, ValueError, TypeError):
+            return None
+
+    def _call_arguments(self, message: BaseMessage) -> dict[str, Any] | None:
+        if self.function_name is None:
+            return None
+        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        return next((call["args"] for call in calls if call["name"] == self.function_name), None)
+
+    def _whole(self, message: BaseMessage) -> dict[str, Any]:
+        metadata = message.response_metadata
+        if refusal := metadata.get("refusal"):
+            raise RefusedOutputError(f"The model refused to answer: {refusal}", llm_output=message.text)
+        found = self._call_arguments(message)
+        if found is not None:
+            return found
+        if metadata.get("finish_reason") == "length":
+            raise TruncatedOutputError(
+                "The answer was cut off before the object was whole (finish reason 'length'): raise max_tokens.",
+                llm_output=_said(message),
+            )
+        parsed = _parse_wholly(message.text)
+        if parsed is None:
+            raise StructuredOutputError(self._complaint(message), llm_output=_said(message))
+        return parsed
+
+    def _complaint(self, message: BaseMessage) -> str:
+        said = _said(message)
+        quoted = f" It says: {said[:_LONGEST_QUOTE]}" if said else " It is empty."
+        if self.function_name is not None and getattr(message, "invalid_tool_calls", None):
+            return f"The arguments of {self.function_name!r} are not a JSON object.{quoted}"
+        wanted = "a JSON object" if self.function_name is None else f"a call of {self.function_name!r} or a JSON object"
+        return f"The answer holds no {wanted.removeprefix('a ')}.{quoted}{self.hint}"
+
+    def _make(self, found: dict[str, Any]) -> Any:
+        try:
+            return self._accept(found)
+        except (ValidationError, ValidationErrorV1, ValueError, TypeError) as error:
+            text = json.dumps(found, ensure_ascii=False, default=str)
+            raise StructuredOutputError(f"The schema does not accept the answer: {error}", llm_output=text) from error
+
+    def _accept(self, found: dict[str, Any]) -> Any:
+        cls = self.schema_class
+        if cls is None:
+            return found
+        if issubclass(cls, BaseModelV1):
+            return cls.parse_obj(found)
+        return cls.model_validate(found) if issubclass(cls, BaseModel) else cls(**found)
+
+
+def _is_whole(message: BaseMessage) -> bool:
+    return not isinstance(message, AIMessageChunk) or message.chunk_position == "last"
+
+
+def _said(message: BaseMessage) -> str:
+    calls = getattr(message, "invalid_tool_calls", None) or []
+    return message.text or "".join(str(call.get("args") or "") for call in calls)
+
+
+def _unfenced(text: str) -> str:
+    """Return what stands in the first code fence; the text itself without one."""
+    stripped = text.strip()
+    if stripped.startswith(("{", "[")):
+        return stripped
+    fenced = _FENCE.search(text)
+    return fenced.group(1).strip() if fenced else stripped
+
+
+def _parse_partly(text: str) -> Any:
+    if not text.startswith("{"):
+        return None
+    try:
+        return parse_partial_json(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _parse_wholly(text: str) -> dict[str, Any] | None:
+    """Return the object that the text is, or the first whole one within it."""
+    for candidate in (text.strip(), _unfenced(text)):
+        try:
+            found = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, dict) else None
+    return _first_object(text)
+
+
+def _first_object(text: str) -> dict[str, Any] | None:
+    decoder = json.JSONDecoder()
+    start = text.find("{")
+    try:
+        found = decoder.raw_decode(text, start)[0] if start >= 0 else None
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
