@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessageChunk
 
+MODEL = "anthropic/claude-sonnet-4.6"
+"""A model that thinks aloud; where none is named below, the gateway's own route kilo/auto answers."""
+
 DOCUMENTS = Path(__file__).parent / "documents"
 NOTES = (
     "The night train to Vienna leaves Hamburg at 20:29. It stops in Berlin at 22:41. "
@@ -43,7 +46,7 @@ def langchain_chain(connection: Mapping[str, Any]) -> None:
     """Stream the answer of a chain: prompt, then model."""
     heading("LangChain: a chain that streams")
     prompt = ChatPromptTemplate([("system", "Answer from these notes: {notes}"), ("human", "{question}")])
-    chain = prompt | ChatKilo(**connection, reasoning="low")
+    chain = prompt | ChatKilo(**connection, model=MODEL, reasoning="low")
     question = "When does the night train leave Hamburg?"
     print(f"question   {question}")
     show_stream(chain.stream({"notes": NOTES, "question": question}))
@@ -52,7 +55,7 @@ def langchain_chain(connection: Mapping[str, Any]) -> None:
 def langchain_tool_call(connection: Mapping[str, Any]) -> None:
     """Let the model call a tool, run it, and stream the answer that it gives with the results."""
     heading("LangChain: a tool call")
-    model = ChatKilo(**connection, reasoning="low").bind_tools([get_temperature])
+    model = ChatKilo(**connection, model=MODEL, reasoning="low").bind_tools([get_temperature])
     question = HumanMessage("What is the temperature in Paris and in Rome?")
     print(f"question   {question.content}")
     request = model.invoke([question])

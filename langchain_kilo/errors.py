@@ -6,6 +6,7 @@ A table decides which; nothing here looks into an answer.
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +201,15 @@ _EDGE_TIMEOUT = 524
 _TIMEOUTS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT, _EDGE_TIMEOUT})
 
 
+_HINTS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"support tool use|tool use is not supported", re.IGNORECASE),
+        " For structured output without tools, use with_structured_output(..., method='json_schema') or 'json_mode'.",
+    ),
+)
+"""What the gateway says -> what to do about it in LangChain."""
+
+
 def chat_error(error: core.KiloError, *, retries_used: bool = False) -> ChatKiloError:
     """Return the error of the core's as one that is LangChain's too, with all its facts.
 
@@ -213,6 +223,10 @@ def chat_error(error: core.KiloError, *, retries_used: bool = False) -> ChatKilo
     typed = cls.__new__(cls, *error.args)
     Exception.__init__(typed, *error.args)
     typed.__dict__.update(error.__dict__)
+    hint = "".join(text for said, text in _HINTS if said.search(error.message))
+    if hint:
+        typed.message = f"{error.message}{hint}"
+        typed.args = (typed.message, *typed.args[1:])
     was_tried_again = retries_used and error.partial is None
     typed.is_retryable = error.retry == "soon" and not was_tried_again
     return typed.with_traceback(error.__traceback__)

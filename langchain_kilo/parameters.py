@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.options import check_options
+from kilo_gateway.reasoning import split_reasoning
 from langchain_kilo.option_fields import FIELD_OF, RENAMED
 from langchain_kilo.setting_fields import PER_CALL
 from langchain_kilo.tools import render_tool_choice, render_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 ALIASES = {"model_name": "model", "stop_sequences": "stop", "model_kwargs": "extra_body", "kilo_api_key": "api_key"}
 """Other spellings of arguments."""
@@ -77,6 +79,9 @@ def check_option_values(arguments: Mapping[str, Any]) -> None:
     wire_names = {field: name for name, field in RENAMED.items()}
     fields = frozenset(FIELD_OF.values()) - _SHAPED
     check_options({wire_names.get(name, name): value for name, value in arguments.items() if name in fields})
+    split_reasoning(arguments.get("reasoning"), arguments.get("reasoning_effort"))
+    if not isinstance(arguments.get("extra_body"), (Mapping, type(None))):
+        raise InvalidRequestError("extra_body must be a mapping of names and values.")
 
 
 _CALL_NAMES = frozenset(FIELD_OF.values()) | _CALL_ARGUMENTS | PER_CALL | _IGNORED

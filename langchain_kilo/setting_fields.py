@@ -31,8 +31,9 @@ class SettingFields(BaseModel):
     model: str = DEFAULT_MODEL
     """The model's ref, `kilocode/<model-id>`; the prefix may be left out. `KILOCODE_MODEL`. `model_name` is another
     name for it."""
-    api_key: SecretStr | Callable[[], Any] | None = None
-    """The key, `KILOCODE_API_KEY` or `KILO_API_KEY`; or a function, plain or async, that returns the key of a call."""
+    api_key: SecretStr | str | Callable[[], Any] | None = None
+    """The key, held as a SecretStr, or a function, plain or async, that returns the key of a call.
+    `KILOCODE_API_KEY`, `KILO_API_KEY`."""
     organization_id: str | None = None
     """The organization that is billed and whose policies apply. `KILOCODE_ORGANIZATION_ID`."""
     base_url: str = DEFAULT_BASE_URL

@@ -10,7 +10,7 @@ _MAPS = ("properties", "$defs", "definitions")
 
 
 def make_strict(schema: Any) -> Any:
-    """Return the schema with every object closed and complete; a reference loses what stands beside it, but its text."""
+    """Return the schema with every object closed and all its properties required."""
     if not isinstance(schema, Mapping):
         return schema
     made = {key: _make_inner(key, value) for key, value in schema.items()}

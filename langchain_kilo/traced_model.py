@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages.utils import count_tokens_approximately
 
 from kilo_gateway.errors import InvalidModelError
 from kilo_gateway.headers import mask_header
@@ -13,9 +15,12 @@ from kilo_gateway.refs import parse_model_id
 from langchain_kilo.answers import PROVIDER
 from langchain_kilo.configured_model import ConfiguredModel
 from langchain_kilo.option_fields import FIELD_OF
+from langchain_kilo.tools import render_tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from langchain_core.messages import BaseMessage
 
 _TRACED_SETTINGS = ("model", "base_url", "organization_id", "task_id", "mode")
 _HEADERS = ("extra_headers", "default_headers")
@@ -82,6 +87,40 @@ class TracedModel(ConfiguredModel):
                 names.append(output["model_name"])
         combined: dict[str, Any] = {"token_usage": total} if total else {}
         return {**combined, "model_name": names[0]} if names else combined
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the tokens' ids by `custom_get_token_ids`.
+
+        Raises:
+            NotImplementedError: it was not given. Behind one gateway are many tokenizers, none of which is here.
+        """
+        if self.custom_get_token_ids is None:
+            raise NotImplementedError(
+                "ChatKilo has no tokenizer: pass custom_get_token_ids, or count with get_num_tokens."
+            )
+        return self.custom_get_token_ids(text)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return about how many tokens a text has: by `custom_get_token_ids`, else one for each four bytes of UTF-8."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Return about how many tokens messages and tools have, without asking anybody.
+
+        What was really used is in `usage_metadata` of each answer.
+        """
+        if self.custom_get_token_ids is not None:
+            texts = (str(message.text) for message in messages)
+            return sum(len(self.custom_get_token_ids(text)) for text in texts) + self._count_tools(tools)
+        return count_tokens_approximately(messages) + self._count_tools(tools)
+
+    def _count_tools(self, tools: Sequence[Any] | None) -> int:
+        return self.get_num_tokens(json.dumps(render_tools(tools))) if tools else 0
+
+
+_BYTES_PER_TOKEN = 4
 
 
 def _bare_id(model: Any) -> str:

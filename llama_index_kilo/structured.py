@@ -145,7 +145,8 @@ class StructuredPrediction(KiloParameters):
         """Return LlamaIndex's own program: of its default ones, the one that puts the schema into the prompt."""
         is_default = self.pydantic_program_mode == PydanticProgramMode.DEFAULT
         mode = PydanticProgramMode.LLM if is_default else self.pydantic_program_mode
-        return get_program_for_llm(output_cls, prompt, self, pydantic_program_mode=mode)
+        own_prompt = prompt.model_copy()  # a program puts its output parser into the prompt it is given
+        return get_program_for_llm(output_cls, own_prompt, self, pydantic_program_mode=mode)
 
 
 def _start(output_cls: type[BaseModel], prompt: PromptTemplate, args: dict[str, Any]) -> LLMStructuredPredictStartEvent:

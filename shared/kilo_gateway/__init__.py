@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from kilo_gateway._version import __version__
+from kilo_gateway._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from kilo_gateway.accumulate import Delta as Delta
@@ -98,7 +98,7 @@ _HOMES = {
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *sorted(_MODULE_OF)]  # noqa: PLE0604 - the table above is the list of public names
+__all__ = sorted([*_MODULE_OF, "__version__"])  # noqa: PLE0605 - the table above is the list
 
 
 def __getattr__(name: str) -> object:

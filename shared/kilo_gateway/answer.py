@@ -8,6 +8,7 @@ from kilo_gateway.completion import Completion, parse_completion
 from kilo_gateway.error_bodies import find_error, parse_error_object
 from kilo_gateway.errors import MalformedAnswerError
 from kilo_gateway.jsontext import loads
+from kilo_gateway.refs import render_ref
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,17 +23,18 @@ def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None =
         GatewayError: the body, or its choice, is an error.
         MalformedAnswerError: no JSON, no choice, or a choice without a finish reason.
     """
-    answer = parse_json_object(body, model=model)
+    ref = render_ref(model)
+    answer = parse_json_object(body, model=ref)
     if (error := find_error(answer)) is not None:
-        failure = parse_error_object({**answer, "error": error}, model=model, headers=headers or {})
+        failure = parse_error_object({**answer, "error": error}, model=ref, headers=headers or {})
         if answer.get("choices"):
             failure.partial = parse_completion(answer, requested_model=model)
         raise failure
     completion = parse_completion(answer, requested_model=model)
     if not completion.choices:
-        raise _malformed("holds no choice", body, model)
+        raise _malformed("holds no choice", body, ref)
     if any(choice.finish_reason is None for choice in completion.choices):
-        cut_off = _malformed("has no finish reason, so it may be cut off", body, model)
+        cut_off = _malformed("has no finish reason, so it may be cut off", body, ref)
         cut_off.partial = completion
         raise cut_off
     return completion

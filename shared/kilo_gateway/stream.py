@@ -9,6 +9,7 @@ from kilo_gateway.answer import parse_json_object, quote
 from kilo_gateway.error_bodies import find_error, parse_error_object
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.jsontext import loads
+from kilo_gateway.refs import render_ref
 from kilo_gateway.sse import SseDecoder
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class StreamReader:
     """The state of one streamed answer: feed it bytes as they come, take deltas out."""
 
     def __init__(self, *, model: str) -> None:
-        self.model = model
+        self._ref = render_ref(model)
         self.is_done = False
         """Whether `[DONE]` was seen; what comes after it is not read."""
         self.heard = False
@@ -69,12 +70,12 @@ class StreamReader:
         if rest and rest != _DONE and not self.is_done:
             yield from self._read_rest(rest)
         if self._plain is not None and not self._plain.startswith(b":"):
-            yield from self._read(parse_json_object(bytes(self._plain), model=self.model))
+            yield from self._read(parse_json_object(bytes(self._plain), model=self._ref))
         if not self._accumulator.is_complete:
             raise TruncatedStreamError(
-                f"The answer of model {self.model!r} stopped before its end: no finish reason came. "
+                f"The answer of model {self._ref!r} stopped before its end: no finish reason came. "
                 "What had arrived is in `partial`; try again.",
-                model=self.model,
+                model=self._ref,
                 status=200,
             )
         for delta in self._accumulator.finish():
@@ -97,8 +98,8 @@ class StreamReader:
             event = None
         if not isinstance(event, dict):
             raise MalformedAnswerError(
-                f"Model {self.model!r} streamed an event that is not a JSON object: {quote(payload)}",
-                model=self.model,
+                f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload)}",
+                model=self._ref,
                 status=200,
                 snippet=quote(payload),
             )
@@ -109,7 +110,7 @@ class StreamReader:
             self.has_delivered = True
             yield delta
         if (error := find_error(event)) is not None:
-            raise parse_error_object({**event, "error": error}, model=self.model, headers=self.headers)
+            raise parse_error_object({**event, "error": error}, model=self._ref, headers=self.headers)
 
     def _read_rest(self, rest: bytes) -> Iterator[Delta]:
         """Read an event that the end of the stream cut off, if it happens to be whole."""

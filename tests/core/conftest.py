@@ -140,16 +140,16 @@ Connect = Callable[..., Session]
 
 
 @pytest.fixture(params=["sync", "async"])
-def kind(request: pytest.FixtureRequest) -> str:
+def mode(request: pytest.FixtureRequest) -> str:
     """Which of the two clients is driven."""
     return str(request.param)
 
 
 @pytest.fixture
-def open_session(kind: str) -> Iterator[Connect]:
+def open_session(mode: str) -> Iterator[Connect]:
     """Make a session from a client's own arguments."""
     with ExitStack() as stack:
-        runner = stack.enter_context(asyncio.Runner()) if kind == "async" else None
+        runner = stack.enter_context(asyncio.Runner()) if mode == "async" else None
 
         def make(*args: Any, **arguments: Any) -> Session:
             return Session((AsyncKiloClient if runner else KiloClient)(*args, **arguments), runner)

@@ -29,6 +29,19 @@ ENTRY_POINTS = ("chat", "stream", "complete", "stream_complete")
 DOWN = {"error": {"message": "down", "code": 503}}
 
 
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds that were to be waited between tries; nothing waits."""
+    seconds: list[float] = []
+
+    async def note(delay: float) -> None:
+        seconds.append(delay)
+
+    monkeypatch.setattr("kilo_gateway.client.time.sleep", seconds.append)
+    monkeypatch.setattr("kilo_gateway.async_client.anyio.sleep", note)
+    return seconds
+
+
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
@@ -120,7 +133,7 @@ def test_b17_requests_are_one_plus_max_retries(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str, max_retries: int
 ) -> None:
     """B17: a gateway that stays down is asked once and max_retries times more, streamed or not."""
-    gateway.enqueue(Fault(status=503, body=DOWN, headers={"Retry-After": "0"}, times=10))
+    gateway.enqueue(Fault(status=503, body=DOWN, times=10))
     with pytest.raises(ServerError):
         getattr(ask, entry_point)(make_llm(max_retries=max_retries), "hi")
     assert len(gateway.requests) == 1 + max_retries
@@ -131,11 +144,22 @@ def test_b17_a_retry_succeeds(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str
 ) -> None:
     """B17: after one failure the answer of the second try is returned."""
-    gateway.enqueue(Fault(status=503, body=DOWN, headers={"Retry-After": "0"}), Reply(text="fine"))
+    gateway.enqueue(Fault(status=503, body=DOWN), Reply(text="fine"))
     response = getattr(ask, entry_point)(make_llm(max_retries=1), "hi")
     last = response[-1] if isinstance(response, list) else response
     assert str(last).endswith("fine")
     assert len(gateway.requests) == 2
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_b17_retry_after_is_honoured(
+    gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str, waits: list[float]
+) -> None:
+    """B17: the wait between two tries is what Retry-After asks for."""
+    gateway.enqueue(Fault(status=429, body=DOWN, headers={"Retry-After": "7"}), Reply(text="fine"))
+    getattr(ask, entry_point)(make_llm(max_retries=1), "hi")
+    assert len(waits) == 1
+    assert 7 <= waits[0] < 9
 
 
 def test_b17_nothing_is_retried_once_text_was_shown(

@@ -10,12 +10,15 @@ from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, ThinkingBlock
 from llama_index.core.memory import Memory
 from llama_index.core.tools import FunctionTool
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from kilo_gateway.testing import Reply
 
 if TYPE_CHECKING:
     from kilo_gateway.testing import EmbeddedGateway
     from llama_index_kilo import KiloLLM
+
+pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")  # LlamaIndex's agents
 
 DETAILS = [
     {
@@ -108,9 +111,16 @@ def test_b8_through_memory(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> 
     """B8: reasoning_details survive LlamaIndex's memory."""
     gateway.enqueue(Reply(text="hello", reasoning_details=DETAILS), Reply(text="ok"))
     answer = ask.chat(llm, "hi").message
-    memory = Memory.from_defaults(session_id="s", token_limit=40_000)
-    memory.put_messages([ChatMessage(content="hi"), answer, ChatMessage(content="and?")])
-    ask.chat(llm, memory.get())
+
+    async def remember() -> list[ChatMessage]:
+        engine = create_async_engine("sqlite+aiosqlite:///:memory:")
+        memory = Memory.from_defaults(session_id="s", token_limit=40_000, async_engine=engine)
+        await memory.aput_messages([ChatMessage(content="hi"), answer, ChatMessage(content="and?")])
+        remembered = await memory.aget()
+        await engine.dispose()
+        return remembered
+
+    ask.chat(llm, asyncio.run(remember()))
     assert gateway.requests[-1].body["messages"][1]["reasoning_details"] == DETAILS
 
 

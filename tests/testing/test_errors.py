@@ -12,7 +12,6 @@ from kilo_gateway.testing import VERSIONS, Account, EmbeddedGateway, Fault, Orga
 from kilo_gateway.testing.data_files import load_table
 
 ORGANIZATION = "11111111-2222-4333-8444-555555555555"
-BY_NAME = [(version, error_id) for version in VERSIONS for error_id in error_ids(version)]
 ENDPOINT_PATHS = {
     "chat": ("POST", "/api/gateway/chat/completions"),
     "embeddings": ("POST", "/api/gateway/embeddings"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -75,7 +74,8 @@ def test_a_client_that_leaves_closes_its_stream(gateway: EmbeddedGateway, caller
     gateway.enqueue(Reply(text="word " * 200, event_delay_seconds=0.02))
     body = {"model": "openai/gpt-5-mini", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
     with caller.http.stream("POST", "chat/completions", json=body) as response:
-        next(response.iter_bytes())
+        chunks = response.iter_bytes()
+        next(chunks)
         assert gateway.open_streams == 1
     assert gateway.wait_until(lambda: gateway.open_streams == 0, 2)
 
@@ -171,26 +171,34 @@ def test_serve_prints_where_it_is_and_stops(capfd: pytest.CaptureFixture[str]) -
     assert key
 
 
+@pytest.fixture
+def foreground() -> Iterator[subprocess.Popen[str]]:
+    """`python -m kilo_gateway.testing` in a process of its own, killed at the end if it still runs."""
+    command = [sys.executable, "-W", "error", "-m", "kilo_gateway.testing", "--version", "newest"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_module_runs_in_the_foreground_until_a_signal(number: signal.Signals) -> None:
+def test_the_module_runs_in_the_foreground_until_a_signal(
+    number: signal.Signals, foreground: subprocess.Popen[str]
+) -> None:
     """`python -m kilo_gateway.testing` serves, and ends cleanly and silently on a signal."""
-    command = [sys.executable, "-X", "dev", "-m", "kilo_gateway.testing", "--version", "newest"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        url, key = process.stdout.readline().strip(), process.stdout.readline().strip()
-        answer = httpx.get(url + "models", headers={"authorization": f"Bearer {key}"}, trust_env=False)
-        assert answer.status_code == 200
-        process.send_signal(number)
-        assert process.wait(10) == 0
-        assert process.stderr.read() == ""
+    assert foreground.stdout is not None
+    assert foreground.stderr is not None
+    url, key = foreground.stdout.readline().strip(), foreground.stdout.readline().strip()
+    answer = httpx.get(url + "models", headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    assert answer.status_code == 200
+    foreground.send_signal(number)
+    assert foreground.wait(10) == 0
+    assert foreground.stderr.read() == ""
 
 
 def test_a_missing_extra_is_named() -> None:
-    """Without the extra's packages the import error says what to install; other missing modules keep their own error."""
+    """Without the extra's packages the import error says what to install."""
     code = (
         "import sys; sys.modules['uvicorn'] = None\n"
         "try:\n    import kilo_gateway.testing\n"

@@ -1,0 +1,356 @@
+"""Connections, threads, event loops, forks and copies: what a client may go through without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from kilo_gateway import AsyncKiloClient, KiloClient
+from kilo_gateway.testing import Fault, Reply
+
+MODEL = "openai/gpt-4.1-mini"
+ASK = [{"role": "user", "content": "Hello"}]
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+def arguments(gateway: Any) -> dict[str, Any]:
+    """Return what makes a client of the test's gateway."""
+    return {"api_key": gateway.api_key, "base_url": gateway.base_url, "model": MODEL}
+
+
+def connections(gateway: Any) -> set[int]:
+    """Return the connections that requests came on."""
+    return {request.connection_id for request in gateway.requests}
+
+
+async def read(client: AsyncKiloClient) -> str:
+    """Return the text of one streamed answer."""
+    return "".join([delta.text async for delta in client.stream(ASK)])
+
+
+def run_script(script: str, *values: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """Run a script in a fresh interpreter."""
+    command = [sys.executable, *flags, "-c", script, *values]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_calls_share_a_connection(connect: Any, gateway: Any) -> None:
+    """Whole answers, finished streams, errors and other objects of the same settings all use one connection."""
+    gateway.enqueue(Reply(text="A"), Reply(text="B"), Fault(status=400, body={"error": "no"}), Reply(text="C"))
+    session, other = connect(), connect()
+    session.complete()
+    session.stream()
+    session.fail()
+    other.stream()
+    other.complete()
+    assert connections(gateway) == {1}
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_leaving_a_stream_closes_its_connection(connect: Any, gateway: Any, first: int) -> None:
+    """A stream that is closed early stops at the gateway at once; the next call works on another connection."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+    session = connect()
+    assert len(session.stream(first=first).deltas) == first
+    assert gateway.wait_until(lambda: gateway.open_streams == 0, 1)
+    assert session.complete().text
+    assert connections(gateway) == {1, 2}
+
+
+def test_dropping_a_stream_closes_its_connection(gateway: Any) -> None:
+    """A blocking stream that is left by `break` ends with its loop."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+    for delta in KiloClient(**arguments(gateway)).stream(ASK):
+        assert delta.text
+        break
+    assert gateway.wait_until(lambda: gateway.open_streams == 0, 1)
+
+
+def test_a_stream_never_begun_sends_nothing(connect: Any, gateway: Any) -> None:
+    """Making a stream, and closing it unread, is no request."""
+    assert connect().stream(first=0).deltas == []
+    assert gateway.requests == []
+
+
+def test_a_hundred_streams_at_once(gateway: Any) -> None:
+    """A hundred streams that the gateway holds for a while all complete; none waits for another's connection."""
+    gateway.enqueue(Reply(text="Yes.", delay_seconds=0.4, times=100))  # P01
+
+    async def main() -> list[str]:
+        client = AsyncKiloClient(**arguments(gateway), timeout=20)
+        return await asyncio.gather(*(read(client) for _ in range(100)))
+
+    assert asyncio.run(main()) == ["Yes."] * 100
+    assert len(gateway.requests) == len(connections(gateway)) == 100
+
+
+@pytest.mark.parametrize("at", ["headers", "tokens"])
+def test_a_cancelled_task_closes_its_connection(gateway: Any, at: str) -> None:
+    """Cancelling a task before or within its stream raises CancelledError and ends the stream at the gateway."""
+    slow = {"delay_seconds": 30.0} if at == "headers" else {"event_delay_seconds": 0.02}
+    gateway.enqueue(Reply(text="word " * 500, **slow))  # P03
+
+    async def main() -> None:
+        client, begun = AsyncKiloClient(**arguments(gateway)), asyncio.Event()
+
+        async def consume() -> None:
+            async for _ in client.stream(ASK):
+                begun.set()
+
+        task = asyncio.create_task(consume())
+        if at == "tokens":
+            await begun.wait()
+        else:
+            await asyncio.to_thread(gateway.wait_until, lambda: gateway.requests)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 0, 2)
+        assert (await client.complete(ASK)).text
+
+    asyncio.run(main())
+
+
+def test_a_cancel_scope_around_a_stream(gateway: Any) -> None:
+    """A scope that is cancelled between two tokens leaves the stream closed at the gateway."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+
+    async def main() -> None:
+        client = AsyncKiloClient(**arguments(gateway))
+        with anyio.CancelScope() as scope:
+            async with client.stream(ASK) as stream:
+                async for _ in stream:
+                    scope.cancel()
+                    await anyio.lowlevel.checkpoint()
+        assert scope.cancelled_caught
+        assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 0, 2)
+
+    asyncio.run(main())
+
+
+def test_one_object_in_many_event_loops(gateway: Any) -> None:
+    """The same object answers in one asyncio.run after another; each loop has its own connection."""
+    client = AsyncKiloClient(**arguments(gateway))  # P04
+    for _ in range(3):
+        assert asyncio.run(read(client)) == "Hello! How can I help?"
+    assert connections(gateway) == {1, 2, 3}
+
+
+def test_two_loops_in_two_threads(gateway: Any) -> None:
+    """Two event loops in two threads share one object; both are answered, many times over."""
+    client = AsyncKiloClient(**arguments(gateway))  # P06
+
+    async def many() -> list[str]:
+        return [await read(client) for _ in range(10)]
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (pool.submit(asyncio.run, many()) for _ in range(2))
+        assert all([*first.result(), *second.result()])
+    assert len(connections(gateway)) == 2
+
+
+def test_threads_share_one_object(gateway: Any) -> None:
+    """Eight threads with one object get their own answers, over at most eight connections."""
+    client = KiloClient(**arguments(gateway))
+    barrier = threading.Barrier(8)
+
+    def ask(number: int) -> list[str]:
+        barrier.wait()
+        return [client.complete(ASK, user=f"{number}-{turn}").id or "" for turn in range(5)]
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = [one for ids in pool.map(ask, range(8)) for one in ids]
+    assert len(set(ids)) == 40
+    assert {request.body["user"] for request in gateway.requests} == {f"{n}-{t}" for n in range(8) for t in range(5)}
+    assert len(connections(gateway)) <= 8
+
+
+FORKS = """
+import os, sys
+from kilo_gateway import KiloClient
+client = KiloClient(base_url=sys.argv[1], api_key=sys.argv[2], model=sys.argv[3])
+ask = lambda who: client.complete([{"role": "user", "content": who}], user=who)
+ask("parent")
+for number in range(5):
+    child = os.fork()
+    if child == 0:
+        ask(f"child-{number}")
+        os._exit(0 if ask(f"child-{number}").text else 1)
+    assert ask("parent").text
+    assert os.waitpid(child, 0)[1] == 0
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_forks_never_share_a_socket(gateway: Any) -> None:
+    """Parent and child both call after each of five forks: all are answered, none on another's connection."""
+    gateway.enqueue(Reply(text="Yes.", times=99))  # P07
+    done = run_script(FORKS, gateway.base_url, gateway.api_key, MODEL)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+    used: dict[str, set[int]] = {}
+    for request in gateway.requests:
+        used.setdefault(request.body["user"], set()).add(request.connection_id)
+    assert sorted(used) == ["child-0", "child-1", "child-2", "child-3", "child-4", "parent"]
+    assert [len(ids) for ids in used.values()] == [1] * 6
+    assert len(set.union(*used.values())) == 6
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="descriptors cannot be counted on this system")
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_objects_come_and_go(gateway: Any, kind: str) -> None:
+    """Sixty objects made, used once and dropped leave no sockets behind."""
+
+    def use() -> None:
+        if kind == "sync":
+            KiloClient(**arguments(gateway)).complete(ASK)
+        else:
+            asyncio.run(AsyncKiloClient(**arguments(gateway)).complete(ASK))
+
+    use()  # P09
+    gc.collect()
+    before = len(list(DESCRIPTORS.iterdir()))
+    for _ in range(60):
+        use()
+    gc.collect()
+    assert gateway.wait_until(lambda: len(list(DESCRIPTORS.iterdir())) < before + 15, 2)
+
+
+CLEAN = """
+import asyncio, sys
+from kilo_gateway import AsyncKiloClient, KiloClient
+given = {"base_url": sys.argv[1], "api_key": sys.argv[2], "model": sys.argv[3]}
+ask = [{"role": "user", "content": "Hello"}]
+async def main():
+    client = AsyncKiloClient(**given)
+    await client.complete(ask)
+    async for _ in client.stream(ask):
+        break
+KiloClient(**given).complete(ask)
+for _ in KiloClient(**given).stream(ask):
+    break
+asyncio.run(main())
+print("done")
+"""
+
+
+def test_nothing_is_left_open(gateway: Any) -> None:
+    """A fresh interpreter in development mode that makes and abandons calls ends without a warning."""
+    flags = ("-X", "dev", "-W", "error::ResourceWarning", "-W", "error::RuntimeWarning")  # P10
+    done = run_script(CLEAN, gateway.base_url, gateway.api_key, MODEL, flags=flags)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_blocking_calls_inside_a_running_loop(gateway: Any) -> None:
+    """The blocking client works where an event loop is running, as in a notebook."""
+
+    async def cell() -> str:
+        return KiloClient(**arguments(gateway)).complete(ASK).text  # M07
+
+    assert asyncio.run(cell())
+
+
+def test_trio(gateway: Any) -> None:
+    """The awaited client works under trio, whole and streamed, in one run after another."""
+    trio = pytest.importorskip("trio")
+    client = AsyncKiloClient(**arguments(gateway))
+
+    async def main() -> None:
+        assert (await client.complete(ASK)).text == await read(client)
+
+    trio.run(main)
+    trio.run(main)
+    assert connections(gateway) == {1, 2}
+
+
+@pytest.mark.filterwarnings("ignore:.*aclosing:pytest.PytestUnraisableExceptionWarning")  # httpx's own generators
+@pytest.mark.filterwarnings("ignore:.*aclosing:ResourceWarning")
+def test_leaving_a_stream_under_trio(gateway: Any) -> None:
+    """A stream that is left early under trio ends at the gateway."""
+    trio = pytest.importorskip("trio")
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+
+    async def main() -> None:
+        async with AsyncKiloClient(**arguments(gateway)).stream(ASK) as stream:
+            assert (await anext(stream)).text
+        assert await trio.to_thread.run_sync(gateway.wait_until, lambda: gateway.open_streams == 0, 2)
+
+    trio.run(main)
+
+
+def test_an_own_http_client_is_used_and_left_open(connect: Any, gateway: Any, mode: str) -> None:
+    """Calls go through the httpx client that was passed in, which stays open when the Kilo client is closed."""
+    seen: list[str] = []
+
+    def note(request: httpx.Request) -> None:
+        seen.append(request.url.path)
+
+    async def note_later(request: httpx.Request) -> None:
+        note(request)
+
+    own: Any = (
+        httpx.Client(event_hooks={"request": [note]})
+        if mode == "sync"
+        else httpx.AsyncClient(event_hooks={"request": [note_later]})
+    )
+    session = connect(http_client=own)
+    session.complete()
+    session.stream()
+    session.discover()
+    session.wait(session.client.close() if mode == "sync" else session.client.aclose())
+    assert seen == ["/api/gateway/chat/completions"] * 2 + ["/api/gateway/models"]
+    assert not own.is_closed
+    session.wait(own.close() if mode == "sync" else own.aclose())
+
+
+def test_closing_a_client_is_harmless(connect: Any, mode: str) -> None:
+    """A closed client can be used again, for its connections belong to the process."""
+    session = connect()
+    session.wait(session.client.close() if mode == "sync" else session.client.aclose())
+    assert session.complete().text
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
+def test_copies_work_like_the_original(connect: Any, gateway: Any, twin: Any) -> None:
+    """A copy has the same settings, key included, and the same httpx client."""
+    session = connect(organization_id="org", http_client=None)
+    session.client = twin(session.client)
+    assert session.client.settings.organization_id == "org"
+    session.client = twin(connect().client)
+    assert session.complete().text
+
+
+def test_a_pickle_takes_its_key_from_the_new_place(
+    connect: Any, gateway: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pickled client does not hold the key; the copy works with the key of its environment."""
+    data = pickle.dumps(connect(task_id="t1").client)  # X12
+    assert gateway.api_key.encode() not in data
+    monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
+    session = connect()
+    session.client = pickle.loads(data)
+    assert session.complete().text
+    assert gateway.requests[0].headers["x-kilocode-taskid"] == "t1"
+
+
+def test_loops_that_are_only_closed_leave_no_client(gateway: Any) -> None:
+    """A loop that was closed without ending its generators is forgotten when the next loop begins."""
+    client = AsyncKiloClient(**arguments(gateway))
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(client.complete(ASK))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+    assert asyncio.run(client.complete(ASK)).text
