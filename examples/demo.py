@@ -13,7 +13,6 @@ from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from llama_index.core import SimpleDirectoryReader, SimpleKeywordTableIndex
-from llama_index.core.prompts import PromptTemplate
 
 from kilo_gateway import resolve_settings
 from langchain_kilo import ChatKilo
@@ -72,8 +71,9 @@ def llama_index_query_engine(connection: Mapping[str, Any]) -> None:
     """Ask a query engine over the documents of this folder."""
     heading("LlamaIndex: a query engine over documents")
     documents = SimpleDirectoryReader(str(DOCUMENTS)).load_data()
-    index = SimpleKeywordTableIndex.from_documents(documents, llm=KiloLLM(**connection))
-    engine = index.as_query_engine(llm=KiloLLM(**connection), streaming=True, retriever_mode="simple")
+    llm = KiloLLM(**connection)
+    index = SimpleKeywordTableIndex.from_documents(documents, llm=llm)
+    engine = index.as_query_engine(llm=llm, streaming=True, retriever_mode="simple")
     for question in ("How long is the Suez Canal?", "Who deciphered the dance of the honey bees?"):
         print(f"question   {question}")
         print("answer     ", end="")
@@ -81,8 +81,9 @@ def llama_index_query_engine(connection: Mapping[str, Any]) -> None:
         for text in answer.response_gen:
             print(text, end="", flush=True)
         print(f"\nsources    {', '.join(sorted({node.metadata['file_name'] for node in answer.source_nodes}))}")
-    response = KiloLLM(**connection).complete(PromptTemplate("Say hello to {name}.").format(name="the reader"))
-    show_facts(response.additional_kwargs)
+    summary = llm.complete(f"Write a summary of the following text.\n{documents[-1].text}")
+    show("summary", summary.text)
+    show_facts(summary.additional_kwargs)
 
 
 def show_stream(chunks: Any) -> None:

@@ -78,7 +78,7 @@ class ChunkWriter:
             for position, call in enumerate(choice.tool_calls)
             if not is_callable_now(arguments := call["function"]["arguments"], choice.finish_reason)
         ]
-        if any(stopper["args"] for stopper in stoppers):
+        if stoppers:
             message = AIMessageChunk(content="", response_metadata=_METADATA, tool_call_chunks=stoppers)
             yield ChatGenerationChunk(message=message)
         metadata = response_metadata(completion, place)

@@ -145,11 +145,9 @@ def parse_calls(
 def render_stopper(arguments: str) -> str:
     """Return what to append to cut-off arguments so that LangChain's partial parser does not complete them.
 
-    LangChain makes a valid call of `{"path": "/data/a", "fl` by dropping the end. A closing bracket in the wrong place
-    makes it an invalid call instead. "" for what does not begin an object, which is refused as it is.
+    LangChain makes a valid call of `{"path": "/data/a", "fl` by dropping the end, and its events of version 3 fail on
+    arguments that are JSON but no object. A closing bracket in the wrong place makes an invalid call of both.
     """
-    if arguments and not arguments.lstrip().startswith("{"):
-        return ""
     is_inside, is_escaped = False, False
     open_brackets: list[str] = []
     for character in arguments:

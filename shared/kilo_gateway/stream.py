@@ -69,7 +69,7 @@ class StreamReader:
         rest = self._sse.finish()
         if rest and rest != _DONE and not self.is_done:
             yield from self._read_rest(rest)
-        if self._plain is not None and not self._plain.startswith(b":"):
+        if self._plain is not None:
             yield from self._read(parse_json_object(bytes(self._plain), model=self._ref))
         if not self._accumulator.is_complete:
             raise TruncatedStreamError(
@@ -125,3 +125,5 @@ class StreamReader:
     def _keep_plain(self, data: bytes) -> None:
         if self._plain is not None and len(self._plain) < MAX_PLAIN_BYTES:
             self._plain += data[: MAX_PLAIN_BYTES - len(self._plain)]
+            if self._plain.startswith(b":"):  # a comment: an event stream after all
+                self._plain = None

@@ -129,7 +129,7 @@ def test_a_key_never_crosses_a_network_in_the_clear(
     ("name", "value"),
     [
         ("HTTP_PROXY", "nonsense://127.0.0.1:9"),
-        ("ALL_PROXY", "http://user:secret-word@["),
+        ("ALL_PROXY", "nonsense://user:secret-word@127.0.0.1:9"),
         ("SSL_CERT_FILE", "/no/such/file.pem"),
     ],
 )
@@ -183,10 +183,9 @@ def test_a_key_read_from_a_file(connect: Any, gateway: Any) -> None:
 def test_a_header_value_that_would_forge_a_header(connect: Any, gateway: Any, value: str, stream: bool) -> None:
     """A line break in a header value is refused as a ValueError, and nothing is sent."""
     session = connect()  # X08
+    given = {"extra_headers": {"X-Own": value}}
     with pytest.raises(ValueError, match="line break"):
-        session.client.stream([], extra_headers={"X-Own": value}) if stream else session.complete(
-            extra_headers={"X-Own": value}
-        )
+        session.stream(**given) if stream else session.complete(**given)
     with pytest.raises(ValueError, match="line break"):
         connect(default_headers={"X-Own": value})
     assert gateway.requests == []

@@ -45,15 +45,21 @@ def _say(*texts: str, system: str | None = None, **body: Any) -> str:
     ("text", "answered"),
     [
         (CONTEXT.format("When was Viaweb founded?"), "He founded Viaweb in 1995 with Robert Morris."),
-        (CONTEXT.format("What did Paul Graham do before college?"), "Before college he worked on writing and programming."),
+        (
+            CONTEXT.format("What did Paul Graham do before college?"),
+            "Before college he worked on writing and programming.",
+        ),
         (CONTEXT.format("Who bought Viaweb?"), "Viaweb was bought by Yahoo for 49 million dollars."),
         (CONTEXT.format("What is the capital of Spain?"), NOT_IN_TEXT),
         (TOWER + "How tall is the Eiffel Tower?", "The Eiffel Tower is 330 metres tall."),
         (TOWER + "Who built the Eiffel Tower?", "It was built by Gustave Eiffel in 1889."),
         (TOWER + "Where is the Louvre?", "The Louvre is a museum in Paris."),
-        ("Use this context.\n" + TOWER + "Question: How tall is the Eiffel Tower?\nHelpful Answer:", "The Eiffel Tower is 330 metres tall."),
+        (
+            "Use this context.\n" + TOWER + "Question: How tall is the Eiffel Tower?\nHelpful Answer:",
+            "The Eiffel Tower is 330 metres tall.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_questions_about_a_text_are_answered_by_quoting(text: str, answered: str) -> None:
     """The sentence that answers is quoted; when the text does not answer, the model says so."""
     assert _say(text) == answered
@@ -139,16 +145,26 @@ def test_ten_megabytes_are_read_in_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    "messages", [None, [], [None], ["x"], [{"role": "user"}], [{"content": "a"}], [{"role": "user", "content": [1, {"text": None}]}]]
-)  # fmt: skip
+    "messages",
+    [
+        None,
+        [],
+        [None],
+        ["x"],
+        [{"role": "user"}],
+        [{"content": "a"}],
+        [{"role": "user", "content": [1, {"text": None}]}],
+    ],
+)
 def test_odd_messages_do_no_harm(messages: Any) -> None:
     """Messages of odd shapes still get an answer in words."""
     assert answer({"messages": messages}, "other").text
 
 
 @pytest.mark.parametrize(
-    ("word", "root"), [("founded", "found"), ("cities", "cit"), ("city", "cit"), ("running", "run"), ("tea", "tea"), ("1995", "1995")]
-)  # fmt: skip
+    ("word", "root"),
+    [("founded", "found"), ("cities", "cit"), ("city", "cit"), ("running", "run"), ("tea", "tea"), ("1995", "1995")],
+)
 def test_stems_are_beginnings(word: str, root: str) -> None:
     """A stem is the word without its ending."""
     assert stem(word) == root
@@ -180,28 +196,64 @@ SCHEMAS: list[Any] = [
     {"type": "object", "properties": {"a": {"type": "string", "minLength": 5, "maxLength": 6}}, "required": ["a"]},
     {"type": "object", "properties": {"a": {"enum": ["x", "y"]}, "b": {"const": 3}}, "required": ["a", "b"]},
     {"type": "object", "properties": {"a": {"type": "integer", "minimum": 3, "maximum": 4}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}}, "required": ["a"]},
+    {
+        "type": "object",
+        "properties": {"a": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}},
+        "required": ["a"],
+    },
     {"type": "object", "properties": {"a": {"type": "integer", "multipleOf": 7, "minimum": 10}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}}, "required": ["a"]},
+    {
+        "type": "object",
+        "properties": {"a": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}},
+        "required": ["a"],
+    },
     {"type": "object", "properties": {"a": {"type": ["string", "null"]}}, "required": ["a"]},
     {"type": "object", "properties": {"a": {"oneOf": [{"type": "integer"}, {"type": "boolean"}]}}, "required": ["a"]},
-    {"type": "object", "properties": {"a": {"allOf": [{"$ref": "#/$defs/A"}, {"required": ["x"]}]}}, "required": ["a"],
-     "$defs": {"A": {"type": "object", "properties": {"x": {"type": "integer"}}}}},
+    {
+        "type": "object",
+        "properties": {"a": {"allOf": [{"$ref": "#/$defs/A"}, {"required": ["x"]}]}},
+        "required": ["a"],
+        "$defs": {"A": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+    },
     {"type": "array", "items": {"type": "string"}, "minItems": 3, "uniqueItems": True},
     {"type": "array", "items": {"type": "integer"}, "maxItems": 1},
     {"type": "array", "items": {"enum": ["p", "q", "r"]}, "minItems": 2, "uniqueItems": True},
     {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2},
-    {"type": "object", "properties": {"d": {"type": "string", "format": "date"}, "e": {"type": "string", "format": "email"},
-     "u": {"type": "string", "format": "uuid"}, "t": {"type": "string", "format": "date-time"}}, "required": ["d", "e", "u", "t"]},
+    {
+        "type": "object",
+        "properties": {
+            "d": {"type": "string", "format": "date"},
+            "e": {"type": "string", "format": "email"},
+            "u": {"type": "string", "format": "uuid"},
+            "t": {"type": "string", "format": "date-time"},
+        },
+        "required": ["d", "e", "u", "t"],
+    },
     {"type": "object", "properties": {"p": {"type": "string", "pattern": "^[A-Z]{3}-\\d{4}$"}}, "required": ["p"]},
     {"type": "object", "properties": {"p": {"type": "string", "pattern": "^(foo|bar)+$"}}, "required": ["p"]},
-    {"$ref": "#/$defs/Node", "$defs": {"Node": {"type": "object", "properties": {"v": {"type": "integer"},
-     "next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]}, "kids": {"type": "array", "items": {"$ref": "#/$defs/Node"}}},
-     "required": ["v", "next", "kids"]}}},
+    {
+        "$ref": "#/$defs/Node",
+        "$defs": {
+            "Node": {
+                "type": "object",
+                "properties": {
+                    "v": {"type": "integer"},
+                    "next": {"anyOf": [{"$ref": "#/$defs/Node"}, {"type": "null"}]},
+                    "kids": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+                },
+                "required": ["v", "next", "kids"],
+            }
+        },
+    },
     {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 2},
-    {"type": "object", "properties": {"a": {"type": "boolean"}, "b": {"type": "null"}}, "required": ["a", "b"], "additionalProperties": False},
+    {
+        "type": "object",
+        "properties": {"a": {"type": "boolean"}, "b": {"type": "null"}},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    },
     {"type": "object", "required": ["free"]},
-]  # fmt: skip
+]
 TEXTS = ["", "Ann Lee is 30 years old, lives in Paris and has 3 cats: Tom, Tim, Tam. q and x.", "42"]
 
 

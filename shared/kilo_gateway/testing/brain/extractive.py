@@ -36,7 +36,10 @@ def answer_text(conversation: Conversation) -> str:
     texts = [text for text in (given, *conversation.tool_texts, conversation.system) if text]
     texts.extend(text for role, text in conversation.earlier if role == "user")
     own = len(texts) - len(conversation.user_texts)
-    found = find_answer(_follow_up(question, conversation), texts, least_coverage=_LENIENT if given else _STRICT)
+    least = _LENIENT if given else _STRICT
+    found = find_answer(question, texts, least_coverage=least)
+    if not found:
+        found = find_answer(_follow_up(question, conversation), texts, least_coverage=least)
     if not found:
         return _without_answer(question, conversation, has_text=bool(given) or len(conversation.system) > _LONG_TEXT)
     said = [
@@ -58,7 +61,7 @@ def _follow_up(question: str, conversation: Conversation) -> str:
     if len(content_stems(question)) > 1 or not conversation.user_texts:
         return question
     is_reference = question.lower().startswith(("and ", "what about", "how about"))
-    return f"{conversation.user_texts[-1]} {question}" if is_reference else question
+    return f"{split_question(conversation.user_texts[-1])[1]} {question}" if is_reference else question
 
 
 def _without_answer(question: str, conversation: Conversation, *, has_text: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
 from dataclasses import replace
 from typing import Any
@@ -103,12 +105,21 @@ def _read_classic(rows: list[tuple[str, str]]) -> Conversation:
     return Conversation(last=questions[-1]["text"], results=_results(text[questions[-1].end() :]))
 
 
+def _read_input(text: str) -> Any:
+    """Return the input as JSON, or as the Python literal that frameworks write back into the scratchpad."""
+    value = parse_arguments(text)
+    if isinstance(value, str) and text.startswith("{"):
+        with contextlib.suppress(ValueError, SyntaxError):
+            return ast.literal_eval(text)
+    return value
+
+
 def _results(text: str) -> list[ToolResult]:
     results: list[ToolResult] = []
     for match in _ACTION.finditer(text):
         observation = _OBSERVATION.search(text, match.end())
         if observation is not None:
-            arguments = parse_arguments(match["input"].strip())
+            arguments = _read_input(match["input"].strip())
             given = arguments if isinstance(arguments, dict) else {"input": str(arguments)}
             results.append(ToolResult(match["name"].strip(), given, observation["text"].strip()))
     return results

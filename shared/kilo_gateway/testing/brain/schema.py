@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import jsonschema  # type: ignore[import-untyped]
 
-from kilo_gateway.testing.brain.strings import find_string, least_string
+from kilo_gateway.testing.brain.bounds import plain, within
+from kilo_gateway.testing.brain.strings import find_string, is_sentence_field, least_string, topic
 from kilo_gateway.testing.brain.values import name_words
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MISSING: Any = object()
 _MAX_DEPTH = 8
+_FORMATS = jsonschema.FormatChecker()
 _YES = ("true", "yes", "enabled", "on")
 
 
@@ -32,7 +33,7 @@ def fill_schema(schema: Any, finder: Finder | None, *, fallback: str = "", takes
 
 def _is_valid(value: Any, schema: dict[str, Any]) -> bool:
     try:
-        return bool(jsonschema.validators.validator_for(schema)(schema).is_valid(value))
+        return bool(jsonschema.validators.validator_for(schema)(schema, format_checker=_FORMATS).is_valid(value))
     except Exception:  # noqa: BLE001 - a schema that is broken itself cannot be held against the value
         return True
 
@@ -178,7 +179,7 @@ class _Filler:
             return [one for one in items["enum"] if str(one).lower() in text]
         if kind in ("number", "integer"):
             numbers, self._finder.numbers = self._finder.numbers, []
-            return [int(one) if kind == "integer" else _plain(one) for one in numbers]
+            return [int(one) if kind == "integer" else plain(one) for one in numbers]
         return list(self._finder.take_list([name, name.removesuffix("s")])) if kind == "string" else []
 
     def _another(self, items: dict[str, Any], name: str, values: list[Any], *, is_unique: bool, depth: int) -> Any:
@@ -196,20 +197,26 @@ class _Filler:
             return MISSING
         if kind in ("number", "integer"):
             number = self._finder.take_number(name)
-            return MISSING if number is None else _within(number, schema, kind)
+            return MISSING if number is None else within(number, schema, kind)
         if kind == "boolean":
             return _find_boolean(self._finder.text, name, is_required=is_required)
         if kind == "null":
             return None
         found = find_string(self._finder, name, schema, is_required=is_required or self._takes_optional)
-        if found is None and is_required and self._fallback:
-            found = self._fallback
+        if found is None and is_required and not {"format", "pattern"} & set(schema):
+            found = self._prose(name)
         return MISSING if found is None else found[: schema.get("maxLength", len(found))]
+
+    def _prose(self, name: str) -> str | None:
+        """Return the fallback where a whole sentence fits, else what the text is about."""
+        wants_all = is_sentence_field(name) or not name or not self._takes_optional
+        text = self._fallback if wants_all or self._finder is None else topic(self._finder.text)
+        return text or None
 
     @staticmethod
     def _least(schema: dict[str, Any], kind: str, name: str) -> Any:
         if kind in ("number", "integer"):
-            return _within(0, schema, kind)
+            return within(0, schema, kind)
         return {"boolean": False, "null": None}[kind] if kind in ("boolean", "null") else least_string(schema, name)
 
 
@@ -223,28 +230,3 @@ def _find_boolean(text: str, name: str, *, is_required: bool) -> Any:
         return False if is_required else MISSING
     before = lowered[: lowered.find(mentioned)].split()[-3:]
     return not any(word in ("no", "not", "without", "don't", "never", "disable", "isn't") for word in before)
-
-
-def _plain(number: float) -> int | float:
-    return int(number) if number.is_integer() else number
-
-
-def _within(number: float, schema: dict[str, Any], kind: str) -> int | float:
-    """Return the number moved into the schema's bounds and onto its step."""
-    step = schema.get("multipleOf")
-    unit = 1 if kind == "integer" else 0.5
-    low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    if isinstance(above, int | float) and not isinstance(above, bool):
-        low = max(low, above + unit)
-    if isinstance(below, int | float) and not isinstance(below, bool):
-        high = min(high, below - unit)
-    if low > high and isinstance(above, int | float) and isinstance(below, int | float):
-        low = high = (above + below) / 2
-    value = min(max(number, low), high)
-    if kind == "integer":
-        value = math.ceil(value) if value < number or value == low else math.floor(value)
-    if step:
-        value = math.ceil(value / step) * step
-        value = value - step if value > high else value
-    return _plain(float(value))

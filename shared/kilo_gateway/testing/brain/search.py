@@ -26,6 +26,9 @@ _SIGNS = (
     (re.compile(r"\bwhy\b", _ANY_CASE), re.compile(r"\b(because|since|due to|so that|reason)\b", _ANY_CASE)),
 )  # fmt: skip
 _SIGN_BONUS = 1.25
+_HOW = re.compile(r"\bhow (tall|high|old|long|far|fast|big|deep|heavy|wide|large)\b", _ANY_CASE)
+_MEASURE_BONUS = 5.0
+"""For a sentence that measures just what is asked, such as "193 kilometres long"."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def _question_stems(question: str) -> list[str]:
 
 
 def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple[Found, set[str]]]:
-    rows = [(number, sentence) for number, text in enumerate(texts) for sentence in sentences(text)]
+    rows = [(number, said) for number, text in enumerate(texts) for said in map(_said, sentences(text)) if said]
     held = _held_stems([sentence for _, sentence in rows], stems)
     frequency = {one: sum(1 for counts in held if one in counts) for one in stems}
     average = sum(len(sentence) for _, sentence in rows) / max(len(rows), 1)
@@ -79,12 +82,19 @@ def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple
         length = 1 - _LENGTH_SHARE + _LENGTH_SHARE * len(sentence) / average
         score = sum(weights[one] * n * (_SATURATION + 1) / (n + _SATURATION * length) for one, n in counts.items())
         score += sum(weights[one] / 2 for one in inherited - set(counts))
-        score *= _SIGN_BONUS if sign is not None and sign.search(sentence) else 1.0
+        score *= _bonus(question, sentence, sign)
         score *= 0.5 if sentence.endswith("?") else 1.0
         everything = set(counts) | inherited
         coverage = sum(0.3 if one in _WEAK_STEMS else 1.0 for one in everything) / total
         found.append((Found(sentence, score, coverage, source), everything))
     return found
+
+
+def _bonus(question: str, sentence: str, sign: re.Pattern[str] | None) -> float:
+    asked = _HOW.search(question)
+    if asked is not None and re.search(rf"\d[\w ,.]{{0,40}}\b{asked.group(1)}\b", sentence, _ANY_CASE):
+        return _MEASURE_BONUS
+    return _SIGN_BONUS if sign is not None and sign.search(sentence) else 1.0
 
 
 _WEAK_STEMS = frozenset(stem(word) for word in WEAK_WORDS)
@@ -93,6 +103,22 @@ _WEAK_STEMS = frozenset(stem(word) for word in WEAK_WORDS)
 def _weight(one: str, frequency: int, rows: int) -> float:
     idf = math.log(1 + (rows - frequency + 0.5) / (frequency + 0.5))
     return idf * (_WEAK_WEIGHT if one in _WEAK_STEMS else 1.0)
+
+
+_HEADING = re.compile(r"#{1,6} [^.!?]*\Z")
+_LABEL = re.compile(
+    r"[^:.!?\d]{0,40}\b(?:answer|use|using|given|context|notes?|text|document|information|following|below|facts?)\b"
+    r"[^:.!?\d]{0,40}:\s+(?=\S)",
+    _ANY_CASE,
+)
+
+
+def _said(sentence: str) -> str:
+    """Return what a sentence tells: nothing for a heading, and no label of a prompt, such as "Use these notes:"."""
+    if _HEADING.match(sentence):
+        return ""
+    label = _LABEL.match(sentence)
+    return sentence[label.end() :] if label else sentence
 
 
 def _held_stems(rows: list[str], stems: list[str]) -> list[dict[str, int]]:

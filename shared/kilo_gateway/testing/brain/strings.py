@@ -60,7 +60,8 @@ _SENTENCES = {"answer", "response", "summary", "description", "reason", "explana
 _SHAPED = {
     "email": "email", "mail": "email", "url": "uri", "link": "uri", "website": "uri", "date": "day", "day": "day",
     "when": "day", "time": "time", "path": "path", "file": "path", "filename": "path", "expression": "expression",
-    "formula": "expression", "equation": "expression", "calculation": "expression", "id": "uuid", "to": "email", "recipient": "email", "contact": "email",
+    "formula": "expression", "equation": "expression", "calculation": "expression", "id": "uuid",
+    "to": "email", "recipient": "email", "contact": "email",
 }  # fmt: skip
 _LEAD = re.compile(
     r"^(?:please\s+|can you\s+|could you\s+|would you\s+)*(?:search(?: the web)?(?: for)?|look up|find(?: out)?|google|"

@@ -132,9 +132,7 @@ def _unique(calls: list[CallDraft]) -> list[CallDraft]:
     return list({(call.name, call.arguments): call for call in calls}.values())
 
 
-def _calls_of(
-    tool: ToolSpec, text: str, conversation: Conversation, number: float | None
-) -> list[CallDraft]:
+def _calls_of(tool: ToolSpec, text: str, conversation: Conversation, number: float | None) -> list[CallDraft]:
     names = entity_list(text)
     name = entity_field(tool.parameters)
     if name is None or not names:

@@ -8,6 +8,7 @@ from kilo_gateway.testing.brain.words import STOP_WORDS
 from kilo_gateway.testing.data_files import load_table
 
 _COMMANDS: frozenset[str] = frozenset(load_table("words")["commands"])
+_AFTER_COMMAND: frozenset[str] = frozenset(load_table("words")["after_command"])
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?![\w]*[A-Za-z]*-\d)")
 _NUMBER_WORDS: dict[str, int] = {word: number for number, word in enumerate(load_table("words")["numbers"])}
 _QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)")
@@ -17,7 +18,7 @@ _PLACE = re.compile(
     rf"\b(?:in|at|to|for|from|near|of|lives in|based in)\s+(?:the\s+)?((?:{_CAPITAL})(?:\s+(?:{_CAPITAL}))*)"
 )
 _LOWER_PLACE = re.compile(r"\b(?:in|for|at|near)\s+([a-z]{3,}(?:\s[a-z]{3,})?)\s*(?:[?.!,]|$|\band\b|\btoday\b)")
-_LIST_GLUE = re.compile(r"\s*,\s*(?:and\s+|or\s+)?|\s+and\s+|\s+or\s+|\s*&\s*")
+_LIST_GLUE = re.compile(r"(?:\s*,\s*(?:and\s+|or\s+)?|\s+and\s+|\s+or\s+|\s*&\s*)(?:(?:in|for|at|of|to|from)\s+)?")
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _MONTH = r"(?:Jan|Febr)uary|March|April|May|June|July|August|(?:Septem|Octo|Novem|Decem)ber"
 _WORD_DATE = re.compile(
@@ -158,9 +159,18 @@ def _phrases(text: str) -> list[str]:
         while parts and (parts[0].lower() in STOP_WORDS or parts[0].lower() in _COMMANDS or parts[0] == "I"):
             parts.pop(0)
         phrase = " ".join(parts)
+        if len(parts) == 1 and _is_command(text, match):
+            continue
         if phrase and phrase.lower() not in _WEEKDAYS and phrase not in found:
             found.append(phrase)
     return found
+
+
+def _is_command(text: str, match: re.Match[str]) -> bool:
+    """Whether a lone capitalised word is the verb that a sentence begins with ("Paint the wall")."""
+    before = text[: match.start()].rstrip()
+    after = re.match(r"\s+(\w+)", text[match.end() :])
+    return (not before or before[-1] in ".!?\n:") and after is not None and after.group(1) in _AFTER_COMMAND
 
 
 def _places(text: str, phrases: list[str]) -> list[str]:

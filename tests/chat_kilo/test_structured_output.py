@@ -1,0 +1,257 @@
+"""Objects instead of text: every method, every kind of schema, and why there is none when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.exceptions import OutputParserException
+from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import TypedDict
+
+from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.testing import Reply
+from langchain_kilo.strict_schema import is_strict, make_strict
+from langchain_kilo.structured_parser import RefusedOutputError, StructuredOutputError, TruncatedOutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kilo_gateway.testing import EmbeddedGateway
+    from langchain_kilo import ChatKilo
+
+
+class Person(BaseModel):
+    """A person."""
+
+    name: str = Field(description="first name")
+    age: int
+
+
+class OldPerson(BaseModelV1):
+    """A person."""
+
+    name: str
+    age: int
+
+
+class PersonDict(TypedDict):
+    """A person."""
+
+    name: str
+    age: int
+
+
+PERSON_SCHEMA = {
+    "title": "Person",
+    "description": "A person.",
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+}
+ANN = '{"name": "Ann", "age": 41}'
+METHODS = ["json_schema", "function_calling", "json_mode"]
+
+
+def answer(method: str, text: str, **facts: Any) -> Reply:
+    """Return an answer that holds the text where the method puts it."""
+    if method == "function_calling":
+        return Reply(tool_calls=[{"name": "Person", "arguments": text}], **facts)
+    return Reply(text=text, **facts)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [Person, OldPerson, PersonDict, PERSON_SCHEMA], ids=["v2", "v1", "typed", "json"])
+def test_every_schema_works_with_every_method(
+    schema: Any, method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """A class gives an instance, anything else a mapping; called, awaited and streamed."""
+    names = {"function_calling": getattr(schema, "__name__", "Person")}
+    call = [{"name": names.get(method), "arguments": ANN}]
+    reply = Reply(tool_calls=call, times=3) if method == "function_calling" else Reply(text=ANN, times=3)
+    gateway.enqueue(reply)
+    chain = make().with_structured_output(schema, method=method)
+    found = [chain.invoke("x"), asyncio.run(chain.ainvoke("x")), list(chain.stream("x"))[-1]]
+    for one in found:
+        values = one if isinstance(one, dict) else {"name": one.name, "age": one.age}
+        assert values == {"name": "Ann", "age": 41}
+        assert isinstance(one, schema) if schema in (Person, OldPerson) else isinstance(one, dict)
+
+
+def test_requests_of_the_methods(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """`json_schema` sends the schema, `function_calling` forces the tool, `json_mode` asks for any object."""
+    for method in METHODS:
+        gateway.enqueue(answer(method, ANN))
+        make().with_structured_output(Person, method=method).invoke("x")
+    by_schema, by_call, by_mode = (request.body for request in gateway.requests)
+    wanted = by_schema["response_format"]["json_schema"]
+    assert (wanted["name"], wanted["strict"]) == ("Person", True)
+    assert wanted["schema"]["additionalProperties"] is False
+    assert by_call["tool_choice"] == {"type": "function", "function": {"name": "Person"}}
+    assert "response_format" not in by_call
+    assert by_mode["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "method"),
+    [
+        ({"structured_output": True, "tool_calling": True}, "json_schema"),
+        ({"structured_output": False, "tool_calling": True}, "function_calling"),
+        ({"tool_calling": False}, "json_mode"),
+        (None, "function_calling"),
+    ],
+)
+def test_the_catalog_chooses_the_method(
+    profile: Any, method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Without `method` the best way that the model is known to support is taken."""
+    gateway.enqueue(answer(method, ANN))
+    model = make(profile=profile, model="lab/unknown-model")
+    assert model.with_structured_output(Person).invoke("x", model="openai/gpt-5.2") == Person(name="Ann", age=41)
+    sent = gateway.requests[-1].body
+    kinds = {"json_schema": "json_schema", "json_mode": "json_object"}
+    assert sent.get("response_format", {}).get("type") == kinds.get(method)
+    assert ("tools" in sent) is (method == "function_calling")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("text", "facts", "error"),
+    [
+        ('{"name": "Ann", "a', {"finish_reason": "length"}, TruncatedOutputError),
+        ('{"name": "Ann", "a', {}, StructuredOutputError),
+        ('{"name": "Ann"}', {}, StructuredOutputError),
+        ('["Ann"]', {}, StructuredOutputError),
+        ('{"name": "Ann", "age": "old"}', {}, StructuredOutputError),
+    ],
+    ids=["cut off", "broken", "incomplete", "no object", "wrong type"],
+)
+def test_half_an_object_is_no_object(
+    text: str,
+    facts: dict[str, Any],
+    error: type[Exception],
+    method: str,
+    gateway: EmbeddedGateway,
+    make: Callable[..., ChatKilo],
+) -> None:
+    """A cut-off, broken or unfitting answer raises, called and streamed; nothing half-filled is returned."""
+    gateway.enqueue(answer(method, text, times=2, **facts))
+    chain = make().with_structured_output(Person, method=method)
+    for attempt in (lambda: chain.invoke("x"), lambda: list(chain.stream("x"))):
+        with pytest.raises(error) as caught:
+            attempt()
+        assert isinstance(caught.value, OutputParserException)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_refusals_are_raised_as_such(method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """A model that refuses gives its reason in an error of its own, whatever the method."""
+    message = {"role": "assistant", "content": "", "refusal": "That would be unwise."}
+    gateway.enqueue(Reply(body={"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    with pytest.raises(RefusedOutputError, match="unwise"):
+        make().with_structured_output(Person, method=method).invoke("x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"```json\n{ANN}\n```", f"Here it is:\n```\n{ANN}\n```\nBye.", f"Sure: {ANN} Anything else?", f"\n {ANN} \n"],
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_words_around_the_object_are_no_obstacle(
+    text: str, method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Fences and prose are looked through, also when a tool was asked for and text came."""
+    gateway.enqueue(Reply(text=text))
+    assert make().with_structured_output(Person, method=method).invoke("x") == Person(name="Ann", age=41)
+
+
+def test_prose_instead_of_a_call_says_what_to_try(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """An answer without any object raises, quotes what was said, and names the way out."""
+    gateway.enqueue(Reply(text="I would rather talk."))
+    with pytest.raises(StructuredOutputError, match="rather talk.*another method"):
+        make().with_structured_output(Person, method="function_calling").invoke("x")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_include_raw_reports_instead_of_raising(
+    method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """With `include_raw` the message comes with the object, or with the error."""
+    gateway.enqueue(answer(method, ANN), answer(method, "{"))
+    chain = make().with_structured_output(Person, method=method, include_raw=True)
+    good, bad = chain.invoke("x"), chain.invoke("x")
+    assert (good["parsed"], good["parsing_error"]) == (Person(name="Ann", age=41), None)
+    assert bad["parsed"] is None
+    assert isinstance(bad["parsing_error"], StructuredOutputError)
+    assert bad["raw"].response_metadata["finish_reason"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_streams_show_the_object_growing(method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """A mapping is yielded while it grows, each time with more in it, and whole at the end."""
+    gateway.enqueue(answer(method, '{"name": "Ann Elizabeth", "age": 41}'))
+    seen = list(make().with_structured_output(PERSON_SCHEMA, method=method).stream("x"))
+    assert seen[-1] == {"name": "Ann Elizabeth", "age": 41}
+    assert len(seen) > 2
+    assert [len(str(one)) for one in seen] == sorted(len(str(one)) for one in seen)
+
+
+def test_tools_beside_the_schema(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """Other tools may be called first; such an answer is no object yet, and `include_raw` shows the call."""
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    for method in ("json_schema", "function_calling"):
+        gateway.enqueue(Reply(tool_calls=[{"name": "look", "arguments": {}}]), answer(method, ANN))
+        chain = make().with_structured_output(Person, method=method, tools=[tool], include_raw=True)
+        first, second = chain.invoke("x"), chain.invoke("x")
+        assert (first["parsed"], first["parsing_error"]) == (None, None)
+        assert first["raw"].tool_calls[0]["name"] == "look"
+        assert second["parsed"] == Person(name="Ann", age=41)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"schema": Person, "method": "json_shcema"},
+        {"schema": Person, "method": "json_mode", "strict": True},
+        {"schema": None, "method": "json_schema"},
+        {"schema": 3},
+        {"schema": {"type": "object"}},
+    ],
+)
+def test_misuse_is_refused_before_anything_is_sent(arguments: dict[str, Any], make: Callable[..., ChatKilo]) -> None:
+    """A method or a schema that cannot work is a typed error at once."""
+    with pytest.raises(InvalidRequestError):
+        make().with_structured_output(**arguments)
+
+
+def test_json_mode_needs_no_schema(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """Any object can be asked for."""
+    gateway.enqueue(Reply(text='{"anything": [1]}'))
+    assert make().with_structured_output(method="json_mode").invoke("x") == {"anything": [1]}
+
+
+OPEN = {
+    "type": "object",
+    "properties": {"a": {"type": "object"}, "b": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}},
+}
+
+
+def test_strict_schemas() -> None:
+    """Strictness is added unasked only where it changes no meaning; asked for, every object is closed and complete."""
+    closed = {**PERSON_SCHEMA, "additionalProperties": False}
+    assert is_strict(PERSON_SCHEMA)
+    assert make_strict(PERSON_SCHEMA) == closed
+    assert not is_strict({**PERSON_SCHEMA, "required": ["name"]})
+    assert not is_strict(OPEN)
+    made = make_strict(OPEN)
+    assert made["required"] == ["a", "b"]
+    assert made["properties"]["a"] == {
+        "type": "object",
+        "properties": {},
+        "required": [],
+        "additionalProperties": False,
+    }
+    assert "default" not in made["properties"]["b"]
+    assert "default" in OPEN["properties"]["b"]
