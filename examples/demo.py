@@ -15,6 +15,7 @@ from langchain_core.tools import tool
 from llama_index.core import SimpleDirectoryReader, SimpleKeywordTableIndex
 
 from kilo_gateway import resolve_settings
+from kilo_gateway.testing import EmbeddedGateway
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 
@@ -93,9 +94,10 @@ def show_stream(chunks: Any) -> None:
     for chunk in chunks:
         whole = chunk if whole is None else whole + chunk
         for name, text in (("reasoning", chunk.additional_kwargs.get("reasoning_content")), ("answer", chunk.text)):
-            if text:
-                print(f"{chr(10) if label else ''}{name:<11}" if name != label else "", text, sep="", end="", flush=True)
+            if text and name != label:
+                print(f"{chr(10) if label else ''}{name:<11}", end="")
                 label = name
+            print(text or "", end="", flush=True)
     print()
     if whole is not None:
         show_facts(whole.response_metadata)
@@ -128,8 +130,6 @@ def main() -> None:
         print("KILOCODE_API_KEY is set: talking to the gateway itself.")
         run({})
         return
-    from kilo_gateway.testing import EmbeddedGateway
-
     with EmbeddedGateway() as gateway:
         print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
         run({"api_key": gateway.api_key, "base_url": gateway.base_url})

@@ -1,4 +1,4 @@
-"""LangChain for the Kilo Gateway: `ChatKilo`."""
+"""LangChain for the Kilo Gateway: `ChatKilo` and `KiloEmbeddings`."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ except ModuleNotFoundError as error:
 
 from kilo_gateway._version import __version__
 from langchain_kilo.chat_model import ChatKilo
+from langchain_kilo.embeddings import KiloEmbeddings
 
-__all__ = ["ChatKilo", "__version__"]
+__all__ = ["ChatKilo", "KiloEmbeddings", "__version__"]

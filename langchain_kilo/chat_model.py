@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ConfigDict
+
 from kilo_gateway.errors import KiloError
 from langchain_kilo import translator
 from langchain_kilo.answers import parse_result
@@ -11,15 +13,7 @@ from langchain_kilo.errors import ChatKiloError, chat_error
 from langchain_kilo.messages import render_messages
 from langchain_kilo.parameters import arguments_of
 from langchain_kilo.streaming import ChunkWriter
-from langchain_kilo.structured_output import (
-    chain,
-    check_method,
-    choose_method,
-    is_model_class,
-    render_function,
-    render_response_format,
-)
-from langchain_kilo.structured_parser import StructuredParser
+from langchain_kilo.structured_output import chain, make_plan
 from langchain_kilo.tools import render_tool_choice, render_tools
 from langchain_kilo.traced_model import TracedModel
 
@@ -70,16 +64,33 @@ class ChatKilo(TracedModel):
             print(chunk.text, end="")
         ```
 
-        Tools:
+        Tools, and the gateway's own tools:
         ```python
         def weather(city: str) -> str:
             \"\"\"Tell the weather in a city.\"\"\"
             return "sunny"
 
 
-        model.bind_tools([weather]).invoke("How is the weather in Oslo?").tool_calls
+        model.bind_tools([weather, {"type": "openrouter:web_search"}]).invoke("How is the weather in Oslo?").tool_calls
+        ```
+
+        Objects instead of text:
+        ```python
+        model.with_structured_output(Person).invoke("Ann is 41.")
+        ```
+
+        Pictures, sound, video and files, as LangChain's content blocks:
+        ```python
+        model.invoke([HumanMessage(["What is this?", {"type": "image", "url": "https://example.com/a.png"}])])
+        ```
+
+        The models of this account:
+        ```python
+        [known.ref for known in model.list_models()]
         ```
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     def _generate(
         self,
@@ -214,28 +225,18 @@ class ChatKilo(TracedModel):
             KiloInvalidRequestError: a schema or a method that cannot be used.
         """
         try:
-            chosen = check_method(method or choose_method(self.profile), strict=strict, has_schema=schema is not None)
-            function = None if schema is None else render_function(schema, strict=strict)
+            plan = make_plan(schema, method=method, strict=strict, profile=self.profile)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
-        traced = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
-        if schema is not None:
-            kwargs["ls_structured_output_format"] = traced
-        if chosen == "function_calling" and function is not None:
-            choice = "any" if tools else function["name"]
-            wanted = {"type": "function", "function": function}
-            model = self.bind_tools([wanted, *(tools or ())], tool_choice=choice, strict=strict, **kwargs)
+        options = {**kwargs, **plan.traced}
+        if plan.tool is not None:
+            choice = "any" if tools else plan.tool["function"]["name"]
+            model = self.bind_tools([plan.tool, *(tools or ())], tool_choice=choice, strict=strict, **options)
+        elif tools:
+            model = self.bind_tools(tools, response_format=plan.response_format, **options)
         else:
-            kwargs["response_format"] = {"type": "json_object"}
-            if chosen == "json_schema" and function is not None:
-                kwargs["response_format"] = render_response_format(function, strict=strict)
-            model = self.bind_tools(tools, **kwargs) if tools else self.bind(**kwargs)
-        parser = StructuredParser(
-            schema_class=schema if is_model_class(schema) else None,
-            function_name=function["name"] if chosen == "function_calling" and function is not None else None,
-            hint=f" Try another method than {chosen!r}.",
-        )
-        return chain(model, parser, include_raw=include_raw)
+            model = self.bind(response_format=plan.response_format, **options)
+        return chain(model, plan.parser, include_raw=include_raw)
 
 
 def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:

@@ -37,8 +37,8 @@ class CallArguments(NamedTuple):
     """Settings that this call replaces."""
 
 
-def unify(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """Return the arguments under their first names.
+def unify(arguments: Mapping[str, Any], known: Iterable[str], *, owner: str = "ChatKilo") -> dict[str, Any]:
+    """Return the arguments under their first names; `owner` is the class that the message names.
 
     Raises:
         InvalidRequestError: an unknown name, with the nearest known one; or two spellings of one argument.
@@ -48,7 +48,7 @@ def unify(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     for given, value in arguments.items():
         name = given if given in known else ALIASES.get(given, given)
         if name not in known:
-            raise InvalidRequestError(_unknown(given, known))
+            raise InvalidRequestError(_unknown(given, known, owner))
         if unified.get(name) is not None and value is not None:
             raise InvalidRequestError(f"{given!r} is another spelling of {name!r}: give only one of them.")
         if unified.get(name) is None:
@@ -64,10 +64,10 @@ _MEANT = {
 }
 
 
-def _unknown(name: str, known: frozenset[str]) -> str:
+def _unknown(name: str, known: frozenset[str], owner: str) -> str:
     near = _MEANT.get(name) or next(iter(difflib.get_close_matches(name, [*known, *ALIASES], n=1)), None)
     hint = f" Did you mean {near!r}?" if near and near != name else ""
-    return f"ChatKilo has no argument {name!r}.{hint} What has no option of its own goes into extra_body."
+    return f"{owner} has no argument {name!r}.{hint} What has no option of its own goes into extra_body."
 
 
 def check_option_values(arguments: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How ChatKilo reaches the gateway, as fields. The core resolves them from arguments and environment."""
+"""How a model object reaches the gateway, as fields. The core resolves them from arguments and environment."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ PER_CALL = frozenset(VARIABLES) - {"model", "timeout", "discover"}
 """Settings that a call may replace, making a connection of its own; model and timeout are arguments of every call."""
 
 
-class SettingFields(BaseModel):
+class ConnectionFields(BaseModel):
     """Who calls, where, and with how much patience."""
 
-    model_config = ConfigDict(protected_namespaces=(), arbitrary_types_allowed=True)
+    model_config = ConfigDict(protected_namespaces=(), arbitrary_types_allowed=True, defer_build=True)
 
-    model: str = DEFAULT_MODEL
-    """The model's ref, `kilocode/<model-id>`; the prefix may be left out. `KILOCODE_MODEL`. `model_name` is another
-    name for it."""
     api_key: SecretStr | str | Callable[[], Any] | None = None
     """The key, held as a SecretStr, or a function, plain or async, that returns the key of a call.
     `KILOCODE_API_KEY`, `KILO_API_KEY`."""
@@ -59,8 +56,16 @@ class SettingFields(BaseModel):
     """An httpx.Client of yours for sync calls, used as it is and never closed."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An httpx.AsyncClient of yours for async calls, used as it is and never closed."""
-    streaming: bool = False
-    """Whether `invoke` streams internally, so that callbacks see tokens."""
+
+
+class SettingFields(ConnectionFields):
+    """The settings of a chat model."""
+
+    model: str = DEFAULT_MODEL
+    """The model's ref, `kilocode/<model-id>`; the prefix may be left out. `KILOCODE_MODEL`. `model_name` is another
+    name for it."""
+    streaming: bool | None = None
+    """True: `invoke` streams internally, so that callbacks see tokens. False: nothing streams. None: `stream` does."""
 
 
 def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -21,12 +22,51 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
 
-    from langchain_kilo.structured_parser import StructuredParser
+from langchain_kilo.structured_parser import StructuredParser
+from langchain_kilo.tools import UNUSABLE
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 _LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one model is asked for one kind of object."""
+
+    traced: dict[str, Any]
+    """What LangChain is to tell its traces, as an argument of the binding."""
+    tool: dict[str, Any] | None
+    """The tool whose arguments are the object; None when the object is the text."""
+    response_format: dict[str, Any] | None
+    """What asks for an object as text; None when a tool does."""
+    parser: StructuredParser
+
+
+def make_plan(schema: Any, *, method: str | None, strict: bool | None, profile: ModelProfile | None) -> Plan:
+    """Return how to ask.
+
+    Raises:
+        InvalidRequestError: a schema or a method that cannot be used.
+    """
+    chosen = check_method(method or choose_method(profile), strict=strict, has_schema=schema is not None)
+    function = None if schema is None else render_function(schema, strict=strict)
+    traced = {"ls_structured_output_format": {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}}
+    is_call = chosen == "function_calling" and function is not None
+    response_format = {"type": "json_object"}
+    if chosen == "json_schema" and function is not None:
+        response_format = render_response_format(function, strict=strict)
+    return Plan(
+        traced={} if schema is None else traced,
+        tool={"type": "function", "function": function} if is_call else None,
+        response_format=None if is_call else response_format,
+        parser=StructuredParser(
+            schema_class=schema if is_model_class(schema) else None,
+            function_name=function["name"] if is_call and function is not None else None,
+            hint=f" Try another method than {chosen!r}.",
+        ),
+    )
 
 
 def choose_method(profile: ModelProfile | None) -> Method:
@@ -81,7 +121,7 @@ def render_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any
         return {"name": schema["name"], "parameters": schema["schema"], "description": schema.get("description", "")}
     try:
         function = convert_to_openai_tool(schema)["function"]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except UNUSABLE as error:
         raise InvalidRequestError(f"The schema cannot be used: {error}") from error
     parameters = function.get("parameters") or {"type": "object", "properties": {}}
     return {**function, "parameters": make_strict(parameters) if strict else parameters}

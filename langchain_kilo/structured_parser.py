@@ -69,8 +69,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
 
     def _calls_other_tools(self, message: BaseMessage) -> bool:
         """Whether the answer is not the object yet, but calls of tools that were given beside it."""
-        calls = message.tool_calls if isinstance(message, AIMessage) else []
-        return bool(calls) and self._call_arguments(message) is None
+        return bool(getattr(message, "tool_calls", None)) and self._call_arguments(message) is None
 
     def _so_far(self, message: BaseMessage) -> Any:
         found = self._call_arguments(message)
@@ -86,7 +85,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
     def _call_arguments(self, message: BaseMessage) -> dict[str, Any] | None:
         if self.function_name is None:
             return None
-        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        calls = getattr(message, "tool_calls", None) or []
         return next((call["args"] for call in calls if call["name"] == self.function_name), None)
 
     def _whole(self, message: BaseMessage) -> dict[str, Any]:

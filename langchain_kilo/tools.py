@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic.errors import PydanticUserError
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
@@ -24,6 +25,9 @@ CUT_OFF = frozenset({"length", "error", "content_filter"})
 
 _KEPT_EXTRAS = ("cache_control", "defer_loading")
 """Keys of a tool beside its function that the gateway passes on."""
+
+UNUSABLE = (ValueError, TypeError, AttributeError, KeyError, NameError, RuntimeError, PydanticUserError)
+"""What LangChain's conversion raises for things of which it can make no schema."""
 
 _JSON_SCHEMA_TYPES = frozenset({"object", "function"})
 
@@ -42,7 +46,7 @@ def _render_tool(tool: Any, place: int, strict: bool | None) -> dict[str, Any]:
         return ready
     try:
         rendered = convert_to_openai_tool(tool, strict=strict)
-    except (ValueError, TypeError, AttributeError) as error:
+    except UNUSABLE as error:
         raise InvalidRequestError(f"tools[{place}] is no tool that can be sent: {error}") from error
     extras: Any = (
         tool if isinstance(tool, Mapping) else getattr(tool, "extras", None) if isinstance(tool, BaseTool) else {}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 _TRACED_SETTINGS = ("model", "base_url", "organization_id", "task_id", "mode")
+_CREDENTIALS = frozenset({"headers", "authorization", "authorization_token", "api_key"})
+"""Keys of a tool that hold secrets."""
 _HEADERS = ("extra_headers", "default_headers")
 
 
@@ -52,13 +54,15 @@ class TracedModel(ConfiguredModel):
     def _identifying_params(self) -> Mapping[str, Any]:
         """Everything that changes answers."""
         names = (*_TRACED_SETTINGS, *FIELD_OF.values())
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return _masked({name: value for name in names if (value := getattr(self, name)) is not None})
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         return super()._get_invocation_params(stop=self.stop if stop is None else stop, **_masked(kwargs))  # type: ignore[arg-type] # a text is one stop
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        return super()._get_llm_string(stop=stop, **_masked(kwargs))
+        """Return the cache key of a call. LangChain's own part of it may be of before a field was changed."""
+        own = super()._get_llm_string(stop=stop, **_masked(kwargs))
+        return f"{own}---{sorted(self._identifying_params.items())}"
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """Return what LangSmith shows; the call's own values count."""
@@ -139,4 +143,13 @@ def _masked(arguments: Mapping[str, Any]) -> dict[str, Any]:
     for name in _HEADERS:
         if isinstance(headers := masked.get(name), Mapping):
             masked[name] = {header: mask_header(str(header), value) for header, value in headers.items()}
+    if isinstance(tools := masked.get("tools"), list):
+        masked["tools"] = [_masked_tool(tool) for tool in tools]
     return masked
+
+
+def _masked_tool(tool: Any) -> Any:
+    """Return a tool that runs elsewhere, such as an MCP server, without the credentials that it is given."""
+    if not isinstance(tool, Mapping):
+        return tool
+    return {name: "***" if name in _CREDENTIALS else value for name, value in tool.items()}

@@ -109,17 +109,15 @@ def _citation(annotation: Mapping[str, Any]) -> Block | None:
     cited = annotation.get("url_citation")
     if annotation.get("type") != "url_citation" or not isinstance(cited, Mapping):
         return None
-    names = {
-        "url": "url",
-        "title": "title",
-        "content": "cited_text",
-        "start_index": "start_index",
-        "end_index": "end_index",
-    }
-    known = {ours: cited[theirs] for theirs, ours in names.items() if cited.get(theirs) not in (None, "")}
-    if not known.get("start_index") and not known.get("end_index"):
-        known = {name: value for name, value in known.items() if not name.endswith("_index")}
+    known: Block = {ours: text for ours, theirs in _CITED if isinstance(text := cited.get(theirs), str) and text}
+    start, end = cited.get("start_index"), cited.get("end_index")
+    if isinstance(start, int) and isinstance(end, int) and end > start >= 0:
+        known |= {"start_index": start, "end_index": end}
     return {"type": "citation", **known}
+
+
+_CITED = (("url", "url"), ("title", "title"), ("cited_text", "content"))
+"""Key of LangChain's citation, key of the wire's."""
 
 
 def _media_blocks(metadata: Mapping[str, Any]) -> list[Block]:

@@ -103,6 +103,8 @@ def _message_extras(choice: CompletionChoice) -> dict[str, Any]:
         extras["annotations"] = choice.annotations
     if choice.refusal:
         extras["refusal"] = choice.refusal
+    if isinstance(audio_id := (choice.audio or {}).get("id"), str):
+        extras["audio"] = {"id": audio_id}
     return extras
 
 
@@ -140,11 +142,11 @@ def _parse_image(image: dict[str, Any]) -> ImageBlock | None:
     url = holder.get("url") if isinstance(holder, dict) else holder
     if not isinstance(url, str) or not url:
         return None
-    head, comma, data = url.partition(",")
+    head, _, data = url.partition(",")
     try:
-        if comma and head.startswith("data:") and head.endswith(";base64"):
+        if head.startswith("data:") and head.endswith(";base64") and data:
             mimetype = head.removeprefix("data:").partition(";")[0]
-            return ImageBlock(image=data.encode(), image_mimetype=mimetype or None)
+            return ImageBlock(image=data.encode(), image_mimetype=mimetype or "image/png")
         return ImageBlock(url=url)
     except ValueError:
         return None
@@ -155,7 +157,9 @@ def _parse_audio(choice: CompletionChoice) -> AudioBlock | None:
     data, format_ = audio.get("data"), audio.get("format")
     if not isinstance(data, str) or not data:
         return None
-    return AudioBlock(audio=data.encode(), format=format_ if isinstance(format_, str) else None)
+    block = AudioBlock(audio=data.encode(), format=format_ if isinstance(format_, str) else None)
+    block.format = block.format or "pcm16"  # the one format without a header to tell it by
+    return block
 
 
 def _text(value: Any) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from kilo_gateway.refs import DEFAULT_MODEL
 
 
 class KiloFields(FunctionCallingLLM):
     """The fields. None means not given: settings then come from the environment, options are left to the gateway."""
+
+    # Built with the first model object instead of four times, once a class, at import.
+    model_config = ConfigDict(defer_build=True)
 
     model: str = DEFAULT_MODEL
     """Ref of the model, `kilocode/` being optional; `KILOCODE_MODEL`, else `kilocode/kilo/auto`."""

@@ -165,7 +165,8 @@ class KiloLLM(StructuredPrediction):
         Raises:
             NoToolCallError: there are none, and `error_on_no_tool_call` is set.
         """
-        selections = parse_selections(response, is_whole="finish_reason" in response.additional_kwargs)
+        is_whole = response.delta is None or "finish_reason" in response.additional_kwargs
+        selections = parse_selections(response, is_whole=is_whole)
         if error_on_no_tool_call and not selections:
             raise NoToolCallError(
                 f"Model {self.model!r} was expected to call a tool and answered without a call. "

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
+    AudioBlock,
     CachePoint,
     CitationBlock,
     ImageBlock,
@@ -98,28 +99,28 @@ def _render_content(blocks: Sequence[Any]) -> str | list[dict[str, Any]]:
 
 
 def _render_assistant(message: ChatMessage, nameless: _NamelessCalls) -> dict[str, Any]:
-    """Return an answer as the gateway gave it: reasoning, tool calls, images and citations each in their own place."""
-    extra = message.additional_kwargs
-    said = [block for block in message.blocks if not isinstance(block, _OWN_PLACE)]
-    if said and all(isinstance(block, CachePoint) for block in said):
+    """Return an answer as the gateway gave it, each thing in its own place."""
+    places = _render_places(message, nameless)
+    placed = (*_OWN_PLACE, AudioBlock) if "audio" in places else _OWN_PLACE
+    said = [block for block in message.blocks if not isinstance(block, placed)]
+    if all(isinstance(block, CachePoint) for block in said):
         said = []
-    calls = [nameless.name(call) for call in render_tool_calls(message)]
-    rendered: dict[str, Any] = {"role": "assistant", "content": _render_content(said) or (None if calls else "")}
-    if calls:
-        rendered["tool_calls"] = calls
-    rendered.update(_render_reasoning(message))
-    images = [block for block in message.blocks if isinstance(block, ImageBlock)]
-    if images:
-        rendered["images"] = render_parts(images)
-    annotations = extra.get("annotations") or [
-        _render_citation(block) for block in message.blocks if isinstance(block, CitationBlock)
-    ]
-    if annotations:
-        rendered["annotations"] = annotations
-    for key in ("name", "refusal"):
-        if isinstance(value := extra.get(key), str) and value:
-            rendered[key] = value
-    return rendered
+    empty = None if "tool_calls" in places or "audio" in places else ""
+    return {"role": "assistant", "content": _render_content(said) or empty, **places}
+
+
+def _render_places(message: ChatMessage, nameless: _NamelessCalls) -> dict[str, Any]:
+    """Return everything of an assistant message beside its role and content, without what is empty."""
+    extra, blocks = message.additional_kwargs, message.blocks
+    citations = [_render_citation(block) for block in blocks if isinstance(block, CitationBlock)]
+    places = {
+        "tool_calls": [nameless.name(call) for call in render_tool_calls(message)],
+        **_render_reasoning(message),
+        "images": render_parts(block for block in blocks if isinstance(block, ImageBlock)),
+        "annotations": extra.get("annotations") or citations,
+        **{key: extra.get(key) for key in ("audio", "refusal", "name")},
+    }
+    return {key: value for key, value in places.items() if value}
 
 
 def _render_reasoning(message: ChatMessage) -> dict[str, Any]:

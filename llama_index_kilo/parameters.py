@@ -66,7 +66,7 @@ class KiloParameters(KiloFields):
             raise InvalidSettingError(_explain(error)) from None
         self._settings = settings
         if settings.discover == "startup":
-            self._client().discover()
+            self._client()  # a client fetches the list when it is made
 
     @property
     def settings(self) -> Settings:
@@ -134,10 +134,17 @@ class KiloParameters(KiloFields):
         shared = [value for name in _SHARED if (value := self.__dict__.get(name)) is not None]
         return super().__deepcopy__({**(memo or {}), **{id(value): value for value in shared}})
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with fields changed as by assignment, so that a changed setting counts in the copy."""
+        copied = super().model_copy(deep=deep)
+        for name, value in (update or {}).items():
+            setattr(copied, name, value)
+        return copied
+
     def __getstate__(self) -> dict[Any, Any]:
         """Leave out every secret, and what belongs to this process."""
         hidden = {"api_key": None, "http_client": None, "async_http_client": None}
-        bare = self.model_copy(update={**hidden, "default_headers": _without_secrets(self.default_headers)})
+        bare = super().model_copy(update={**hidden, "default_headers": _without_secrets(self.default_headers)})
         bare.__pydantic_private__ = None
         state: dict[Any, Any] = super(KiloParameters, bare).__getstate__()
         return state

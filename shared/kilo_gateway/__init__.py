@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kilo_gateway.client import KiloClient as KiloClient
     from kilo_gateway.completion import Completion as Completion
     from kilo_gateway.completion import render_metadata as render_metadata
+    from kilo_gateway.embeddings import Embeddings as Embeddings
     from kilo_gateway.errors import AnswerError as AnswerError
     from kilo_gateway.errors import AuthenticationError as AuthenticationError
     from kilo_gateway.errors import BadRequestError as BadRequestError
@@ -62,6 +63,7 @@ _HOMES = {
     "catalog": ("Catalog", "bundled_catalog"),
     "client": ("ChatStream", "KiloClient"),
     "completion": ("Completion", "render_metadata"),
+    "embeddings": ("Embeddings",),
     "errors": (
         "AnswerError",
         "AuthenticationError",

@@ -32,9 +32,9 @@ def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None =
         raise failure
     completion = parse_completion(answer, requested_model=model)
     if not completion.choices:
-        raise _malformed("holds no choice", body, ref)
+        raise malformed_answer("holds no choice", body, ref)
     if any(choice.finish_reason is None for choice in completion.choices):
-        cut_off = _malformed("has no finish reason, so it may be cut off", body, ref)
+        cut_off = malformed_answer("has no finish reason, so it may be cut off", body, ref)
         cut_off.partial = completion
         raise cut_off
     return completion
@@ -54,10 +54,12 @@ def parse_json_object(body: bytes, *, model: str | None) -> dict[str, Any]:
         return answer
     text = body.strip()
     if not text:
-        raise _malformed("is empty", body, model)
+        raise malformed_answer("is empty", body, model)
     if text[:1] == b"<":
-        raise _malformed("is a web page, not the gateway's JSON; something on the way answered instead", body, model)
-    raise _malformed("is not a JSON object", body, model)
+        raise malformed_answer(
+            "is a web page, not the gateway's JSON; something on the way answered instead", body, model
+        )
+    raise malformed_answer("is not a JSON object", body, model)
 
 
 def quote(data: bytes) -> str:
@@ -66,7 +68,8 @@ def quote(data: bytes) -> str:
     return text if len(text) <= _SNIPPET_CHARACTERS else f"{text[:_SNIPPET_CHARACTERS]}..."
 
 
-def _malformed(what: str, body: bytes, model: str | None) -> MalformedAnswerError:
+def malformed_answer(what: str, body: bytes, model: str | None) -> MalformedAnswerError:
+    """Return the error for an answer of status 200 that cannot be used; `what` continues "The answer ..."."""
     begins = f" It begins: {quote(body)}" if body.strip() else ""
     return MalformedAnswerError(
         f"The gateway's answer for model {model!r} {what} (HTTP 200).{begins} Check base_url; try again.",

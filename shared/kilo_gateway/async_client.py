@@ -10,6 +10,7 @@ import anyio
 
 from kilo_gateway import discovery
 from kilo_gateway.client_base import ClientBase
+from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.pools import async_client
 from kilo_gateway.transport import AsyncExchange, AsyncHttpClient
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kilo_gateway.accumulate import Delta
-    from kilo_gateway.call import Call
+    from kilo_gateway.call import Answer, Call, GatewayCall
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
@@ -47,17 +48,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     ) -> Completion:
         """Return the whole answer to the messages; takes and raises what `KiloClient.complete` does."""
         call = self._call(messages, options, model=model, timeout=timeout, extra_headers=extra_headers)
-        await self._admit(call)
-        while True:
-            exchange = AsyncExchange(self._outgoing(call))
-            try:
-                await self._open(exchange, call)
-                return call.parse_answer(await exchange.read())
-            except KiloError as error:
-                wait = await self._after(call, error)
-            finally:
-                await exchange.close()
-            await anyio.sleep(wait)
+        return await self._ask(call)
 
     def stream(
         self,
@@ -71,6 +62,19 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         """Return the answer as a stream of deltas to iterate with `async for`; as `KiloClient.stream`."""
         given = {"model": model, "timeout": timeout, "extra_headers": extra_headers}
         return AsyncChatStream(self, self._call(messages, options, **given, stream=True))
+
+    async def embed(
+        self,
+        inputs: Sequence[str],
+        *,
+        model: str,
+        timeout: Any = None,  # noqa: ASYNC109 - as above
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Embeddings:
+        """Return the vectors of the texts, in their order; takes and raises what `KiloClient.embed` does."""
+        call = self._embedding_call(inputs, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        return await self._ask(call) if call.count else Embeddings(requested_model=call.model_id)
 
     async def discover(self, *, refresh: bool = False) -> Catalog:
         """Return the models that this account can use, over the bundled ones; as `KiloClient.discover`."""
@@ -105,18 +109,31 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def _http(self) -> tuple[AsyncHttpClient, bool]:
         return (await async_client(self._route), True) if self._http_client is None else (self._http_client, False)
 
-    async def _open(self, exchange: AsyncExchange, call: Call) -> None:
+    async def _ask(self, call: GatewayCall[Answer]) -> Answer:
+        await self._admit(call)
+        while True:
+            exchange = AsyncExchange(self._outgoing(call))
+            try:
+                await self._open(exchange, call)
+                return call.parse_answer(await exchange.read())
+            except KiloError as error:
+                wait = await self._after(call, error)
+            finally:
+                await exchange.close()
+            await anyio.sleep(wait)
+
+    async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
         client, is_own = await self._http()
         await exchange.open(client, is_own=is_own)
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, await exchange.read())
 
-    async def _admit(self, call: Call) -> None:
+    async def _admit(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):
             await self.discover()
         self._check_key(call)
 
-    async def _after(self, call: Call, error: KiloError, reader: StreamReader | None = None) -> float:
+    async def _after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
         wait = self._decide(call, error, reader)
         if wait is None:
             self._succeed(call, error, await self.discover(refresh=True))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kilo_gateway import jsontext
 from kilo_gateway.answer import parse_answer
 from kilo_gateway.auth import ANONYMOUS
+from kilo_gateway.embeddings import Embeddings, parse_embeddings
 from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import ModelNotFoundError
 from kilo_gateway.headers import MASK, mask_header
@@ -27,14 +29,21 @@ if TYPE_CHECKING:
     from kilo_gateway.headers import HeaderList
     from kilo_gateway.settings import Settings
 
+Answer = TypeVar("Answer")
+
 _ANONYMOUS_BEARER = f"Bearer {ANONYMOUS}"
 
 _FIRST_REFUSAL = 300
 """Redirects are errors too: the key and the prompt go to the configured host only."""
 
 
-class Call:
-    """A chat request with the state of its tries."""
+class GatewayCall(ABC, Generic[Answer]):
+    """A request to one endpoint, with the state of its tries."""
+
+    path: ClassVar[str]
+    """The endpoint, below the base URL."""
+    is_listed: ClassVar[bool]
+    """Whether the model list knows the models of this endpoint."""
 
     def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
         self.settings = settings
@@ -47,15 +56,15 @@ class Call:
         """Set by the client, which has the clock."""
         self.attempt = 0
         """Retries made so far."""
-        self.reader = StreamReader(model=self.model_id)
-        """Reads the current try of a streamed answer."""
+        self.answer_headers: Mapping[str, str] = {}
+        """Those of the current try."""
         self._body = body
         self.content = jsontext.dumps(body, model=self.model_id)
 
     @property
     def url(self) -> str:
         """Where the request goes."""
-        return f"{self.settings.base_url}chat/completions"
+        return f"{self.settings.base_url}{self.path}"
 
     @property
     def ref(self) -> str:
@@ -73,37 +82,22 @@ class Call:
         self._body = {**self._body, "model": model_id}
         self.content = jsontext.dumps(self._body, model=model_id)
 
-    def fresh_reader(self) -> StreamReader:
-        """Return a new reader for the next try of a streamed answer."""
-        self.reader = StreamReader(model=self.model_id)
-        return self.reader
-
-    @property
-    def completion(self) -> Completion:
-        """The streamed answer so far."""
-        return self._named(self.reader.completion())
-
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Take note of the answer's headers; return whether its body is to be read as a completion."""
-        self.reader.headers = headers
+        """Take note of the answer's headers; return whether its body is to be read as an answer."""
+        self.answer_headers = headers
         return status < _FIRST_REFUSAL
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
         """Return the error that an answer of another status than 200 means."""
         return parse_error(status, headers, body, model=self.ref, now=datetime.now(UTC))
 
-    def parse_answer(self, body: bytes) -> Completion:
-        """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.parse_answer` raises."""
-        return self._named(parse_answer(body, model=self.model_id, headers=self.reader.headers))
-
-    def _named(self, completion: Completion) -> Completion:
-        if self.model_id == self.requested_id:
-            return completion
-        return replace(completion, requested_model=self.requested_id, sent_model=self.model_id)
+    @abstractmethod
+    def parse_answer(self, body: bytes) -> Answer:
+        """Return the answer that a body of status 200 holds. Raises GatewayError or MalformedAnswerError."""
 
     def needs_successor(self, error: KiloError) -> bool:
         """Return whether the gateway has retired `kilo/auto`, so that its successor is to be asked once."""
-        return isinstance(error, ModelNotFoundError) and self.model_id == AUTO_MODEL
+        return self.is_listed and isinstance(error, ModelNotFoundError) and self.model_id == AUTO_MODEL
 
     def delay_after(self, error: KiloError, *, now: float) -> float | None:
         """Return the seconds to wait before the next try; None to give up. Counts the try."""
@@ -122,3 +116,55 @@ class Call:
         own = [value for name, value in self.headers if mask_header(name, value) == MASK]
         redact_error(error, [*self.settings.secrets(), *own, *(value.rpartition(" ")[2] for value in own)])
         return error
+
+
+class Call(GatewayCall["Completion"]):
+    """A chat request."""
+
+    path = "chat/completions"
+    is_listed = True
+
+    def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
+        super().__init__(settings, body, headers=headers, timeout=timeout)
+        self.reader = StreamReader(model=self.model_id)
+        """Reads the current try of a streamed answer."""
+
+    def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Take note of the answer's headers; return whether its body is to be read as a completion."""
+        self.reader.headers = headers
+        return super().accepts(status, headers)
+
+    def fresh_reader(self) -> StreamReader:
+        """Return a new reader for the next try of a streamed answer."""
+        self.reader = StreamReader(model=self.model_id)
+        return self.reader
+
+    @property
+    def completion(self) -> Completion:
+        """The streamed answer so far."""
+        return self._named(self.reader.completion())
+
+    def parse_answer(self, body: bytes) -> Completion:
+        """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.parse_answer` raises."""
+        return self._named(parse_answer(body, model=self.model_id, headers=self.answer_headers))
+
+    def _named(self, completion: Completion) -> Completion:
+        if self.model_id == self.requested_id:
+            return completion
+        return replace(completion, requested_model=self.requested_id, sent_model=self.model_id)
+
+
+class EmbeddingCall(GatewayCall[Embeddings]):
+    """A request for the vectors of some texts."""
+
+    path = "embeddings"
+    is_listed = False
+
+    @property
+    def count(self) -> int:
+        """How many texts are asked about."""
+        return len(self._body["input"])
+
+    def parse_answer(self, body: bytes) -> Embeddings:
+        """Return the vectors of a body of status 200. Raises what `kilo_gateway.embeddings.parse_embeddings` raises."""
+        return parse_embeddings(body, count=self.count, model=self.model_id, headers=self.answer_headers)

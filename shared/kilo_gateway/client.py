@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kilo_gateway import discovery
 from kilo_gateway.client_base import ClientBase
+from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.pools import sync_client
 from kilo_gateway.transport import Exchange, HttpClient
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kilo_gateway.accumulate import Delta
-    from kilo_gateway.call import Call
+    from kilo_gateway.call import Answer, Call, GatewayCall
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
@@ -54,17 +55,7 @@ class KiloClient(ClientBase[HttpClient]):
             AnswerError: the answer cannot be trusted.
         """
         call = self._call(messages, options, model=model, timeout=timeout, extra_headers=extra_headers)
-        self._admit(call)
-        while True:
-            exchange = Exchange(self._outgoing(call))
-            try:
-                self._open(exchange, call)
-                return call.parse_answer(exchange.read())
-            except KiloError as error:
-                wait = self._after(call, error)
-            finally:
-                exchange.close()
-            time.sleep(wait)
+        return self._ask(call)
 
     def stream(
         self,
@@ -82,6 +73,27 @@ class KiloClient(ClientBase[HttpClient]):
         """
         given = {"model": model, "timeout": timeout, "extra_headers": extra_headers}
         return ChatStream(self, self._call(messages, options, **given, stream=True))
+
+    def embed(
+        self,
+        inputs: Sequence[str],
+        *,
+        model: str,
+        timeout: Any = None,
+        extra_headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Embeddings:
+        """Return the vectors of the texts, in their order.
+
+        All texts go in one request; no text, no request. `model` is the ref of an embedding model; there is no default,
+        and the model list does not show them. `options` are those of `kilo_gateway.embeddings.EMBEDDING_OPTIONS`, and
+        `extra_body`: `dimensions` shortens the vectors where the model can, `input_type` says what the texts are, such
+        as `search_query`, to models that make a difference, `encoding_format` is `float` or `base64` (None chooses).
+
+        Raises what `complete` does.
+        """
+        call = self._embedding_call(inputs, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        return self._ask(call) if call.count else Embeddings(requested_model=call.model_id)
 
     def discover(self, *, refresh: bool = False) -> Catalog:
         """Return the models that this account can use, over the bundled ones; fetched at most every ten minutes.
@@ -111,18 +123,31 @@ class KiloClient(ClientBase[HttpClient]):
     def _http(self) -> tuple[HttpClient, bool]:
         return (sync_client(self._route), True) if self._http_client is None else (self._http_client, False)
 
-    def _open(self, exchange: Exchange, call: Call) -> None:
+    def _ask(self, call: GatewayCall[Answer]) -> Answer:
+        self._admit(call)
+        while True:
+            exchange = Exchange(self._outgoing(call))
+            try:
+                self._open(exchange, call)
+                return call.parse_answer(exchange.read())
+            except KiloError as error:
+                wait = self._after(call, error)
+            finally:
+                exchange.close()
+            time.sleep(wait)
+
+    def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
         client, is_own = self._http()
         exchange.open(client, is_own=is_own)
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, exchange.read())
 
-    def _admit(self, call: Call) -> None:
+    def _admit(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):
             self.discover()
         self._check_key(call)
 
-    def _after(self, call: Call, error: KiloError, reader: StreamReader | None = None) -> float:
+    def _after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
         wait = self._decide(call, error, reader)
         if wait is None:
             self._succeed(call, error, self.discover(refresh=True))

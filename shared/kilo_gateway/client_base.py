@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from kilo_gateway import discovery
 from kilo_gateway.auth import check_key, render_headers
-from kilo_gateway.call import Call
+from kilo_gateway.call import Call, EmbeddingCall, GatewayCall
+from kilo_gateway.embeddings import render_embedding_request
 from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
 from kilo_gateway.pools import Route, route_of, sync_client
@@ -88,16 +89,31 @@ class ClientBase(Generic[C]):
             call.use_model(successor)
         return call
 
-    def _needs_live_list(self, call: Call) -> bool:
-        return not call.has_own_authorization and discovery.needs_live_list(self.settings, call.model_id)
+    def _embedding_call(
+        self,
+        inputs: Sequence[str],
+        options: Mapping[str, Any],
+        *,
+        model: str,
+        timeout: Any,
+        extra_headers: Mapping[str, str] | None,
+    ) -> EmbeddingCall:
+        body = render_embedding_request(inputs, model_id=parse_model_id(model), options=options)
+        headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
+        return EmbeddingCall(self.settings, body, headers=headers, timeout=timeout)
 
-    def _check_key(self, call: Call) -> None:
+    def _needs_live_list(self, call: GatewayCall[Any]) -> bool:
+        if call.has_own_authorization or not call.is_listed:
+            return False
+        return discovery.needs_live_list(self.settings, call.model_id)
+
+    def _check_key(self, call: GatewayCall[Any]) -> None:
         if call.has_own_authorization:
             return
         is_free = discovery.known_to_be_free(self.settings, call.model_id)
         check_key(self.settings, model=call.ref, is_free=is_free)
 
-    def _outgoing(self, call: Call) -> Outgoing:
+    def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
         total = call.timeouts.total
         if total is not None and call.deadline is None:
             call.deadline = monotonic() + total
@@ -105,7 +121,7 @@ class ClientBase(Generic[C]):
             "POST", call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
         )
 
-    def _decide(self, call: Call, error: KiloError, reader: StreamReader | None) -> float | None:
+    def _decide(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None) -> float | None:
         """Return the seconds to wait before the next try, or None when the successor of `kilo/auto` is to be asked.
 
         Raises the error itself when there is no next try.
@@ -120,7 +136,7 @@ class ClientBase(Generic[C]):
             raise error
         return wait
 
-    def _succeed(self, call: Call, error: KiloError, catalog: Catalog) -> None:
+    def _succeed(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""
         successor = catalog.successor_of_auto()
         if successor is None:

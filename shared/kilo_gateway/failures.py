@@ -42,7 +42,9 @@ def translate(failure: Exception, url: str) -> KiloError:
         )
     if isinstance(failure, httpx.ConnectError):
         return _connect_error(host, failure)
-    return ConnectionFailedError(f"The connection to {host} broke: {str(failure) or type(failure).__name__}. Try again.")
+    return ConnectionFailedError(
+        f"The connection to {host} broke: {str(failure) or type(failure).__name__}. Try again."
+    )
 
 
 def _connect_error(host: str, failure: Exception) -> ConnectionFailedError:

@@ -99,22 +99,45 @@ _LONGEST_COMPARED = 64
 """Characters of an unknown name that are compared: comparing costs the square of the length."""
 
 
-def check_options(options: Mapping[str, Any], *, also: Iterable[str] = (), model: str | None = None) -> dict[str, Any]:
+def check_options(
+    options: Mapping[str, Any],
+    *,
+    known: Mapping[str, str] = OPTIONS,
+    also: Iterable[str] = (),
+    model: str | None = None,
+) -> dict[str, Any]:
     """Return the options that have a value; None means not given.
 
-    `also` names what the caller of this function accepts beside the options of the wire, for the suggestion.
+    `known` is the table of a request's options. `also` names what the caller of this function accepts beside them, for
+    the suggestion.
 
     Raises:
         InvalidRequestError: an unknown name, with the nearest known one; or a value of the wrong kind.
     """
     given = {name: value for name, value in options.items() if value is not None}
     for name, value in given.items():
-        kind = OPTIONS.get(name)
+        kind = known.get(name)
         if kind is None:
-            raise InvalidRequestError(unknown_option(str(name), [*OPTIONS, *also]), model=model)
+            raise InvalidRequestError(unknown_option(str(name), [*known, *also]), model=model)
         if not _CHECKS[kind](value):
             raise InvalidRequestError(f"{name}={reprlib.repr(value)} is not usable: it must be {kind}.", model=model)
     return given
+
+
+def check_extra_body(extra: Any, *, reserved: Iterable[str], model: str) -> dict[str, Any]:
+    """Return `extra_body` as a dict, {} for None; `reserved` are the names that are arguments instead.
+
+    Raises:
+        InvalidRequestError: not a mapping, or it holds a reserved name.
+    """
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping):
+        raise InvalidRequestError(f"extra_body must be a mapping, not a {type(extra).__name__}.", model=model)
+    for name in reserved:
+        if name in extra:
+            raise InvalidRequestError(f"extra_body holds {name!r}; pass it as an argument instead.", model=model)
+    return dict(extra)
 
 
 def unknown_option(name: str, known: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ _KEPT = frozenset({"partial", "response"})
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return the text without the secrets. Those shorter than 8 characters and `anonymous` are not secrets."""
-    return _without(text, _spellings(secrets))
+    return _without(text, spellings_of(secrets))
 
 
 def redact_error(error: KiloError, secrets: Iterable[str]) -> None:
@@ -31,7 +31,7 @@ def redact_error(error: KiloError, secrets: Iterable[str]) -> None:
 
     `partial`, the answer so far, stays as it is.
     """
-    spellings = _spellings(secrets)
+    spellings = spellings_of(secrets)
     if not spellings:
         return
     for link in _chain(error):
@@ -52,8 +52,8 @@ def _chain(error: BaseException) -> list[BaseException]:
     return links
 
 
-def _spellings(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Every way a secret may be written, the longest first."""
+def spellings_of(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return every way in which a secret may be written, the longest first; none for one that is not a secret."""
     spellings: set[str] = set()
     for secret in {secret.strip() for secret in secrets} - _NOT_SECRET:
         if len(secret) >= _SHORTEST_SECRET:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.options import check_options
+from kilo_gateway.options import check_extra_body, check_options
 from kilo_gateway.profiles import profile_for
 from kilo_gateway.reasoning import apply_reasoning, effective_level, split_reasoning
 from kilo_gateway.signatures import sanitize_signatures
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SHAPED = ("reasoning", "reasoning_effort", "extra_body")
 """Options that are shaped by a rule instead of being sent under their name."""
+
+_RESERVED = ("model", "messages", "stream")
+"""What `extra_body` may not hold."""
 
 
 def render_request(
@@ -38,7 +41,7 @@ def render_request(
     given = dict(options)
     own = {name: given.pop(name, None) for name in SHAPED}
     level, reasoning = split_reasoning(own["reasoning"], own["reasoning_effort"])
-    extra = _check_extra_body(own["extra_body"], model_id)
+    extra = check_extra_body(own["extra_body"], reserved=_RESERVED, model=model_id)
     profile = profile_for(model_id)
     body: dict[str, Any] = {
         "model": model_id,
@@ -96,14 +99,3 @@ def _render_options(given: dict[str, Any], extra: Mapping[str, Any]) -> dict[str
     if not tools:
         idle |= {"tools", "tool_choice", "parallel_tool_calls"}
     return {name: value for name, value in given.items() if name not in idle}
-
-
-def _check_extra_body(extra: Any, model_id: str) -> dict[str, Any]:
-    if extra is None:
-        return {}
-    if not isinstance(extra, Mapping):
-        raise InvalidRequestError(f"extra_body must be a mapping, not a {type(extra).__name__}.", model=model_id)
-    for name in ("model", "messages", "stream"):
-        if name in extra:
-            raise InvalidRequestError(f"extra_body holds {name!r}; pass it as an argument instead.", model=model_id)
-    return dict(extra)

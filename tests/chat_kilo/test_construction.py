@@ -229,6 +229,7 @@ def test_fields_can_be_configured_at_run_time(make: Callable[..., ChatKilo], gat
     assert gateway.requests[-1].body["model"] == "kilo/auto"
     prepared, _ = changed.prepare()
     assert prepared.profile["name"] == "Kilo Auto"
+    assert len(list(changed.stream("Hello"))) > 2
 
 
 def test_changed_fields_count_from_then_on(make: Callable[..., ChatKilo], gateway: EmbeddedGateway) -> None:

@@ -269,7 +269,10 @@ def test_reasoning_goes_back_byte_by_byte(
 
 def test_inputs_are_not_changed(make: Callable[..., ChatKilo]) -> None:
     """The caller's messages are the same after a call."""
-    messages = [SystemMessage([{"type": "text", "text": "s"}]), HumanMessage([{"type": "image", "base64": PNG}, "x"])]
+    messages = [
+        SystemMessage([{"type": "text", "text": "s"}]),
+        HumanMessage([{"type": "image", "url": "https://a"}, "x"]),
+    ]
     before = dumps(messages)
     make().invoke(messages)
     assert dumps(messages) == before

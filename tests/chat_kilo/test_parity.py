@@ -85,6 +85,10 @@ SCENARIOS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "text": (stream({"content": "Hel"}, {"content": "lo"}), whole({"content": "Hello"})),
     "usage with a delta of its own": (stream({"content": "Hello"}, shape="a"), whole({"content": "Hello"})),
     "usage without a choice": (stream({"content": "Hello"}, shape="b"), whole({"content": "Hello"})),
+    "usage with every event": (
+        [{**event, "usage": USAGE} if isinstance(event, dict) else event for event in stream({"content": "Hello"})],
+        whole({"content": "Hello"}),
+    ),
     "length": (stream({"content": "Hel"}, finish="length"), whole({"content": "Hel"}, "length")),
     "reasoning": (
         stream({"reasoning": "Let me "}, {"reasoning": "see."}, {"content": "Yes."}),
@@ -147,6 +151,10 @@ SCENARIOS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "pictures": (
         stream({"content": "Here."}, {"images": [_IMAGE]}, {"images": [_IMAGE]}),
         whole({"content": "Here.", "images": [_IMAGE]}),
+    ),
+    "a voice": (
+        stream({"audio": {"id": "au", "data": "AA==", "transcript": "Hel"}}, {"audio": {"transcript": "lo"}}),
+        whole({"content": "", "audio": {"id": "au", "data": "AA==", "transcript": "Hello"}}),
     ),
     "refusal": (
         stream({"refusal": "I will "}, {"refusal": "not."}),

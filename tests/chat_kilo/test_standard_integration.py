@@ -1,6 +1,6 @@
 """LangChain's own integration tests for chat models against the embedded gateway, every optional part switched on."""
 
-# ruff: noqa: D102 - the suite documents what each property means
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """LangChain's own unit tests for chat models, every optional part switched on."""
 
-# ruff: noqa: D102 - the suite documents what each property means
+
 
 from __future__ import annotations
 

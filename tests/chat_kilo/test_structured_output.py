@@ -170,7 +170,7 @@ def test_words_around_the_object_are_no_obstacle(
 def test_prose_instead_of_a_call_says_what_to_try(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
     """An answer without any object raises, quotes what was said, and names the way out."""
     gateway.enqueue(Reply(text="I would rather talk."))
-    with pytest.raises(StructuredOutputError, match="rather talk.*another method"):
+    with pytest.raises(StructuredOutputError, match=r"rather talk.*another method"):
         make().with_structured_output(Person, method="function_calling").invoke("x")
 
 
@@ -196,6 +196,16 @@ def test_streams_show_the_object_growing(method: str, gateway: EmbeddedGateway, 
     assert seen[-1] == {"name": "Ann Elizabeth", "age": 41}
     assert len(seen) > 2
     assert [len(str(one)) for one in seen] == sorted(len(str(one)) for one in seen)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_streams_work_where_streaming_is_off(
+    method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """A chain that streams gives the object also when the model is told not to stream."""
+    gateway.enqueue(answer(method, ANN))
+    chain = make(disable_streaming=True).with_structured_output(Person, method=method)
+    assert list(chain.stream("x")) == [Person(name="Ann", age=41)]
 
 
 def test_tools_beside_the_schema(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call_chunk
@@ -191,6 +191,7 @@ def test_only_whole_arguments_make_a_call(arguments: str | None, finish: str, pa
 _FRAGMENTS = st.text(alphabet='{}[]":,\\ a1\n\t\ufeff', max_size=12) | st.none()
 
 
+@settings(deadline=None)
 @given(
     fragments=st.lists(
         st.tuples(st.none() | st.just("c"), st.none() | st.just("f"), _FRAGMENTS), min_size=1, max_size=3
@@ -212,6 +213,7 @@ def test_fast_chunk_equals_langchains_own(fragments: list[tuple[str | None, str 
     assert made.message.model_dump() == ordinary.model_dump()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]":,\\ au1\n', max_size=30))
 def test_stopper_always_stops_the_parser(arguments: str) -> None:
     """Whatever had come, with the stopper LangChain's parser finds no object, and strict JSON none either."""

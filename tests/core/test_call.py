@@ -15,10 +15,10 @@ KEY = "sk-kilo-0123456789abcdef"
 TEXT = b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n'
 
 
-def call(model: str = "a/b", *, headers: HeaderList | None = None, timeout: Any = None, **settings: Any) -> Call:
-    """Return a call with a small body."""
+def call(model: str = "a/b", *, headers: HeaderList | None = None, own: Any = None, **settings: Any) -> Call:
+    """Return a call with a small body; `own` is its own timeout."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "temperature": 0}
-    return Call(Settings(api_key=KEY, **settings), body, headers=headers or HeaderList(), timeout=timeout)
+    return Call(Settings(api_key=KEY, **settings), body, headers=headers or HeaderList(), timeout=own)
 
 
 def gone(model: str = "kilo/auto") -> ModelNotFoundError:
@@ -81,7 +81,7 @@ def test_a_delay_ends_before_the_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "timeout", "expected", "is_given"),
+    ("settings", "own", "expected", "is_given"),
     [
         ({}, None, Timeouts(), False),
         ({}, 3, Timeouts(connect=3, read=3, silence=30), True),
@@ -89,9 +89,9 @@ def test_a_delay_ends_before_the_deadline() -> None:
         ({"timeout": 5, "timeout_is_given": True}, 3, Timeouts(connect=3, read=3, silence=30), True),
     ],
 )
-def test_whose_timeout_counts(settings: Any, timeout: Any, expected: Timeouts, is_given: bool) -> None:
+def test_whose_timeout_counts(settings: Any, own: Any, expected: Timeouts, is_given: bool) -> None:
     """The call's own timeout, else that of the settings; and whether anybody chose one."""
-    made = call(timeout=timeout, **settings)
+    made = call(own=own, **settings)
     assert (made.timeouts, made.timeout_is_given) == (expected, is_given)
 
 
@@ -114,7 +114,9 @@ def test_a_new_try_begins_with_nothing() -> None:
 
 def test_an_error_is_signed() -> None:
     """An error gets the model and what had arrived, and loses the key and every secret header of the call."""
-    headers = HeaderList([("Authorization", "Bearer own-token-123456"), ("X-Api-Key", "other-987654"), ("X-A", "plain")])
+    headers = HeaderList(
+        [("Authorization", "Bearer own-token-123456"), ("X-Api-Key", "other-987654"), ("X-A", "plain")]
+    )
     made = call(headers=headers)
     reader = made.fresh_reader()
     list(reader.feed(TEXT))

@@ -67,9 +67,13 @@ def test_the_successor_of_auto(connect: Any, gateway: Any, caplog: Any, stream: 
     for completion in (first, second, third):
         metadata = render_metadata(completion)
         assert (metadata["requested_model"], metadata["sent_model"]) == ("kilo/auto", "kilo-auto/balanced")
-    assert [record.getMessage() for record in caplog.records].count(
-        f"{gateway.base_url} no longer knows kilo/auto; kilo-auto/balanced is asked instead."
-    ) == len(caplog.records) == 1
+    assert (
+        [record.getMessage() for record in caplog.records].count(
+            f"{gateway.base_url} no longer knows kilo/auto; kilo-auto/balanced is asked instead."
+        )
+        == len(caplog.records)
+        == 1
+    )
 
 
 @SHAPES

@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -324,18 +325,70 @@ def test_closing_a_client_is_harmless(connect: Any, mode: str) -> None:
 
 
 @pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
-def test_copies_work_like_the_original(connect: Any, gateway: Any, twin: Any) -> None:
-    """A copy has the same settings, key included, and the same httpx client."""
-    session = connect(organization_id="org", http_client=None)
-    session.client = twin(session.client)
-    assert session.client.settings.organization_id == "org"
-    session.client = twin(connect().client)
+def test_copies_work_like_the_original(connect: Any, mode: str, twin: Any) -> None:
+    """A copy is another object with the same settings, key included, and the same httpx client."""
+    own: Any = httpx.Client() if mode == "sync" else httpx.AsyncClient()
+    session = connect(organization_id=None, http_client=own)
+    original = session.client
+    session.client = twin(original)
+    assert session.client is not original
+    assert session.client.settings == original.settings
+    assert session.client._http_client is own
     assert session.complete().text
+    session.wait(own.close() if mode == "sync" else own.aclose())
 
 
-def test_a_pickle_takes_its_key_from_the_new_place(
-    connect: Any, gateway: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a mocked answer that notes whether it was closed."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+        self.is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self.pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+    def close(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+    async def aclose(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+TOKEN = b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n'
+STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("pieces", "first"),
+    [
+        ((TOKEN, STOP, b"data: [DONE]\n\n"), None),
+        ((TOKEN, STOP, b"data: [DONE]\n\n"), 1),
+        ((TOKEN, b"data: nonsense\n\n", STOP), None),
+        ((TOKEN, b'data: {"error":{"code":502,"message":"x"}}\n\n', STOP), None),
+        ((TOKEN,), None),
+        ((b"<html>",), None),
+    ],
+    ids=["done", "left", "malformed", "error", "truncated", "page"],
+)
+def test_every_exit_closes_the_answer(connect: Any, mode: str, pieces: tuple[bytes, ...], first: int | None) -> None:
+    """However a stream ends, the HTTP answer behind it is closed there and then."""
+    body = Body(*pieces)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=body))
+    own: Any = httpx.Client(transport=transport) if mode == "sync" else httpx.AsyncClient(transport=transport)
+    session = connect(http_client=own, max_retries=0)
+    session.stream(first=first)
+    assert body.is_closed
+    session.wait(own.close() if mode == "sync" else own.aclose())
+
+
+def test_a_pickle_takes_its_key_from_the_new_place(connect: Any, gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pickled client does not hold the key; the copy works with the key of its environment."""
     data = pickle.dumps(connect(task_id="t1").client)  # X12
     assert gateway.api_key.encode() not in data

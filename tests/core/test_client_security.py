@@ -133,9 +133,7 @@ def test_a_key_never_crosses_a_network_in_the_clear(
         ("SSL_CERT_FILE", "/no/such/file.pem"),
     ],
 )
-def test_an_environment_that_cannot_work(
-    connect: Any, name: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_environment_that_cannot_work(connect: Any, name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy or a certificate file that cannot be used is a typed error that names the variables."""
     monkeypatch.setenv(name, value)
     error = connect().fail()

@@ -209,9 +209,10 @@ def test_an_error_object_in_the_place_of_a_stream(connect: Any, gateway: Any, bo
     assert "Not so" in str(error)
 
 
-def test_nothing_after_done_is_waited_for(connect: Any, gateway: Any) -> None:
+@pytest.mark.parametrize("trailing", [b"", b": late\n\n", token("late")], ids=["nothing", "comment", "event"])
+def test_nothing_after_done_is_waited_for(connect: Any, gateway: Any, trailing: bytes) -> None:
     """The call returns at `[DONE]`, whatever follows and however long the connection stays open."""
-    gateway.enqueue(Fault(trailing=token("late"), hold_seconds=30, reply=Reply(text="Hello")))  # S17
+    gateway.enqueue(Fault(trailing=trailing, hold_seconds=30, reply=Reply(text="Hello")))  # S17
     begun = time.monotonic()
     streamed = connect(timeout=5).stream()
     assert (streamed.text, streamed.error) == ("Hello", None)

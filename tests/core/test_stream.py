@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,20 +25,19 @@ def read(*pieces: bytes) -> tuple[list[Delta], KiloError | None, StreamReader]:
     """Return the deltas and the error of a stream that arrives in these pieces, and its reader."""
     reader, deltas = StreamReader(model="a/b"), []
     try:
-        for piece in pieces:
-            deltas.extend(_collect(reader, piece, deltas))
-            if reader.is_done:
-                break
-        deltas.extend(_collect(reader, None, deltas))
+        for delta in _deltas(reader, pieces):
+            deltas.append(delta)  # noqa: PERF402 - those before an error are wanted
     except KiloError as error:
         return deltas, error, reader
     return deltas, None, reader
 
 
-def _collect(reader: StreamReader, piece: bytes | None, into: list[Delta]) -> list[Delta]:
-    for delta in reader.finish() if piece is None else reader.feed(piece):
-        into.append(delta)
-    return []
+def _deltas(reader: StreamReader, pieces: tuple[bytes, ...]) -> Iterator[Delta]:
+    for piece in pieces:
+        yield from reader.feed(piece)
+        if reader.is_done:
+            break
+    yield from reader.finish()
 
 
 def outcome(*pieces: bytes) -> tuple[Any, ...]:

@@ -45,7 +45,7 @@ class Pair:
         self.request = request
         self._mock = mock
 
-    def run(self, *, close_first: bool = False) -> tuple[int, bytes]:
+    def run(self) -> tuple[int, bytes]:
         """Return status and body."""
         return asyncio.run(self._arun()) if self.is_async else self._run()
 
@@ -205,7 +205,9 @@ def test_compressed_answers(mode: str) -> None:
     """A compressed answer is read; one that is broken is a typed error."""
     packed = gzip.compress(b'{"x": 1}')
     headers = {"content-encoding": "gzip"}
-    assert Pair(mode, outgoing(), lambda _: httpx.Response(200, headers=headers, content=packed)).run()[1] == b'{"x": 1}'
+    assert (
+        Pair(mode, outgoing(), lambda _: httpx.Response(200, headers=headers, content=packed)).run()[1] == b'{"x": 1}'
+    )
 
     class Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Any:
@@ -223,7 +225,8 @@ def test_draining_minds_whose_connection_it_is(version: bytes) -> None:
     """The end of a stream is read under a short bound, but never on a connection that carries other answers."""
 
     class NetworkStream:
-        asked: list[float] = []
+        def __init__(self) -> None:
+            self.asked: list[float] = []
 
         def read(self, size: int, timeout: float | None = None) -> bytes:
             self.asked.append(timeout or 99)

@@ -258,13 +258,17 @@ def test_b25_image_alone(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> No
 
 
 def test_b25_audio_comes_in(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B25: a spoken answer is an AudioBlock."""
+    """B25: a spoken answer is an AudioBlock, and goes back by its id."""
     message = {"role": "assistant", "content": None, "audio": {"id": "a", "data": _b64(WAV), "transcript": "hello"}}
     body = {"id": "g", "model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
     gateway.enqueue(Reply(body=body))
-    [block] = ask.chat(llm, "hi").message.blocks
+    answer = ask.chat(llm, "hi").message
+    [block] = answer.blocks
     assert isinstance(block, AudioBlock)
     assert block.resolve_audio().read() == WAV
+    gateway.enqueue(Reply(text="ok"))
+    ask.chat(llm, [ChatMessage(content="hi"), answer, ChatMessage(content="and?")])
+    assert gateway.requests[-1].body["messages"][1] == {"role": "assistant", "content": None, "audio": {"id": "a"}}
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from llama_index.core.base.llms.types import (
     TextBlock,
 )
 
-from kilo_gateway.testing import Reply
+from kilo_gateway.testing import EmbeddedGateway, Reply
+from llama_index_kilo import KiloLLM
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing import EmbeddedGateway
-    from llama_index_kilo import KiloLLM
+    from collections.abc import Callable
+
 
 USAGE = {
     "prompt_tokens": 11,
@@ -159,6 +160,25 @@ def test_byte_splits_do_not_matter(gateway: EmbeddedGateway, llm: KiloLLM, ask: 
     responses = ask.stream(llm, "hi")
     assert "".join(response.delta for response in responses) == "Grüße 🌍 из Киева"
     assert "".join(response.additional_kwargs.get("thinking_delta", "") for response in responses) == "思考"
+
+
+def test_the_default_model_answers(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any) -> None:
+    """The default model works on a gateway that has retired its id, and the answer says which id was asked instead."""
+    llm = make_llm(model=None)
+    for _, response in ask.every(llm, "Hello"):
+        assert response.additional_kwargs["requested_model"] == "kilo/auto"
+        assert response.additional_kwargs["sent_model"] == "kilo-auto/balanced"
+    assert llm.model == "kilocode/kilo/auto"
+
+
+def test_an_older_gateway_answers(ask: Any) -> None:
+    """On a gateway of the older generation the default model is asked under its own id, and everything else works."""
+    with EmbeddedGateway(version="2026-02") as older:
+        llm = KiloLLM(base_url=older.base_url, api_key=older.api_key)
+        for name, response in ask.every(llm, "Hello"):
+            assert response.message.content if name.endswith("chat") else response.text
+            assert response.additional_kwargs["prompt_tokens"] > 0
+            assert "sent_model" not in response.additional_kwargs
 
 
 def test_empty_answer(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:

@@ -121,3 +121,7 @@ def test_shallow_copy_and_model_copy(gateway: EmbeddedGateway, llm: KiloLLM, ask
     ask.chat(twin, "hi")
     assert gateway.requests[-1].body["temperature"] == 0.75
     assert copy.copy(llm).temperature is None
+    stranger = llm.model_copy(update={"api_key": "another-key", "max_retries": 0})
+    with pytest.raises(AuthenticationError):
+        ask.chat(stranger, "hi")
+    ask.chat(llm, "hi")

@@ -12,7 +12,8 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field, RootModel
 
 from kilo_gateway.testing import Reply
-from llama_index_kilo.schemas import StructuredAnswerError, render_object_schema, render_response_format
+from llama_index_kilo import StructuredAnswerError
+from llama_index_kilo.schemas import render_object_schema, render_response_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
-from llama_index_kilo.tools import NoToolCallError
+from llama_index_kilo import NoToolCallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,8 @@ def test_broken_arguments_never_run_a_tool(gateway: EmbeddedGateway, llm: KiloLL
     """Arguments that are no JSON object are not guessed: the tool's call fails with a message that quotes them."""
     gateway.enqueue(Reply(tool_calls=[{**CALL, "arguments": arguments}], times=2))
     optional = FunctionTool.from_defaults(lambda a=0: a, name="add", description="Adds.")
-    for response in (ask.chat(llm, "hi"), ask.stream(llm, "hi")[-1]):
+    whole = ask.chat(llm, "hi")
+    for response in (whole, ask.stream(llm, "hi")[-1], ChatResponse(message=whole.message)):
         [selection] = llm.get_tool_calls_from_response(response)
         assert selection.tool_kwargs["invalid_arguments"] == arguments
         with pytest.raises(TypeError):

@@ -1,0 +1,72 @@
+"""What every model object here does with its settings: connect by them, be copied, be pickled. Makes no request."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import PrivateAttr
+
+from kilo_gateway.settings import resolve_settings
+from langchain_kilo.connection import Connection, ask_for_key, await_key
+from langchain_kilo.setting_fields import SETTING_NAMES, ConnectionFields, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kilo_gateway.settings import Settings
+
+_SHARED = ("http_client", "http_async_client", "rate_limiter", "callbacks", "cache")
+"""What copies have in common: connections, limits and stores."""
+
+
+class Connected(ConnectionFields):
+    """The connection of one object."""
+
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    """The connection in use, and the settings it was made from."""
+
+    def _connection_key(self) -> tuple[Any, ...]:
+        """Return what decides about the connection; another value of a field needs another connection."""
+        fields = self.__dict__
+        headers = dict(fields.get("default_headers") or {})
+        settings = (headers if name == "default_headers" else fields.get(name) for name in SETTING_NAMES)
+        return (*settings, fields.get("http_client"), fields.get("http_async_client"))
+
+    def _connect(self, settings: Settings) -> Connection:
+        return Connection(settings, self.http_client, self.http_async_client)
+
+    def _own_connection(self) -> Connection:
+        """Return the connection of this object, made anew when a field was changed since."""
+        key = self._connection_key()
+        if self._connected is None or self._connected[0] != key:
+            settings = resolve_settings(settings_of(self.__dict__), os.environ)
+            self._connected = key, self._connect(settings)
+        return self._connected[1]
+
+    def _connection(self, changes: Mapping[str, Any]) -> Connection:
+        """Return the connection of a call; `changes` are the settings it replaces."""
+        connection = self._own_connection()
+        if callable(self.api_key) and "api_key" not in changes:
+            connection = connection.with_key(ask_for_key(self.api_key))
+        return connection.with_settings(changes) if changes else connection
+
+    async def _async_connection(self, changes: Mapping[str, Any]) -> Connection:
+        connection = self._own_connection()
+        if callable(self.api_key) and "api_key" not in changes:
+            connection = connection.with_key(await await_key(self.api_key))
+        return connection.with_settings(changes) if changes else connection
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave keys, headers and connections out of a pickle; the copy takes its key from the environment."""
+        state = super().__getstate__()
+        dropped = dict.fromkeys(("api_key", "default_headers", "http_client", "http_async_client"))
+        state["__dict__"] = {**state["__dict__"], **dropped}
+        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_connected": None}
+        return state
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy everything but connections, limits and stores, which the copies share."""
+        memo = {} if memo is None else memo
+        memo.update({id(shared): shared for name in _SHARED if (shared := self.__dict__.get(name)) is not None})
+        return super().__deepcopy__(memo)

@@ -1,0 +1,151 @@
+"""KiloEmbeddings: LangChain's embeddings over the core's client. Translates; never retries."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.embeddings import Embeddings
+from pydantic import ConfigDict, Field
+
+from kilo_gateway.auth import check_key
+from kilo_gateway.discovery import known_to_be_free
+from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_embedding_options, check_inputs
+from kilo_gateway.errors import KiloError
+from kilo_gateway.options import check_extra_body
+from kilo_gateway.refs import parse_model_id
+from kilo_gateway.settings import resolve_settings
+from langchain_kilo.connected import Connected
+from langchain_kilo.errors import chat_error
+from langchain_kilo.parameters import unify
+from langchain_kilo.setting_fields import merge_fields, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from langchain_kilo.connection import Connection
+    from langchain_kilo.errors import ChatKiloError
+
+DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
+
+_OPTIONS = tuple(name for name in (*EMBEDDING_OPTIONS, "extra_body") if name != "input_type")
+
+
+class KiloEmbeddings(Connected, Embeddings):
+    """Embedding models of the Kilo Gateway, any of them, behind one key.
+
+    Vectors come in the order of the texts, whatever the order of the answer. Texts are sent as they are, line breaks
+    included; an empty text is refused before anything is sent. Errors and retries are those of `ChatKilo`.
+
+    Example:
+        ```python
+        from langchain_core.vectorstores import InMemoryVectorStore
+        from langchain_kilo import KiloEmbeddings
+
+        store = InMemoryVectorStore.from_texts(["Bees dance.", "Trains run."], KiloEmbeddings())
+        print(store.similarity_search("Which insects dance?", k=1))
+        ```
+    """
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
+    )
+
+    model: str = DEFAULT_EMBEDDING_MODEL
+    """The ref of an embedding model; `kilocode/` is optional. `KILOCODE_MODEL`, which names a chat model, is not read."""
+    batch_size: int = Field(default=256, ge=1)
+    """How many texts go in one request at the most; the batches of a call follow one another."""
+    dimensions: int | None = None
+    """The length of the vectors, where the model can shorten them."""
+    document_input_type: str | None = None
+    """Sent as `input_type` with documents, such as `search_document`, to models that make a difference."""
+    query_input_type: str | None = None
+    """Sent as `input_type` with queries, such as `search_query`."""
+    encoding_format: str | None = None
+    """How numbers travel: `float` or `base64`. None: what is best for the model."""
+    provider: dict[str, Any] | None = None
+    """Provider routing: `order`, `only`, `ignore`, `sort`, `data_collection`, ..."""
+    user: str | None = None
+    """Your user, for abuse reports."""
+    extra_body: dict[str, Any] | None = None
+    """What has no option of its own; merged last into the request."""
+
+    if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
+
+        def __init__(self, **arguments: Any) -> None:
+            try:
+                given = unify(arguments, type(self).model_fields, owner="KiloEmbeddings")
+                given["model"] = given.get("model") or DEFAULT_EMBEDDING_MODEL
+                _check_options(given)
+                settings = resolve_settings(settings_of(given), os.environ)
+                if not callable(given.get("api_key")):
+                    is_free = known_to_be_free(settings, parse_model_id(settings.model))
+                    check_key(settings, model=settings.model, is_free=is_free)
+            except KiloError as error:
+                raise chat_error(error) from error.__cause__
+            super().__init__(
+                **{name: value for name, value in merge_fields(given, settings).items() if value is not None}
+            )
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each text."""
+        return self._embed(texts, self.document_input_type)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of a text that is searched for."""
+        return self._embed([text], self.query_input_type)[0]
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return what `embed_documents` does."""
+        return await self._aembed(texts, self.document_input_type)
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return what `embed_query` does."""
+        return (await self._aembed([text], self.query_input_type))[0]
+
+    def _embed(self, texts: Sequence[str], input_type: str | None) -> list[list[float]]:
+        connection: Connection | None = None
+        vectors: list[list[float]] = []
+        try:
+            options = self._options(input_type)
+            for batch in self._batches(texts):
+                connection = connection or self._connection({})
+                vectors += connection.client.embed(batch, **options).vectors
+        except KiloError as error:
+            raise _typed(error, connection) from error.__cause__
+        return vectors
+
+    async def _aembed(self, texts: Sequence[str], input_type: str | None) -> list[list[float]]:
+        connection: Connection | None = None
+        vectors: list[list[float]] = []
+        try:
+            options = self._options(input_type)
+            for batch in self._batches(texts):
+                connection = connection or await self._async_connection({})
+                vectors += (await connection.async_client.embed(batch, **options)).vectors
+        except KiloError as error:
+            raise _typed(error, connection) from error.__cause__
+        return vectors
+
+    def _options(self, input_type: str | None) -> dict[str, Any]:
+        return {"model": self.model, "input_type": input_type, **{name: getattr(self, name) for name in _OPTIONS}}
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Yield the texts batch by batch, after all of them were looked at, so that nothing is sent in vain."""
+        check_inputs(texts, model=self.model)
+        for start in range(0, len(texts), self.batch_size):
+            yield texts[start : start + self.batch_size]
+
+
+def _check_options(arguments: Mapping[str, Any]) -> None:
+    """Refuse values that the wire cannot take, before pydantic would bend them."""
+    model = arguments["model"]
+    check_embedding_options({name: arguments.get(name) for name in EMBEDDING_OPTIONS if name in arguments}, model=model)
+    for name in ("document_input_type", "query_input_type"):
+        check_embedding_options({"input_type": arguments.get(name)}, model=model)
+    check_extra_body(arguments.get("extra_body"), reserved=(), model=model)
+
+
+def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:
+    """Return the error as LangChain's, too. Without a connection nothing was sent, so nothing was tried again."""
+    return chat_error(error, retries_used=connection is not None and connection.settings.max_retries > 0)

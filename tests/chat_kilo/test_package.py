@@ -1,0 +1,42 @@
+"""What the package offers, and what it says when LangChain is not there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from langchain_core.messages.block_translators import get_translator
+
+import langchain_kilo
+from kilo_gateway import _version
+
+
+def test_public_names_exist_and_are_sorted() -> None:
+    """`__all__` is sorted, each name in it exists, and the version is the distribution's."""
+    assert sorted(langchain_kilo.__all__) == langchain_kilo.__all__
+    assert all(hasattr(langchain_kilo, name) for name in langchain_kilo.__all__)
+    assert langchain_kilo.__version__ == _version.__version__
+
+
+def test_importing_registers_the_translator() -> None:
+    """Messages of provider `kilo` have their content blocks from here."""
+    assert get_translator("kilo") is not None
+
+
+@pytest.mark.parametrize("missing", ["langchain_core", "langchain_protocol"])
+def test_missing_langchain_is_said_plainly(missing: str) -> None:
+    """Without langchain-core the import says what to install; another missing module is not mistaken for it."""
+    code = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {missing!r} or name.startswith({missing!r} + '.'):\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "import langchain_kilo\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    is_said = 'pip install "kilo-gateway[langchain]"' in done.stderr
+    assert done.returncode != 0
+    assert is_said is (missing == "langchain_core")
