@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from kilo_gateway._version import __version__
 from kilo_gateway.auth import check_key
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.model_info import ModelInfo
     from kilo_gateway.settings import Settings
+    from langchain_kilo.connection import Connection
 
 
 class ConfiguredModel(OptionFields, Connected, SettingFields, BaseChatModel):
@@ -35,6 +36,8 @@ class ConfiguredModel(OptionFields, Connected, SettingFields, BaseChatModel):
     model_config = ConfigDict(
         arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=(), defer_build=True
     )
+
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
 

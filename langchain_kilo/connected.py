@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import PrivateAttr
-
 from kilo_gateway.settings import resolve_settings
 from langchain_kilo.connection import Connection, ask_for_key, await_key
 from langchain_kilo.setting_fields import SETTING_NAMES, ConnectionFields, settings_of
@@ -23,8 +21,11 @@ _SHARED = ("http_client", "http_async_client", "rate_limiter", "callbacks", "cac
 class Connected(ConnectionFields):
     """The connection of one object."""
 
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
-    """The connection in use, and the settings it was made from."""
+    if TYPE_CHECKING:
+        # Each class gives it the default None itself: a private attribute of a mixin makes pydantic skip the
+        # framework's own model_post_init.
+        _connected: tuple[tuple[Any, ...], Connection] | None
+        """The connection in use, and the settings it was made from."""
 
     def _connection_key(self) -> tuple[Any, ...]:
         """Return what decides about the connection; another value of a field needs another connection."""

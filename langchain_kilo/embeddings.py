@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from kilo_gateway.auth import check_key
 from kilo_gateway.discovery import known_to_be_free
@@ -52,7 +52,7 @@ class KiloEmbeddings(Connected, Embeddings):
     )
 
     model: str = DEFAULT_EMBEDDING_MODEL
-    """The ref of an embedding model; `kilocode/` is optional. `KILOCODE_MODEL`, which names a chat model, is not read."""
+    """The ref of an embedding model; `kilocode/` is optional. `KILOCODE_MODEL` names a chat model and is not read."""
     batch_size: int = Field(default=256, ge=1)
     """How many texts go in one request at the most; the batches of a call follow one another."""
     dimensions: int | None = None
@@ -69,6 +69,8 @@ class KiloEmbeddings(Connected, Embeddings):
     """Your user, for abuse reports."""
     extra_body: dict[str, Any] | None = None
     """What has no option of its own; merged last into the request."""
+
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
 

@@ -1,8 +1,10 @@
-"""Kilo Gateway for LlamaIndex: `KiloLLM`, an LLM for query engines, chat engines and agents, and its own errors."""
+"""Kilo Gateway for LlamaIndex: `KiloLLM` for engines and agents, `KiloEmbedding` for indices, and their own errors."""
 
 from __future__ import annotations
 
 try:
+    from llama_index_kilo.embedding import KiloEmbedding
+    from llama_index_kilo.embedding_event import EmbeddingUsageEvent
     from llama_index_kilo.llm import KiloLLM
     from llama_index_kilo.schemas import StructuredAnswerError
     from llama_index_kilo.tools import NoToolCallError
@@ -13,4 +15,4 @@ except ModuleNotFoundError as error:
         'llama_index_kilo needs LlamaIndex. Install it with: pip install "kilo-gateway[llama-index]"'
     ) from error
 
-__all__ = ["KiloLLM", "NoToolCallError", "StructuredAnswerError"]
+__all__ = ["EmbeddingUsageEvent", "KiloEmbedding", "KiloLLM", "NoToolCallError", "StructuredAnswerError"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field
 
 from kilo_gateway.refs import DEFAULT_MODEL
+from llama_index_kilo.connected import Connected
 
 
-class KiloFields(FunctionCallingLLM):
+class KiloFields(Connected, FunctionCallingLLM):
     """The fields. None means not given: settings then come from the environment, options are left to the gateway."""
 
     # Built with the first model object instead of four times, once a class, at import.
@@ -18,34 +19,6 @@ class KiloFields(FunctionCallingLLM):
 
     model: str = DEFAULT_MODEL
     """Ref of the model, `kilocode/` being optional; `KILOCODE_MODEL`, else `kilocode/kilo/auto`."""
-    api_key: SecretStr | str | None = Field(default=None, exclude=True, repr=False)
-    """`KILOCODE_API_KEY` or `KILO_API_KEY`; in no dump, repr or pickle."""
-    organization_id: str | None = None
-    """Who pays, and whose policies and models count; `KILOCODE_ORGANIZATION_ID`."""
-    base_url: str | None = None
-    """The gateway; `KILOCODE_BASE_URL`."""
-    api_base: str | None = Field(default=None, exclude=True, repr=False)
-    """`base_url` under LlamaIndex's name; always the same."""
-    feature: str | None = None
-    """The application, as the gateway attributes calls; `KILOCODE_FEATURE`, else `direct-gateway`."""
-    timeout: Any = None
-    """Seconds, (connect, read), a mapping, `Timeouts` or `httpx.Timeout`; `KILOCODE_TIMEOUT`."""
-    max_retries: int | None = None
-    """Tries after the first; `KILOCODE_MAX_RETRIES`, else 2."""
-    default_headers: dict[str, str] | None = Field(default=None, repr=False)
-    """Sent with every request; those that are secrets by their name are in no dump or pickle."""
-    task_id: str | None = None
-    """Calls of one task share a prompt cache; `KILOCODE_TASK_ID`."""
-    mode: str | None = None
-    """What an auto model is chosen for, such as `code`; `KILOCODE_MODE`."""
-    client_version: str | None = None
-    discover: Literal["lazy", "startup"] | None = None
-    """When the model list is fetched; `KILOCODE_DISCOVERY`, else where its answer is needed."""
-    http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` of your own, used as it is and never closed."""
-    async_http_client: Any = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` of your own, for one event loop."""
-
     context_window: int | None = None
     """Overrides what the catalog says, in tokens."""
     is_function_calling_model: bool | None = None

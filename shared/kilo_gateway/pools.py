@@ -11,7 +11,7 @@ import os
 import ssl
 import sys
 import threading
-from functools import lru_cache
+from functools import lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,15 +88,29 @@ class _Shared:
 
 
 class _LoopClient:
-    """A client of one event loop, closed by that loop when it shuts its async generators down."""
+    """A client of one event loop, closed when that loop shuts its async generators down, or else when it closes."""
 
     def __init__(self, route: Route, *, on_close: Callable[[], object]) -> None:
         self.client = _make(httpx.AsyncClient, route)
         self._guard = self._close_at_end(on_close)
 
-    async def arm(self) -> None:
-        """Start the generator whose end closes the client; `asyncio.run` ends every generator it has seen."""
+    async def arm(self, loop: Any) -> None:
+        """Start the generator whose end closes the client; `asyncio.run` ends every generator it has seen.
+
+        A loop that is closed by hand ends none, so its `close` is made to see to the client first, where it can be.
+        """
         await anext(self._guard)
+        if isinstance(loop, asyncio.BaseEventLoop):
+            loop.close = partial(self._close_with, loop, loop.close)  # type: ignore[method-assign] # of this loop only
+
+    def _close_with(self, loop: asyncio.BaseEventLoop, close: Callable[[], None]) -> None:
+        if not (self.client.is_closed or loop.is_closed() or loop.is_running()):
+            closing = self.client.aclose()
+            try:
+                loop.run_until_complete(closing)
+            except RuntimeError:  # another loop runs in this thread
+                closing.close()
+        close()
 
     async def _close_at_end(self, on_close: Callable[[], object]) -> AsyncIterator[None]:
         try:
@@ -124,9 +138,10 @@ def sync_client(route: Route) -> httpx.Client:
 
 async def async_client(route: Route) -> httpx.AsyncClient:
     """Return the client of the running event loop."""
-    entry, is_new = _shared.entry(_running_loop(), route)
+    loop = _running_loop()
+    entry, is_new = _shared.entry(loop, route)
     if is_new:
-        await entry.arm()
+        await entry.arm(loop)
     return entry.client
 
 

@@ -1,7 +1,5 @@
 """LangChain's own integration tests for chat models against the embedded gateway, every optional part switched on."""
 
-
-
 from __future__ import annotations
 
 import inspect

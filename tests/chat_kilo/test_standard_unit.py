@@ -1,7 +1,5 @@
 """LangChain's own unit tests for chat models, every optional part switched on."""
 
-
-
 from __future__ import annotations
 
 import sys

@@ -116,6 +116,27 @@ def test_a_dead_loop_is_forgotten() -> None:
     gc.collect()
 
 
+def test_a_loop_closed_by_hand_closes_its_client() -> None:
+    """A loop that is closed without being shut down, as LlamaIndex closes its own, leaves no open client."""
+    loop = asyncio.new_event_loop()
+    client = loop.run_until_complete(async_client(PLAIN))
+    loop.close()
+    assert client.is_closed
+    assert loop.is_closed()
+
+
+def test_a_loop_closed_inside_another_is_still_closed() -> None:
+    """Where the client's end cannot be awaited, because another loop runs in the thread, the loop closes all the same."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(async_client(PLAIN))
+
+    async def close_it() -> bool:
+        loop.close()
+        return loop.is_closed()
+
+    assert asyncio.run(close_it())
+
+
 def test_there_must_be_a_loop() -> None:
     """Without a running loop there is no client for one."""
     with pytest.raises(RuntimeError):

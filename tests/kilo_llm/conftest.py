@@ -60,16 +60,6 @@ def llm(make_llm: Callable[..., KiloLLM]) -> KiloLLM:
     return make_llm()
 
 
-@pytest.fixture
-def closing_llm(make_llm: Callable[..., KiloLLM]) -> KiloLLM:
-    """Return a model whose connections end with each answer.
-
-    LlamaIndex runs loops of its own and closes them without shutting them down; the connections of such a loop would
-    be left to the garbage collector, which warns of each.
-    """
-    return make_llm(default_headers={"Connection": "close"})
-
-
 class Asker:
     """Calls the entry points of a model, the sync ones or the async ones."""
 

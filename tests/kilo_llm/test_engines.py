@@ -162,9 +162,9 @@ def test_chat_engine_gets_a_reasoning_only_answer(gateway: EmbeddedGateway, llm:
     assert text == engine.chat_history[-1].content == "It is 4."
 
 
-def test_evaluators(gateway: EmbeddedGateway, closing_llm: KiloLLM, ask: Any) -> None:
+def test_evaluators(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """Evaluators read the model's verdict; faithfulness and relevancy run query engines inside."""
-    llm = closing_llm
+    llm = llm
     gateway.enqueue(Reply(text="YES", times=2), Reply(text="4.5\nGood."), Reply(text="Good. [RESULT] 2"))
     asked = {"query": QUESTION, "response": "In 1897.", "contexts": FACTS}
 
@@ -179,9 +179,9 @@ def test_evaluators(gateway: EmbeddedGateway, closing_llm: KiloLLM, ask: Any) ->
     assert evaluate(AnswerRelevancyEvaluator(llm=llm), query="q", response="r").score == 1.0
 
 
-def test_evaluation_inside_a_running_loop(gateway: EmbeddedGateway, closing_llm: KiloLLM) -> None:
+def test_evaluation_inside_a_running_loop(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
     """B16: evaluators that LlamaIndex runs on a loop in another thread work beside the caller's own loop."""
-    llm = closing_llm
+    llm = llm
     gateway.enqueue(Reply(text="fine"), Reply(text="YES"), Reply(text="fine"))
 
     async def use() -> None:
@@ -230,9 +230,9 @@ def test_structured_query_engine(
     assert response.response.year == 1897
 
 
-def test_ingestion(gateway: EmbeddedGateway, closing_llm: KiloLLM, ask: Any) -> None:
+def test_ingestion(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """An ingestion pipeline with an extractor that asks the model, and embeddings made offline."""
-    llm = closing_llm
+    llm = llm
     gateway.enqueue(Reply(text="A title", times=10))
     pipeline = IngestionPipeline(
         transformations=[

@@ -1,0 +1,132 @@
+"""KiloEmbedding: LlamaIndex's embeddings over the core's client. Translates; holds no rule of the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in its __all__
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_embedding_options
+from kilo_gateway.options import check_extra_body
+from llama_index_kilo.connected import Connected
+from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kilo_gateway.embeddings import Embeddings
+    from kilo_gateway.settings import Settings
+
+DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
+
+_OPTIONS = tuple(name for name in (*EMBEDDING_OPTIONS, "extra_body") if name != "input_type")
+
+dispatcher = get_dispatcher(__name__)
+
+
+class KiloEmbedding(Connected, BaseEmbedding):
+    """Any embedding model of Kilo Gateway, for indices and retrievers.
+
+    Vectors come in the order of the texts, whatever the order of the answer. Texts are sent as they are, line breaks
+    included. What each request used and cost is told by an `EmbeddingUsageEvent` to LlamaIndex's instrumentation.
+
+    Examples:
+        `pip install "kilo-gateway[llama-index]"`
+
+        ```python
+        from llama_index.core import Settings
+        from llama_index_kilo import KiloEmbedding
+
+        Settings.embed_model = KiloEmbedding(model="openai/text-embedding-3-large")  # the key: KILOCODE_API_KEY
+        ```
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+    _aliases: ClassVar[dict[str, str]] = {**Connected._aliases, "model": "model_name"}
+    _model_field: ClassVar[str] = "model_name"
+    _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
+
+    model_name: str = DEFAULT_EMBEDDING_MODEL
+    """Ref of the model, `kilocode/` being optional; `model` is another name for it. `KILOCODE_MODEL` names a chat model
+    and is not read."""
+    embed_batch_size: int = Field(default=256, gt=0, le=2048)
+    """How many texts go in one request at the most."""
+    dimensions: int | None = None
+    """The length of the vectors, where the model can shorten them."""
+    text_input_type: str | None = None
+    """Sent as `input_type` with documents, such as `search_document`, to models that make a difference."""
+    query_input_type: str | None = None
+    """Sent as `input_type` with queries, such as `search_query`."""
+    encoding_format: str | None = None
+    """How numbers travel: `float` or `base64`. None: what is best for the model."""
+    provider: dict[str, Any] | None = None
+    """Routing among providers: `order`, `only`, `ignore`, `sort`, `data_collection`, ..."""
+    user: str | None = None
+    extra_body: dict[str, Any] | None = None
+    """Merged over the request body, for what has no option."""
+
+    _settings: Settings = PrivateAttr()
+    _sync: Any = PrivateAttr(default=None)
+    _async: Any = PrivateAttr(default=None)
+
+    if not TYPE_CHECKING:  # so that type checkers see the fields as the constructor's arguments
+
+        def __init__(self, **arguments: Any) -> None:
+            self._set_up(arguments)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that dumps carry."""
+        return "Kilo_Embedding"
+
+    @classmethod
+    def _check_arguments(cls, given: Mapping[str, Any]) -> None:
+        check_embedding_options({name: given.get(name) for name in EMBEDDING_OPTIONS})
+        for name in ("text_input_type", "query_input_type"):
+            check_embedding_options({"input_type": given.get(name)})
+        check_extra_body(given.get("extra_body"), reserved=(), model=given.get("model_name", DEFAULT_EMBEDDING_MODEL))
+
+    @property
+    def model(self) -> str:
+        """`model_name` under KiloLLM's name."""
+        return self.model_name
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return what traces may show of this model; nothing secret."""
+        return {**super().to_payload(), "model": self.model_name, "dimensions": self.dimensions}
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._embed([query], self.query_input_type)[0]
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._embed([text], self.text_input_type)[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return self._embed(texts, self.text_input_type)
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return (await self._aembed([query], self.query_input_type))[0]
+
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return (await self._aembed([text], self.text_input_type))[0]
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        return await self._aembed(texts, self.text_input_type)
+
+    def _embed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
+        return _report(self._client().embed(texts, **self._options(input_type)))
+
+    async def _aembed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
+        return _report(await self._async_client().embed(texts, **self._options(input_type)))
+
+    def _options(self, input_type: str | None) -> dict[str, Any]:
+        return {"model": self.model_name, "input_type": input_type, **{name: getattr(self, name) for name in _OPTIONS}}
+
+
+def _report(embeddings: Embeddings) -> list[list[float]]:
+    """Return the vectors, after telling what they used and cost."""
+    dispatcher.event(EmbeddingUsageEvent(**render_usage(embeddings)))
+    return embeddings.vectors

@@ -1,0 +1,37 @@
+"""How cassettes are called and where they lie: beside the test module, in a folder of its name, one file a test."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+SUFFIX = ".kilo.yaml"
+"""Tells these cassettes from those of pytest-recording, which may lie in the same folder."""
+
+FOLDER = "cassettes"
+
+_UNFIT = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f]")
+"""Characters that some file system refuses in a name."""
+_LONGEST = 150
+"""Characters of a name, so that folders, suffix and multi-byte characters fit into 255 bytes."""
+
+
+def file_name(test: str) -> str:
+    """Return the file name for a test's name; one that had to be changed ends with a hash, so that none collide."""
+    fit = _UNFIT.sub("-", test)
+    while len(fit.encode()) > _LONGEST:
+        fit = fit[: len(fit) - 1]
+    if fit != test:
+        fit = f"{fit}-{sha256(test.encode()).hexdigest()[:8]}"
+    return fit + SUFFIX
+
+
+def cassette_path(module: Path, test: str, *, folder: str = FOLDER) -> Path:
+    """Return where the cassette of a test lies: `cassettes/<module>/<Class.test[parameters]>.kilo.yaml`."""
+    return module.parent / folder / module.stem / file_name(test)
+
+
+def named_path(home: Path, name: str) -> Path:
+    """Return where the cassette of a given name lies: under its home, unless the name is a path of its own."""
+    return home / (name if name.endswith((".yaml", ".yml")) else name + SUFFIX)

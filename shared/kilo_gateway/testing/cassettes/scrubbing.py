@@ -1,0 +1,155 @@
+"""Takes out of requests and answers all that must not reach a disk, before anything compares or writes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from vcr.request import Request
+
+from kilo_gateway.redaction import REDACTED, spellings_of
+from kilo_gateway.testing.cassettes.bodies import is_event_stream, split_events
+from kilo_gateway.testing.cassettes.json_text import LAYOUTS, JsonText, parse_exactly, parse_loosely, render_value
+from kilo_gateway.testing.cassettes.named_fields import clean
+from kilo_gateway.testing.cassettes.origin import without_port
+from kilo_gateway.testing.cassettes.pieces import fit_pieces
+from kilo_gateway.testing.cassettes.secret_shapes import find_secrets, replace_spans
+from kilo_gateway.testing.cassettes.streamed_secrets import scrub_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kilo_gateway.testing.cassettes.document import Interaction
+
+REQUEST_HEADERS = frozenset({"content-type", "x-kilocode-feature", "x-kilocode-mode", "x-kilocode-version"})
+RESPONSE_HEADERS = frozenset({"content-type", "location", "retry-after", "retry-after-ms"})
+"""All that is kept; a header that is on neither list is never written."""
+
+_IN_ADDRESS = "redacted"
+"""Stands for a secret where brackets would have to be escaped."""
+_CREDENTIALS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-kilocode-organizationid", "cookie")
+_SECRET_PARAMETER = re.compile(r"(?i)^(?:.*(?:key|token|secret|password|signature)|sig|auth|code)$")
+_ORGANIZATION_IN_PATH = re.compile(r"(?<=/organizations/)[^/]+")
+
+
+class Scrubber:
+    """Cleans requests and answers. It learns the keys and ids that this session uses and forgets them with itself."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._spellings: tuple[str, ...] = ()
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Note further values that must appear nowhere."""
+        new = {secret for secret in secrets if secret} - self._secrets - {REDACTED, _IN_ADDRESS}
+        if new:
+            self._secrets |= new
+            self._spellings = spellings_of(self._secrets)
+
+    def learn_headers(self, headers: Mapping[str, str]) -> None:
+        """Note the credentials and ids that a request carries."""
+        for name, value in headers.items():
+            if name.lower() in _CREDENTIALS:
+                self.learn([value, value.partition(" ")[2], *(part.partition("=")[2] for part in value.split(";"))])
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets."""
+        return replace_spans(text, find_secrets(text, self._spellings), REDACTED)
+
+    def address(self, uri: str) -> str:
+        """Return the address without credentials, secret parameters, organization, fragment, and local port."""
+        parts = urlsplit(without_port(uri))
+        path = _ORGANIZATION_IN_PATH.sub(_IN_ADDRESS, self._plain(parts.path))
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
+        cleaned = [
+            (name, _IN_ADDRESS if _SECRET_PARAMETER.match(name) and value else self._plain(value))
+            for name, value in pairs
+        ]
+        query = parts.query if cleaned == pairs else urlencode(cleaned)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
+
+    def _plain(self, text: str) -> str:
+        return replace_spans(text, find_secrets(text, self._spellings), _IN_ADDRESS)
+
+    def request(self, request: Request) -> Request:
+        """Return a copy of the request as it may be written and is compared."""
+        body = request.body if isinstance(request.body, bytes) else None
+        headers = {
+            name.lower(): self.text(value) for name, value in request.headers.items() if name.lower() in REQUEST_HEADERS
+        }
+        content_type = headers.get("content-type", "")
+        return Request(request.method, self.address(request.uri), body and self.body(body, content_type), headers)
+
+    def response(self, response: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of the answer, vcrpy's dict, as it may be written."""
+        headers = {
+            name.lower(): [self._header(name.lower(), value) for value in values]
+            for name, values in response["headers"].items()
+            if name.lower() in RESPONSE_HEADERS
+        }
+        content_type = "".join(headers.get("content-type", []))
+        before = response["body"]["string"] or b""
+        body = {**response["body"], "string": self.body(before, content_type)}
+        if "pieces" in body:
+            body["pieces"] = fit_pieces(body["pieces"], before, body["string"])
+        return {"status": deepcopy(response["status"]), "headers": headers, "body": body}
+
+    def _header(self, name: str, value: str) -> str:
+        return self.address(value) if name == "location" else self.text(value)
+
+    def interaction(self, interaction: Interaction) -> Interaction:
+        """Return the interaction as this scrubber would write it; the same one when it is clean."""
+        request = self.request(Request(**interaction["request"]))
+        headers = {name: [value] for name, value in request.headers.items()}
+        asked = {"method": request.method, "uri": request.uri, "headers": headers, "body": request.body}
+        return {"request": asked, "response": self.response(interaction["response"])}
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """Return the body without secrets; the same bytes when it holds none."""
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            # Every byte is a character of Latin-1, so that keys in plain sight are found in any file.
+            return self.text(data.decode("latin-1")).encode("latin-1")
+        if is_event_stream(text, content_type):
+            return self._events(text).encode()
+        exact = parse_exactly(text)
+        return (self._loose(text) if exact is None else self._exact(exact)).encode()
+
+    def _exact(self, exact: JsonText) -> str:
+        exact.value = clean(exact.value, self.text)
+        return exact.render()
+
+    def _loose(self, text: str) -> str:
+        """Clean what is no JSON, or JSON in a spelling of its own, which is kept when nothing had to go."""
+        value = parse_loosely(text)
+        if value is not None:
+            compact = LAYOUTS["compact ascii"]
+            before, after = render_value(value, compact), render_value(clean(value, self.text), compact)
+            if before != after:
+                return after
+        return self.text(text)
+
+    def _events(self, text: str) -> str:
+        events, separator = split_events(text)
+        cleaned = scrub_events(
+            events,
+            value=lambda value: clean(value, self.text),
+            text=self.text,
+            find=lambda whole: find_secrets(whole, self._spellings),
+        )
+        return separator.join(cleaned)
+
+
+def parse_json(data: bytes | None) -> Any:
+    """Return the JSON of a body for comparing, or the bytes when it is none."""
+    if not data:
+        return None
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return data

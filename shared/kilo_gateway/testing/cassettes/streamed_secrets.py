@@ -1,0 +1,106 @@
+"""Secrets in a stream: within one event, and cut in pieces over many, as a model that repeats a key would send it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.redaction import REDACTED
+from kilo_gateway.testing.cassettes.json_text import parse_exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kilo_gateway.testing.cassettes.json_text import JsonText
+    from kilo_gateway.testing.cassettes.secret_shapes import Span
+
+_DATA = "data:"
+
+Place = tuple[Any, Any]
+"""A container and the key or position within it that holds a text."""
+
+
+class _Event:
+    """One event; `json` when it is a single data line with an object that can be written again exactly."""
+
+    def __init__(self, raw: str) -> None:
+        self.raw = raw
+        head, _, data = raw.rpartition("\n")
+        self._head = head + "\n" if head else ""
+        self._prefix = _DATA + " " if data.startswith(_DATA + " ") else _DATA
+        is_single = data.startswith(_DATA) and not head.startswith(_DATA) and "\n" + _DATA not in head
+        self.json: JsonText | None = parse_exactly(data.removeprefix(self._prefix)) if is_single else None
+
+    def render(self) -> str:
+        return self.raw if self.json is None else f"{self._head}{self._prefix}{self.json.render()}"
+
+
+def scrub_events(
+    events: Sequence[str],
+    *,
+    value: Callable[[Any], Any],
+    text: Callable[[str], str],
+    find: Callable[[str], list[Span]],
+) -> list[str]:
+    """Return the events cleaned, as many as before.
+
+    `value` cleans JSON, `text` cleans what is no JSON, `find` says where secrets stand in the texts put together.
+    """
+    parsed = [_Event(raw) for raw in events]
+    for event in parsed:
+        if event.json is None:
+            event.raw = text(event.raw)
+        else:
+            event.json.value = value(event.json.value)
+    for places in _threads([event.json.value for event in parsed if event.json is not None]).values():
+        _scrub_thread(places, find)
+    return [event.render() for event in parsed]
+
+
+def _threads(values: Sequence[Any]) -> dict[tuple[Any, ...], list[Place]]:
+    """Return the places that hold successive pieces of one text: at the same path in each event, and not repeated."""
+    threads: dict[tuple[Any, ...], list[Place]] = {}
+    for value in values:
+        for path, place in _places(value, ()):
+            threads.setdefault(path, []).append(place)
+    return {path: places for path, places in threads.items() if len({box[key] for box, key in places}) > 1}
+
+
+def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Place]]:
+    if isinstance(value, dict):
+        items: list[tuple[Any, Any, Any]] = [(key, key, item) for key, item in value.items()]
+    elif isinstance(value, list):
+        items = [(_number(item, position), position, item) for position, item in enumerate(value)]
+    else:
+        return
+    for name, key, item in items:
+        if isinstance(item, str):
+            yield (*path, name), (value, key)
+        else:
+            yield from _places(item, (*path, name))
+
+
+def _number(item: Any, position: int) -> Any:
+    """Return the item's own `index`, which says which choice or call a piece belongs to, else its position."""
+    index = item.get("index") if isinstance(item, dict) else None
+    return index if isinstance(index, int) else position
+
+
+def _scrub_thread(places: Sequence[Place], find: Callable[[str], list[Span]]) -> None:
+    starts: list[int] = []
+    whole = ""
+    for container, key in places:
+        starts.append(len(whole))
+        whole += container[key]
+    for span in reversed(find(whole)):
+        _overwrite(places, starts, span)
+
+
+def _overwrite(places: Sequence[Place], starts: Sequence[int], span: Span) -> None:
+    """Write the placeholder where the span begins and take the rest of it out of the pieces after."""
+    is_first = True
+    for (container, key), start in zip(places, starts, strict=True):
+        piece = container[key]
+        low, high = max(span.start - start, 0), min(span.end - start, len(piece))
+        if low < high:
+            container[key] = piece[:low] + (REDACTED if is_first else "") + piece[high:]
+            is_first = False
