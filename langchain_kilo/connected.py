@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import SecretStr
+
 from kilo_gateway.settings import resolve_settings
 from langchain_kilo.connection import Connection, ask_for_key, await_key
 from langchain_kilo.setting_fields import SETTING_NAMES, ConnectionFields, settings_of
@@ -26,6 +28,10 @@ class Connected(ConnectionFields):
         # framework's own model_post_init.
         _connected: tuple[tuple[Any, ...], Connection] | None
         """The connection in use, and the settings it was made from."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field; a key is wrapped, so that it is not shown."""
+        super().__setattr__(name, SecretStr(value) if name == "api_key" and isinstance(value, str) else value)
 
     def _connection_key(self) -> tuple[Any, ...]:
         """Return what decides about the connection; another value of a field needs another connection."""

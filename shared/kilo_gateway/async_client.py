@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
+    from kilo_gateway.pools import AsyncClient
     from kilo_gateway.stream import StreamReader
 
 
@@ -106,7 +107,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def aclose(self) -> None:
         """Do nothing: connections belong to the event loop, or to the httpx client that was passed in."""
 
-    async def _http(self) -> tuple[AsyncHttpClient, bool]:
+    async def _http(self) -> tuple[AsyncClient, bool]:
         return (await async_client(self._route), True) if self._http_client is None else (self._http_client, False)
 
     async def _ask(self, call: GatewayCall[Answer]) -> Answer:

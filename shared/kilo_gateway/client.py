@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
+    from kilo_gateway.pools import SyncClient
     from kilo_gateway.stream import StreamReader
 
 
@@ -120,7 +121,7 @@ class KiloClient(ClientBase[HttpClient]):
     def close(self) -> None:
         """Do nothing: connections belong to the process, or to the httpx client that was passed in."""
 
-    def _http(self) -> tuple[HttpClient, bool]:
+    def _http(self) -> tuple[SyncClient, bool]:
         return (sync_client(self._route), True) if self._http_client is None else (self._http_client, False)
 
     def _ask(self, call: GatewayCall[Answer]) -> Answer:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kilo_gateway.catalog import Catalog
+    from kilo_gateway.pools import SyncClient
     from kilo_gateway.stream import StreamReader
 
 C = TypeVar("C")
@@ -159,7 +160,7 @@ class ClientBase(Generic[C]):
         redact_error(error, self.settings.secrets())
         return discovery.remember_failure(self.settings, error, now=monotonic())
 
-    def _fetch_models(self, client: HttpClient, *, is_own: bool) -> Catalog:
+    def _fetch_models(self, client: SyncClient, *, is_own: bool) -> Catalog:
         """Return the catalog after asking the gateway, blocking: a constructor cannot await."""
         exchange = Exchange(self._outgoing_models())
         try:

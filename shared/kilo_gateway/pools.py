@@ -13,16 +13,25 @@ import sys
 import threading
 from functools import lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.request import getproxies
 
 import httpx
 
+from kilo_gateway.direct import AsyncDirectClient, DirectClient
 from kilo_gateway.errors import InvalidSettingError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
+D = TypeVar("D", DirectClient, AsyncDirectClient)
+P = TypeVar("P", httpx.Client, httpx.AsyncClient)
+
+SyncClient: TypeAlias = DirectClient | httpx.Client
+AsyncClient: TypeAlias = AsyncDirectClient | httpx.AsyncClient
+
+_PROXIED = frozenset({"http", "https", "all"})
+"""Schemes for which a proxy may be set, in the environment or in the settings of the system."""
 
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
 """No ceiling on connections: a hundred-and-first stream must not wait for the first to end."""
@@ -50,15 +59,17 @@ def _tls_context(route: Route) -> ssl.SSLContext:
     return httpx.create_ssl_context() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _make(kind: type[Client], route: Route) -> Client:
-    """Return a client of that kind; cookies are refused, for accounts share connections.
+def _make(direct: type[D], proxied: type[P], route: Route) -> D | P:
+    """Return a client of one of the kinds; cookies are refused, for accounts share connections.
 
     Raises:
         InvalidSettingError: a proxy or a certificate file that the environment names cannot be used.
     """
-    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     try:
-        return kind(limits=_LIMITS, verify=_tls_context(route), cookies=cookies, follow_redirects=False)
+        if not _PROXIED & getproxies().keys():
+            return direct(limits=_LIMITS, verify=_tls_context(route))
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        return proxied(limits=_LIMITS, verify=_tls_context(route), cookies=cookies, follow_redirects=False)
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
         raise InvalidSettingError(
             f"The environment's proxy or certificate settings cannot be used: {failure}. Check HTTPS_PROXY, "
@@ -71,7 +82,7 @@ class _Shared:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.sync: dict[Route, httpx.Client] = {}
+        self.sync: dict[Route, SyncClient] = {}
         self.of_loop: dict[Any, dict[Route, _LoopClient]] = {}
 
     def entry(self, loop: Any, route: Route) -> tuple[_LoopClient, bool]:
@@ -91,7 +102,7 @@ class _LoopClient:
     """A client of one event loop, closed when that loop shuts its async generators down, or else when it closes."""
 
     def __init__(self, route: Route, *, on_close: Callable[[], object]) -> None:
-        self.client = _make(httpx.AsyncClient, route)
+        self.client: AsyncClient = _make(AsyncDirectClient, httpx.AsyncClient, route)
         self._guard = self._close_at_end(on_close)
 
     async def arm(self, loop: Any) -> None:
@@ -125,18 +136,18 @@ _inherited: list[_Shared] = []
 """Clients of a parent process: kept, never used, never finalised, for their sockets are the parent's."""
 
 
-def sync_client(route: Route) -> httpx.Client:
+def sync_client(route: Route) -> SyncClient:
     """Return the client that all threads of this process share."""
     client = _shared.sync.get(route)
     if client is None:
         with _shared.lock:
             client = _shared.sync.get(route)
             if client is None:
-                client = _shared.sync[route] = _make(httpx.Client, route)
+                client = _shared.sync[route] = _make(DirectClient, httpx.Client, route)
     return client
 
 
-async def async_client(route: Route) -> httpx.AsyncClient:
+async def async_client(route: Route) -> AsyncClient:
     """Return the client of the running event loop."""
     loop = _running_loop()
     entry, is_new = _shared.entry(loop, route)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     from kilo_gateway.headers import HeaderList
+    from kilo_gateway.pools import AsyncClient, SyncClient
     from kilo_gateway.timeouts import Timeouts
 
 HttpClient: TypeAlias = httpx.Client
@@ -49,7 +50,7 @@ class Outgoing:
     deadline: float | None = None
     """The moment, by the monotonic clock, after which the call as a whole is late."""
 
-    def render(self, client: httpx.Client | httpx.AsyncClient, *, is_own: bool) -> httpx.Request:
+    def render(self, client: SyncClient | AsyncClient, *, is_own: bool) -> httpx.Request:
         """Return the httpx request; on a client of the caller's with its own defaults where nothing was said."""
         bounds = self.timeouts
         timeout: Any = httpx.Timeout(connect=bounds.connect, read=bounds.read_bound, write=bounds.read, pool=None)
@@ -118,7 +119,7 @@ class _Exchange:
 class Exchange(_Exchange):
     """One request and its answer, blocking. `open`, then `read` or iterate `pieces`, then `close`."""
 
-    def open(self, client: httpx.Client, *, is_own: bool) -> None:
+    def open(self, client: SyncClient, *, is_own: bool) -> None:
         """Send the request and wait for the status and headers."""
         try:
             request = self.outgoing.render(client, is_own=is_own)
@@ -170,7 +171,7 @@ class Exchange(_Exchange):
 class AsyncExchange(_Exchange):
     """One request and its answer, on an event loop. `open`, then `read` or iterate `pieces`, then `close`."""
 
-    async def open(self, client: httpx.AsyncClient, *, is_own: bool) -> None:
+    async def open(self, client: AsyncClient, *, is_own: bool) -> None:
         """Send the request and wait for the status and headers."""
         try:
             request = self.outgoing.render(client, is_own=is_own)

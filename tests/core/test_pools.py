@@ -61,9 +61,11 @@ def test_threads_share_one_client() -> None:
     assert sync_client(TLS) is not found[0]
 
 
-def test_clients_neither_redirect_nor_keep_cookies() -> None:
-    """A shared client follows no redirect and forgets cookies, because accounts share it."""
-    client = sync_client(PLAIN)
+def test_proxied_clients_neither_redirect_nor_keep_cookies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes through a proxy follows no redirect and forgets cookies, because accounts share it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    client = sync_client(route_of("http://gateway.example/", {"HTTP_PROXY": "http://127.0.0.1:9"}))
+    assert isinstance(client, httpx.Client)
     assert not client.follow_redirects
     response = httpx.Response(200, headers={"set-cookie": "a=b"}, request=httpx.Request("GET", "http://127.0.0.1/"))
     client.cookies.extract_cookies(response)

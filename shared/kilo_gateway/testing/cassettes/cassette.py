@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.cassette import Cassette as VcrCassette
 
-from kilo_gateway.base_url import DEFAULT_BASE_URL
-from kilo_gateway.settings import VARIABLES
 from kilo_gateway.testing.cassettes.errors import CassetteError, NoMatchError
 from kilo_gateway.testing.cassettes.explanation import Situation, explain
 from kilo_gateway.testing.cassettes.matching import Matcher
@@ -20,9 +18,10 @@ from kilo_gateway.testing.cassettes.origin import is_gateway, origin_of
 from kilo_gateway.testing.cassettes.pieces import Pieces
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
 from kilo_gateway.testing.cassettes.store import Store
+from kilo_gateway.testing.cassettes.surroundings import base_url_of, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from vcr.request import Request
@@ -59,9 +58,9 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
         self.lock = threading.RLock()
         self._exists = document is not None
         self._how_to_record = how_to_record
-        self._scrubber = Scrubber(_secrets_of(os.environ))
-        self._base_url = next((os.environ[name] for name in VARIABLES["base_url"] if os.environ.get(name)), "")
-        self._matcher = Matcher(manner.ignore, self._base_url or DEFAULT_BASE_URL)
+        self._scrubber = Scrubber(secrets_of(os.environ))
+        self._base_url = base_url_of(os.environ)
+        self._matcher = Matcher(manner.ignore, self._base_url)
         self._store = Store(path, self._scrubber, None if mode == "rewrite" else document)
         super().__init__(
             path=str(path),
@@ -97,7 +96,7 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
         """Return whether the request goes into this cassette; all others are none of its business."""
         if request.host in self.manner.hosts:
             return True
-        return is_gateway(request.uri, request.headers, self._base_url or DEFAULT_BASE_URL)
+        return is_gateway(request.uri, request.headers, self._base_url)
 
     def answer(self, request: Request) -> dict[str, Any] | None:
         """Return the recorded answer, or None when the request is to be sent and recorded.
@@ -124,7 +123,7 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
         origin = origin_of(self._scrubber.address(request.uri), plain, today=datetime.now(UTC).date().isoformat())
         with self.lock:
             known = self._store.origin
-            if is_gateway(request.uri, request.headers, self._base_url or DEFAULT_BASE_URL):
+            if is_gateway(request.uri, request.headers, self._base_url):
                 if known is not None and self._from_disk and known.kind != origin.kind:
                     raise CassetteError(
                         f"{self.file} holds answers of {known.kind}, and this one came from {origin.kind}: one "
@@ -149,7 +148,3 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
         """
         self._save()
 
-
-def _secrets_of(environ: Mapping[str, str]) -> Iterable[str]:
-    names = (*VARIABLES["api_key"], *VARIABLES["organization_id"])
-    return [environ[name] for name in names if environ.get(name)]

@@ -142,7 +142,8 @@ def _keep(cassette: Cassette, asked: Request, response: httpx.Response, pieces: 
     for name, value in response.headers.multi_items():
         if name.lower() not in _HOP_HEADERS:
             headers.setdefault(name, []).append(value)
-    status = {"code": response.status_code, "message": response.reason_phrase}
+    phrase = response.reason_phrase or httpx.codes.get_reason_phrase(response.status_code)
+    status = {"code": response.status_code, "message": phrase}
     data = b"".join(pieces)
     is_stream = "event-stream" in response.headers.get("content-type", "")
     body = {"string": data, **({"pieces": [len(piece) for piece in pieces if piece]} if is_stream and data else {})}

@@ -73,14 +73,14 @@ class Store:
         self._loaded = document
         self._scrubber = scrubber
 
-    def load_cassette(self, _path: Any, _serializer: Any) -> tuple[list[Request], list[dict[str, Any]]]:
+    def load_cassette(self, _path: Any, serializer: Any = None) -> tuple[list[Request], list[dict[str, Any]]]:
         """Return the recorded requests and answers."""
         if self._loaded is None:
             raise CassetteNotFoundError(f"there is no cassette {self.path}")
         pairs = [(Request(**one["request"]), one["response"]) for one in self._loaded.interactions]
         return [request for request, _ in pairs], [response for _, response in pairs]
 
-    def save_cassette(self, _path: Any, content: dict[str, Sequence[Any]], _serializer: Any = None) -> None:
+    def save_cassette(self, _path: Any, content: dict[str, Sequence[Any]], serializer: Any = None) -> None:
         """Write requests and answers; both were scrubbed when they were appended."""
         pairs = zip(content["requests"], content["responses"], strict=True)
         interactions = [_interaction(request, response) for request, response in pairs]
