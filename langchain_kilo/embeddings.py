@@ -10,9 +10,8 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from kilo_gateway.auth import check_key
 from kilo_gateway.discovery import known_to_be_free
-from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_embedding_options, check_inputs
+from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_inputs, render_embedding_options
 from kilo_gateway.errors import KiloError
-from kilo_gateway.options import check_extra_body
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings import resolve_settings
 from langchain_kilo.connected import Connected
@@ -141,11 +140,10 @@ class KiloEmbeddings(Connected, Embeddings):
 
 def _check_options(arguments: Mapping[str, Any]) -> None:
     """Refuse values that the wire cannot take, before pydantic would bend them."""
-    model = arguments["model"]
-    check_embedding_options({name: arguments.get(name) for name in EMBEDDING_OPTIONS if name in arguments}, model=model)
+    model_id = parse_model_id(arguments["model"])
+    options = {name: arguments.get(name) for name in _OPTIONS}
     for name in ("document_input_type", "query_input_type"):
-        check_embedding_options({"input_type": arguments.get(name)}, model=model)
-    check_extra_body(arguments.get("extra_body"), reserved=(), model=model)
+        render_embedding_options({**options, "input_type": arguments.get(name)}, model_id=model_id)
 
 
 def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:

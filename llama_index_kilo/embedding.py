@@ -8,8 +8,8 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in its __all__
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_embedding_options
-from kilo_gateway.options import check_extra_body
+from kilo_gateway.embeddings import EMBEDDING_OPTIONS, render_embedding_options
+from kilo_gateway.refs import parse_model_id
 from llama_index_kilo.connected import Connected
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
@@ -84,10 +84,10 @@ class KiloEmbedding(Connected, BaseEmbedding):
 
     @classmethod
     def _check_arguments(cls, given: Mapping[str, Any]) -> None:
-        check_embedding_options({name: given.get(name) for name in EMBEDDING_OPTIONS})
+        model_id = parse_model_id(given.get("model_name", DEFAULT_EMBEDDING_MODEL))
+        options = {name: given.get(name) for name in _OPTIONS}
         for name in ("text_input_type", "query_input_type"):
-            check_embedding_options({"input_type": given.get(name)})
-        check_extra_body(given.get("extra_body"), reserved=(), model=given.get("model_name", DEFAULT_EMBEDDING_MODEL))
+            render_embedding_options({**options, "input_type": given.get(name)}, model_id=model_id)
 
     @property
     def model(self) -> str:

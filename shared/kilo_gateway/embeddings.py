@@ -80,42 +80,42 @@ def check_inputs(inputs: Any, *, model: str | None = None) -> None:
             )
 
 
-def check_embedding_options(options: Mapping[str, Any], *, model: str | None = None) -> dict[str, Any]:
-    """Return the options that have a value; None means not given.
+def render_embedding_options(options: Mapping[str, Any], *, model_id: str) -> dict[str, Any]:
+    """Return what the options put into the body; None means not given.
+
+    `options` are those of `EMBEDDING_OPTIONS`, and `extra_body`, which is merged last.
 
     Raises:
-        InvalidRequestError: an unknown name, or a value that the wire cannot take.
+        InvalidRequestError: an unknown option, or a value that the wire cannot take.
     """
-    given = check_options(options, known=EMBEDDING_OPTIONS, also=("extra_body",), model=model)
+    named = dict(options)
+    extra = check_extra_body(named.pop("extra_body", None), reserved=_RESERVED, model=model_id)
+    given = check_options(named, known=EMBEDDING_OPTIONS, also=("extra_body",), model=model_id)
     encoding, dimensions = given.get("encoding_format"), given.get("dimensions")
     if encoding is not None and encoding not in ENCODINGS:
         raise InvalidRequestError(
-            f"encoding_format={reprlib.repr(encoding)} is not usable: it must be {' or '.join(ENCODINGS)}.", model=model
+            f"encoding_format={reprlib.repr(encoding)} is not usable: it must be {' or '.join(ENCODINGS)}.",
+            model=model_id,
         )
     if dimensions is not None and dimensions < 1:
-        raise InvalidRequestError(f"dimensions={dimensions} is not usable: it must be at least 1.", model=model)
-    return given
+        raise InvalidRequestError(f"dimensions={dimensions} is not usable: it must be at least 1.", model=model_id)
+    usual = {"encoding_format": "base64"} if model_id.startswith(_BASE64_LABS) else {}
+    rendered = {**usual, **given, **extra}
+    if place := find_non_finite(rendered):
+        raise InvalidRequestError(
+            f"{place} cannot be sent as JSON, which carries finite numbers and limited nesting only.", model=model_id
+        )
+    return rendered
 
 
 def render_embedding_request(inputs: Sequence[str], *, model_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body: `{model, input, ...}`; texts are sent as they are, line breaks included.
 
-    `options` are those of `EMBEDDING_OPTIONS`, and `extra_body`, which is merged last.
-
     Raises:
-        InvalidRequestError: inputs that are no texts, an unknown option, NaN or infinity.
+        InvalidRequestError: inputs that are no texts, or what `render_embedding_options` refuses.
     """
     check_inputs(inputs, model=model_id)
-    given = dict(options)
-    extra = check_extra_body(given.pop("extra_body", None), reserved=_RESERVED, model=model_id)
-    usual = {"encoding_format": "base64"} if model_id.startswith(_BASE64_LABS) else {}
-    given = check_embedding_options(given, model=model_id)
-    body = {"model": model_id, "input": list(inputs), **usual, **given, **extra}
-    if place := find_non_finite({name: value for name, value in body.items() if name != "input"}):
-        raise InvalidRequestError(
-            f"{place} cannot be sent as JSON, which carries finite numbers and limited nesting only.", model=model_id
-        )
-    return body
+    return {"model": model_id, "input": list(inputs), **render_embedding_options(options, model_id=model_id)}
 
 
 def parse_embeddings(body: bytes, *, count: int, model: str, headers: Mapping[str, str] | None = None) -> Embeddings:

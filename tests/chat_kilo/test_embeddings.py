@@ -160,6 +160,8 @@ def test_retries_are_the_cores(make_embeddings: MakeEmbeddings, gateway: Embedde
         ({"encoding_format": "int8"}, "float or base64"),
         ({"query_input_type": 3}, "must be text"),
         ({"extra_body": [1]}, "extra_body must be a mapping"),
+        ({"extra_body": {"input": ["b"]}}, "extra_body holds 'input'"),
+        ({"provider": {"max_price": float("nan")}}, "max_price=nan"),
         ({"dimension": 8}, "KiloEmbeddings has no argument 'dimension'. Did you mean 'dimensions'"),
         ({"batch_size": 0}, "greater than or equal to 1"),
         ({"max_retries": -1}, "max_retries"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -286,13 +285,9 @@ def test_newest_list_reads_whole(sample: dict[str, Any]) -> None:
     assert catalog.successor_of_auto() == "kilo-auto/efficient"
 
 
-def test_long_list_is_read_quickly(sample: dict[str, Any]) -> None:
-    """Reading and merging 350 entries takes a few milliseconds of CPU; the bound leaves room for a slow machine."""
+def test_long_list_is_read_whole(sample: dict[str, Any]) -> None:
+    """A list as long as the gateway's own is read to the last entry, the bundled ones behind it."""
     data = [{**sample["data"][n % len(sample["data"])], "id": f"lab/model-{n}"} for n in range(350)]
-    spent = []
-    for _ in range(5):
-        started = time.process_time()
-        merged = merge_catalogs(parse_catalog({"data": data})[0], bundled_catalog())
-        spent.append(time.process_time() - started)
+    merged = merge_catalogs(parse_catalog({"data": data})[0], bundled_catalog())
     assert len(merged) == 350 + len(bundled_catalog())
-    assert min(spent) < 0.06
+    assert merged.models[349].id == "lab/model-349"

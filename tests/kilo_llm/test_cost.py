@@ -1,4 +1,4 @@
-"""What the package costs: at import, per call, per streamed chunk, in dependencies. The bounds leave room for noise."""
+"""What the package costs: at import, per call, per chunk, in dependencies. Counted, never timed: `make bench` times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from importlib.metadata import requires
-from time import process_time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,37 +18,28 @@ from llama_index_kilo import KiloLLM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
 HI = [ChatMessage(content="hi")]
-CHUNKS = 2000
+CHUNKS = 200
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
 
 PROBE = """
-import json, sys, time
+import json, sys
 import llama_index.core
-sys.pycache_prefix, sys.dont_write_bytecode = {prefix!r}, False
 known = set(sys.modules)
 import llama_index_kilo
 new = sorted(set(sys.modules) - known)
-for name in new:
-    if name.partition(".")[0] in ("kilo_gateway", "llama_index_kilo"):
-        del sys.modules[name]
-began = time.process_time()
-import llama_index_kilo
-print(json.dumps({{"new": new, "seconds": time.process_time() - began}}))
+print(json.dumps(new))
 """
 
 
-def test_b29_import_cost(tmp_path: Path) -> None:
-    """B29: beyond LlamaIndex itself, importing costs little time, no SDK, and not even the HTTP library."""
-    code = PROBE.format(prefix=str(tmp_path))
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+def test_b29_import_cost() -> None:
+    """B29: beyond LlamaIndex itself, importing loads few modules, no SDK, and not even the HTTP library."""
+    output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(output.stdout)
-    packages = {name.partition(".")[0] for name in found["new"]}
+    packages = {name.partition(".")[0] for name in found}
     assert not packages & {"httpx", "httpcore", "anyio", "openai", "tiktoken", "transformers", "requests", "uvicorn"}
-    assert len(found["new"]) < 60
-    assert found["seconds"] < 0.08
+    assert len(found) < 60
 
 
 def test_b30_dependencies() -> None:
@@ -99,34 +89,41 @@ def canned() -> KiloLLM:
     )
 
 
-def _least_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of the quickest of five runs."""
-    best = float("inf")
-    for _ in range(5):
-        began = process_time()
+def _python_calls(work: Callable[[], object]) -> int:
+    """Return how many Python functions a piece of work calls: a cost that does not depend on the machine."""
+    count = 0
+
+    def profile(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    work()
+    sys.setprofile(profile)
+    try:
         work()
-        best = min(best, process_time() - began)
-    return best
+    finally:
+        sys.setprofile(None)
+    return count
 
 
-def test_b31_cpu_of_a_streamed_chunk(canned: KiloLLM) -> None:
-    """B31: a streamed chunk costs at most 60 microseconds of CPU, LlamaIndex's own share included, sync and async."""
+def test_b31_cost_of_a_streamed_chunk(canned: KiloLLM) -> None:
+    """B31: a streamed chunk takes few Python calls, LlamaIndex's own included, sync and async."""
 
     async def read() -> int:
         return len([response async for response in await canned.astream_chat(HI)])
 
     for work in (lambda: len(list(canned.stream_chat(HI))), lambda: asyncio.run(read())):
         assert work() == CHUNKS + 1
-        assert _least_seconds(work) / CHUNKS < 60e-6
+        assert _python_calls(work) / CHUNKS < 90
 
 
-def test_b32_cpu_of_a_call(canned: KiloLLM) -> None:
-    """B32: a call costs at most 2 milliseconds of CPU, LlamaIndex's and httpx's own shares included."""
-    calls = 50
-    assert _least_seconds(lambda: [canned.chat(HI) for _ in range(calls)]) / calls < 2e-3
+def test_b32_cost_of_a_call(canned: KiloLLM) -> None:
+    """B32: a call takes few Python calls, LlamaIndex's and httpx's own included."""
+    assert _python_calls(lambda: canned.chat(HI)) < 1300
 
 
 def test_long_histories_stay_cheap(canned: KiloLLM) -> None:
-    """A history of 1000 messages is sent in a few milliseconds."""
+    """A message of the history takes few Python calls."""
     history = [ChatMessage(role=role, content="some words") for role in ("user", "assistant") * 500]
-    assert _least_seconds(lambda: canned.chat(history)) < 25e-3
+    added = _python_calls(lambda: canned.chat(history)) - _python_calls(lambda: canned.chat(HI))
+    assert added / len(history) < 25

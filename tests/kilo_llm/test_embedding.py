@@ -247,6 +247,8 @@ def test_errors_are_the_cores(make_embedding: MakeEmbedding, gateway: EmbeddedGa
         ({"encoding_format": "int8"}, "float or base64"),
         ({"query_input_type": 3}, "must be text"),
         ({"extra_body": [1]}, "extra_body must be a mapping"),
+        ({"extra_body": {"input": ["b"]}}, "extra_body holds 'input'"),
+        ({"provider": {"max_price": float("nan")}}, "max_price=nan"),
         ({"dimension": 8}, "Did you mean 'dimensions'"),
         ({"embed_batch_size": 0}, "embed_batch_size"),
         ({"embed_batch_size": 4096}, "embed_batch_size"),

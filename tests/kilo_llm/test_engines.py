@@ -164,7 +164,6 @@ def test_chat_engine_gets_a_reasoning_only_answer(gateway: EmbeddedGateway, llm:
 
 def test_evaluators(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """Evaluators read the model's verdict; faithfulness and relevancy run query engines inside."""
-    llm = llm
     gateway.enqueue(Reply(text="YES", times=2), Reply(text="4.5\nGood."), Reply(text="Good. [RESULT] 2"))
     asked = {"query": QUESTION, "response": "In 1897.", "contexts": FACTS}
 
@@ -181,7 +180,6 @@ def test_evaluators(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
 
 def test_evaluation_inside_a_running_loop(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
     """B16: evaluators that LlamaIndex runs on a loop in another thread work beside the caller's own loop."""
-    llm = llm
     gateway.enqueue(Reply(text="fine"), Reply(text="YES"), Reply(text="fine"))
 
     async def use() -> None:
@@ -232,7 +230,6 @@ def test_structured_query_engine(
 
 def test_ingestion(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """An ingestion pipeline with an extractor that asks the model, and embeddings made offline."""
-    llm = llm
     gateway.enqueue(Reply(text="A title", times=10))
     pipeline = IngestionPipeline(
         transformations=[

@@ -40,7 +40,6 @@ def test_b16_second_event_loop(gateway: EmbeddedGateway, make_llm: Callable[...,
 
 def test_b16_loops_in_threads(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
     """B16: loops in other threads, as LlamaIndex itself starts them, use the object at the same time."""
-    llm = llm
     gateway.enqueue(Reply(text="fine", times=9))
 
     def use(_: int) -> str:

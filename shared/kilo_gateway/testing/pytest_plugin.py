@@ -6,13 +6,13 @@ Costs nothing until a test asks for a cassette: all that is heavy is imported th
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from kilo_gateway.testing.cassettes.cassette import Cassette
     from kilo_gateway.testing.cassettes.use import Use
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MARKER = "kilo_cassette"
 _MODES = ("none", "once", "new_episodes", "all", "rewrite")
 _MARKER_HELP = (
-    f"{MARKER}(name=None, *, record=None, ignore=(), hosts=(), repeats=False, pieces=None, network=False, "
+    f"{MARKER}(name=None, *, record=None, ignore=(), hosts=(), models=(), repeats=False, pieces=None, network=False, "
     "strict=None): record the gateway's answers once, replay them ever after."
 )
 
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_recording_configure(config: Any, vcr: Any) -> None:  # noqa: ARG001 - the hook's own signature
+def pytest_recording_configure(config: Any, vcr: Any) -> None:
     """Let pytest-recording write cassettes in this package's form, for `kilo_vcr_config`."""
     from kilo_gateway.testing.cassettes import serializer, vcr_config  # noqa: PLC0415 - not before a cassette is used
 

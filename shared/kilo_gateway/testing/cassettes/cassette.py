@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from vcr.cassette import Cassette as VcrCassette
 from kilo_gateway.testing.cassettes.errors import CassetteError, NoMatchError
 from kilo_gateway.testing.cassettes.explanation import Situation, explain
 from kilo_gateway.testing.cassettes.matching import Matcher
+from kilo_gateway.testing.cassettes.model_lists import trim_models
 from kilo_gateway.testing.cassettes.modes import VCR_MODES
 from kilo_gateway.testing.cassettes.origin import is_gateway, origin_of
 from kilo_gateway.testing.cassettes.pieces import Pieces
@@ -39,9 +40,11 @@ class Manner:
     """Further hosts whose httpx traffic goes into the cassette."""
     repeats: bool = False
     """Whether an answer may be given more than once."""
-    pieces: Pieces = Pieces()
+    pieces: Pieces = field(default_factory=Pieces)
     network: bool | tuple[str, ...] = False
     """What may be reached while replaying, beside this machine: nothing, these hosts, or (True) everything."""
+    models: tuple[str, ...] = ()
+    """The entries that are kept of a model list when it is recorded; empty keeps all."""
     strict: bool = False
     """Whether answers that nobody asked for are an error."""
 
@@ -130,7 +133,7 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
                         f"cassette tells one story. Record it anew:\n    {self._how_to_record}"
                     )
                 self._store.origin = origin if known is None or not self._from_disk else known
-            self.append(request, response)
+            self.append(request, trim_models(request, response, self.manner.models))
 
     def _no_match(self, request: Request) -> NoMatchError:
         used = [bool(self.play_counts[at]) for at in range(len(self.data))]
@@ -147,4 +150,3 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
             SecretFoundError: a secret would have been written.
         """
         self._save()
-

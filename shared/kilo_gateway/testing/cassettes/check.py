@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from kilo_gateway.testing.cassettes.scrubbing import Scrubber
 from kilo_gateway.testing.cassettes.secret_shapes import find_shapes
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from kilo_gateway.testing.cassettes.document import Document

@@ -36,8 +36,8 @@ def use_cassette(name: Any = None, /, *, record: str | None = None, **options: A
     `name` is a name (`cassettes/<name>.kilo.yaml` below the working directory), a path that ends in `.yaml`, or None
     for a decorator: then each function has a file of its own beside its module. `record` is none, once, new_episodes,
     all or rewrite; `KILO_RECORD` wins over it, and CI, where nothing is recorded. Options: `ignore` (fields of the
-    body that may change), `hosts`, `repeats`, `pieces` (recorded, whole, random, random:SEED, a size), `network`
-    (hosts that may be reached), `strict`.
+    body that may change), `hosts`, `models` (all that is kept of a recorded model list), `repeats`, `pieces` (recorded,
+    whole, random, random:SEED, a size), `network` (hosts that may be reached), `strict`.
 
     Example:
         ```python
@@ -79,9 +79,7 @@ class CassetteUse:
         self._use = use
         return cassette
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         use, self._use = self._use, None
         if use is not None:
             _leave(use, kind, error, tb)
@@ -141,18 +139,15 @@ class _Managed:
     def __enter__(self) -> Cassette:
         return self._use.__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         _leave(self._use, kind, error, tb)
 
 
-def _leave(
-    use: Use, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-) -> None:
+def _leave(use: Use, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
     """End the use, and warn of answers that nobody asked for when all else went well."""
     use.__exit__(kind, error, tb)
     unused = use.cassette.unused if use.cassette is not None and kind is None else []
     if unused:
-        text = f"{use.path} holds answers that nobody asked for: {'; '.join(unused)}. To record again, {_HOW_TO_RECORD}."
+        left = "; ".join(unused)
+        text = f"{use.path} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
         warnings.warn(text, UnusedInteractionsWarning, stacklevel=3)

@@ -1,4 +1,4 @@
-"""What differs between two JSON values, by path: the reason why a recorded answer does not fit. Decides; prints nothing."""
+"""What differs between two JSON values, by path: why a recorded answer does not fit. Decides; prints nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _join(path: str, key: object) -> str:
 
 
 def find_differences(recorded: Any, now: Any, path: str = "", label: str = "") -> Iterator[Difference]:
-    """Yield the places where two JSON values differ; inserted and removed items of a list are told from changed ones."""
+    """Yield the places where two JSON values differ; in lists, items that came or went are told from changed ones."""
     if is_same(recorded, now):
         return
     if isinstance(recorded, dict) and isinstance(now, dict):
@@ -107,7 +107,7 @@ def _aligned(recorded: list[Any], now: list[Any]) -> Iterator[tuple[int | None, 
         blocks: Any = [("replace", 0, len(recorded), 0, len(now))]
     else:
         keys = [[json.dumps(item, sort_keys=True, default=repr) for item in side] for side in (recorded, now)]
-        blocks = SequenceMatcher(None, *keys, autojunk=False).get_opcodes()
+        blocks = SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes()
     for kind, low, high, new_low, new_high in blocks:
         if kind == "equal":
             continue

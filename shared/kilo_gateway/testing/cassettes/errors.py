@@ -27,7 +27,7 @@ class SecretFoundError(CassetteError):
     """A cassette holds, or would have held, something that must not be on a disk. Never quotes it."""
 
 
-class NoMatchError(CassetteError, CannotOverwriteExistingCassetteException):
+class NoMatchError(CassetteError, CannotOverwriteExistingCassetteException):  # type: ignore[misc] # untyped
     """No recorded answer fits a request; the text says what differs. Also vcrpy's own error of that case."""
 
     def __init__(self, message: str, *, cassette: Any = None, failed_request: Any = None) -> None:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from difflib import unified_diff
 from itertools import islice
-from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.difference import ABSENT, find_differences
@@ -93,7 +92,9 @@ def _changed_lines(old: str, new: str) -> list[str]:
 
 def _excerpts(old: str, new: str) -> tuple[str, str]:
     """Return both texts around the place where they part."""
-    start = max(len(commonprefix([old, new])) - _AROUND, 0)
+    shorter = min(len(old), len(new))
+    parted = next((at for at in range(shorter) if old[at] != new[at]), shorter)
+    start = max(parted - _AROUND, 0)
     return _excerpt(old, start), _excerpt(new, start)
 
 

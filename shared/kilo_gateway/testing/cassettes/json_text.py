@@ -17,6 +17,7 @@ class JsonNumber(float):
     text: str
 
     def __new__(cls, text: str) -> Self:
+        """Make the number of its text."""
         number = super().__new__(cls, text)
         number.text = text
         return number

@@ -13,22 +13,86 @@ if TYPE_CHECKING:
 _SEPARATORS = re.compile(r"[-_ .]")
 
 _SECRETS = frozenset(
-    "apikey xapikey accesstoken refreshtoken idtoken authtoken bearertoken sessiontoken authorization "
-    "proxyauthorization cookie cookies setcookie password passwd secret clientsecret privatekey secretkey accesskey "
-    "credential credentials".split()
+    {
+        "accesskey",
+        "accesstoken",
+        "apikey",
+        "authorization",
+        "authtoken",
+        "bearertoken",
+        "clientsecret",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "idtoken",
+        "passwd",
+        "password",
+        "privatekey",
+        "proxyauthorization",
+        "refreshtoken",
+        "secret",
+        "secretkey",
+        "sessiontoken",
+        "setcookie",
+        "xapikey",
+    }
 )
 """Not `token`: log probabilities use that name for pieces of the answer."""
 
 _IDS = frozenset(
-    "userid enduserid kilouserid accountid organizationid kiloorganizationid orgid customerid tenantid workspaceid "
-    "stripecustomerid safetyidentifier user email useremail".split()
+    {
+        "accountid",
+        "customerid",
+        "email",
+        "enduserid",
+        "kiloorganizationid",
+        "kilouserid",
+        "organizationid",
+        "orgid",
+        "safetyidentifier",
+        "stripecustomerid",
+        "tenantid",
+        "user",
+        "useremail",
+        "userid",
+        "workspaceid",
+    }
 )
 _BALANCES = frozenset(
-    "balance balanceusd accountbalance creditbalance currentbalance organizationbalance creditsremaining "
-    "remainingcredits totalcredits limitremaining".split()
+    {
+        "accountbalance",
+        "balance",
+        "balanceusd",
+        "creditbalance",
+        "creditsremaining",
+        "currentbalance",
+        "limitremaining",
+        "organizationbalance",
+        "remainingcredits",
+        "totalcredits",
+    }
 )
-_PEOPLE = frozenset("user organization organizations account profile".split())
-_OF_PEOPLE = frozenset("id name email image username avatar avatarurl".split())
+_PEOPLE = frozenset(
+    {
+        "account",
+        "organization",
+        "organizations",
+        "profile",
+        "user",
+    }
+)
+_OF_PEOPLE = frozenset(
+    {
+        "avatar",
+        "avatarurl",
+        "email",
+        "id",
+        "image",
+        "name",
+        "username",
+    }
+)
 
 _MONEY_IN_ERRORS = re.compile(
     r"(\b(?i:balance|can only afford|credits? (?:left|remaining))\b[^0-9\n]{0,20}?)[-0-9][0-9,]*(?:\.[0-9]+)?"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SUFFIX = ".kilo.yaml"
 """Tells these cassettes from those of pytest-recording, which may lie in the same folder."""

@@ -43,7 +43,7 @@ class Origin:
 
     def render(self) -> dict[str, Any]:
         """Return what stands in the cassette."""
-        named = {name.replace("_", " "): value for name, value in vars(self).items() if value is not None}
+        named = {name: value for name, value in vars(self).items() if value is not None}
         return {"from": named.pop("kind"), **named}
 
     @classmethod
@@ -54,8 +54,8 @@ class Origin:
             ValueError: not what `render` writes.
         """
         if not isinstance(value, dict) or not isinstance(value.get("from"), str):
-            raise ValueError("`gateway` must be a mapping with `from`")
-        texts = {name.replace(" ", "_"): None if text is None else str(text) for name, text in value.items()}
+            raise ValueError("`gateway` must be a mapping with `from`")  # noqa: TRY004 - wrong data, not a wrong call
+        texts = {name: None if text is None else str(text) for name, text in value.items()}
         names = ("version", "imitates", "recorded")
         base_url = texts.get("base_url") or EMBEDDED_BASE_URL
         return cls(str(texts["from"]), base_url, **{name: texts.get(name) for name in names})

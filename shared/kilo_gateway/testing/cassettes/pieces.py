@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.errors import CassetteError
@@ -80,7 +81,7 @@ def fit_pieces(sizes: Sequence[int], before: bytes, after: bytes) -> list[int]:
         ends.add(_moved(position, old, new))
     inner = sorted(end for end in ends if 0 < end < len(after))
     bounds = [0, *inner, len(after)]
-    return [high - low for low, high in zip(bounds, bounds[1:], strict=False) if high > low]
+    return [high - low for low, high in pairwise(bounds) if high > low]
 
 
 def _moved(position: int, old: Sequence[bytes], new: Sequence[bytes]) -> int:

@@ -62,7 +62,7 @@ def _transports() -> Iterator[tuple[type, str, Callable[..., Any]]]:
 
 
 def _subclasses(kind: type) -> set[type]:
-    found = set(kind.__subclasses__())
+    found: set[type] = set(kind.__subclasses__())
     return found.union(*(_subclasses(one) for one in found))
 
 

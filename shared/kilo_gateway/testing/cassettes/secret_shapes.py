@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _START = r"(?<![A-Za-z0-9])"
 
+_PARAMETER = r"(?P<secret>(?!redacted\b)[^\s&\"'<>\[\]]{8,})"
+
 _SHAPES: tuple[tuple[str, str], ...] = (
     ("an API key", r"sk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{16,}"),
     ("an API key", r"sk-[A-Za-z0-9_-]*[A-Za-z0-9]{20,}[A-Za-z0-9_-]*"),
@@ -27,12 +29,8 @@ _SHAPES: tuple[tuple[str, str], ...] = (
     ("a bearer token", r"[Bb]earer +(?P<secret>(?=[^\s\"']*[0-9])[A-Za-z0-9._~+/=-]{16,})"),
     ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
     ("a password in an address", r"://(?P<secret>[^\s/:@\"'<>\[\]]+:[^\s/@\"'<>\[\]]+)@"),
-    (
-        "a secret parameter",
-        r"(?i:api[-_]?key|access[-_]?token|auth[-_]?token|client[-_]?secret|password)="
-        r"(?P<secret>(?!redacted\b)[^\s&\"'<>\[\]]{8,})",
-    ),
-    ("a secret parameter", r"[?&](?i:key|token|sig|signature)=(?P<secret>(?!redacted\b)[^\s&\"'<>\[\]]{8,})"),
+    ("a secret parameter", r"(?i:(?:api|access|auth|client)[-_]?(?:key|token|secret)|password)=" + _PARAMETER),
+    ("a secret parameter", r"[?&](?i:key|token|sig|signature)=" + _PARAMETER),
 )
 
 _PATTERNS = tuple((kind, re.compile(_START + shape if shape[0].isalpha() else shape)) for kind, shape in _SHAPES)

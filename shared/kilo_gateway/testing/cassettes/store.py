@@ -56,12 +56,22 @@ def write_document(path: Path, document: Document, scrubber: Scrubber) -> None:
     findings = findings_in(str(path), text, document, scrubber)
     if findings:
         raise SecretFoundError("\n".join(["Not written:", *map(str, findings)]))
-    if parse_document(text).interactions != document.interactions:
-        raise UnreadableCassetteError(path, "what was recorded cannot be written as YAML and read again unchanged")
+    _check_reading(path, text, document)
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile("wb", dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
         file.write(text.encode())
     Path(file.name).replace(path)
+
+
+def _check_reading(path: Path, text: str, document: Document) -> None:
+    """Raise when the text would be read as something else than what was recorded: better now than at a replay."""
+    try:
+        if parse_document(text).interactions == document.interactions:
+            return
+        reason = "it reads differently"
+    except ValueError as error:
+        reason = str(error)
+    raise UnreadableCassetteError(path, f"what was recorded cannot be kept as YAML ({reason}); nothing is written")
 
 
 class Store:

@@ -42,7 +42,7 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
 
 @contextmanager
 def replaying(base_url: str | None) -> Iterator[None]:
-    """Put a placeholder for the key and the recorded address into the environment: models can be made, none can call."""
+    """Put a placeholder key and the recorded address into the environment: models can be made, none can call."""
     with _environment({_KEYS[0]: PLACEHOLDER_KEY, _BASE_URLS[0]: base_url or EMBEDDED_BASE_URL}):
         yield
 
@@ -62,8 +62,7 @@ def recording() -> Iterator[None]:
 
 
 def _start() -> Any:
-    # Here, because a replay needs no server and must not pay for one.
-    from kilo_gateway.testing import EmbeddedGateway
+    from kilo_gateway.testing import EmbeddedGateway  # noqa: PLC0415 - a replay must not pay for a server
 
     for port in _ports:
         try:

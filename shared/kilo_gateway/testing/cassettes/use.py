@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from kilo_gateway.testing.cassettes.document import Document
 
-_NAMES = frozenset({"ignore", "hosts", "repeats", "pieces", "network", "strict"})
-_LISTS = ("ignore", "hosts")
+_LISTS = ("ignore", "hosts", "models")
+_NAMES = frozenset({*_LISTS, "repeats", "pieces", "network", "strict"})
 
 
 def parse_manner(options: Mapping[str, Any]) -> Manner:
@@ -143,13 +143,10 @@ class Use:
             self.release()
             raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
             self.end()
         finally:
             self.release()
         if kind is None:
             self.check()
-

@@ -1,4 +1,4 @@
-"""YAML as cassettes use it: one line a value, block text for several lines, JSON's numbers, no anchors, no surprises."""
+"""YAML as cassettes use it: one line a value, block text for several lines, JSON's numbers, no anchors."""
 
 from __future__ import annotations
 
@@ -35,14 +35,10 @@ class OneLine(str):
     __slots__ = ()
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc] # PyYAML has no types
     def ignore_aliases(self, data: Any) -> bool:
         """Write everything out: a reader must not look for anchors."""
         return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
-        """Keep lists at the indentation of their key."""
-        super().increase_indent(flow, True)  # noqa: FBT003
 
 
 class _FlowList(list[Any]):
