@@ -28,6 +28,7 @@ def _event(delta: dict[str, object], finish_reason: str | None = None, **extra: 
         "created": 1787000000,
         "model": "kilo-embedded/canned",
         "provider": "Canned",
+        "system_fingerprint": None,
         "choices": [
             {"index": 0, "delta": delta, "finish_reason": finish_reason, "native_finish_reason": finish_reason}
         ],
@@ -58,6 +59,8 @@ def render_answer() -> bytes:
             "created": 1787000000,
             "model": "kilo-embedded/canned",
             "provider": "Canned",
+            "system_fingerprint": None,
+        "system_fingerprint": None,
             "choices": [
                 {
                     "index": 0,

@@ -13,6 +13,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 
 from kilo_gateway import KiloClient, resolve_settings
+from kilo_gateway.testing import EmbeddedGateway
 from langchain_kilo import KiloEmbeddings
 from llama_index_kilo import KiloEmbedding
 
@@ -70,8 +71,6 @@ def main() -> None:
         print("KILOCODE_API_KEY is set: talking to the gateway itself.")
         run({})
         return
-    from kilo_gateway.testing import EmbeddedGateway
-
     with EmbeddedGateway() as gateway:
         print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
         run({"api_key": gateway.api_key, "base_url": gateway.base_url})

@@ -8,9 +8,12 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from kilo_gateway.completion import render_metadata
+from kilo_gateway.headers import mask_header
 from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
     from kilo_gateway.completion import Completion
@@ -34,20 +37,20 @@ _OUTPUT_DETAILS = {
 }
 
 
-def parse_result(completion: Completion) -> ChatResult:
-    """Return the result of a call: one generation for each choice."""
+def parse_result(completion: Completion, *, with_headers: bool = False) -> ChatResult:
+    """Return the result of a call: one generation for each choice, with the headers of the answer if wanted."""
     generations = []
     for place in range(len(completion.choices)):
-        message = parse_message(completion, place)
+        message = parse_message(completion, place, with_headers=with_headers)
         generations.append(ChatGeneration(message=message, generation_info=generation_info(message.response_metadata)))
     return ChatResult(generations=generations, llm_output=llm_output(completion))
 
 
-def parse_message(completion: Completion, choice_index: int = 0) -> AIMessage:
+def parse_message(completion: Completion, choice_index: int = 0, *, with_headers: bool = False) -> AIMessage:
     """Return one choice as a message; `choice_index` is its place in `completion.choices`."""
     choice = completion.choices[choice_index]
     calls, invalid = parse_calls(cast("list[dict[str, Any]]", choice.tool_calls), choice.finish_reason)
-    metadata = response_metadata(completion, choice_index)
+    metadata = response_metadata(completion, choice_index, with_headers=with_headers)
     extras: dict[str, Any] = {"reasoning_content": choice.reasoning} if choice.reasoning else {}
     return AIMessage(
         content=choice.text,
@@ -59,13 +62,20 @@ def parse_message(completion: Completion, choice_index: int = 0) -> AIMessage:
     )
 
 
-def response_metadata(completion: Completion, choice_index: int = 0) -> dict[str, Any]:
+def response_metadata(completion: Completion, choice_index: int = 0, *, with_headers: bool = False) -> dict[str, Any]:
     """Return what is known about an answer: the core's keys, and LangChain's names for the model and the provider."""
+    headers = {"headers": _shown(completion.headers)} if with_headers else {}
     return {
+        **headers,
         **render_metadata(completion, choice_index),
         "model_name": completion.model or completion.requested_model or "",
         "model_provider": PROVIDER,
     }
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers by lower-case names, without cookies and the like: messages are stored and traced."""
+    return {name.lower(): mask_header(name, value) for name, value in headers.items()}
 
 
 def late_kwargs(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from langchain_kilo.answers import parse_result
 from langchain_kilo.errors import ChatKiloError, chat_error
 from langchain_kilo.messages import render_messages
 from langchain_kilo.parameters import arguments_of
+from langchain_kilo.retries import listener
 from langchain_kilo.streaming import ChunkWriter
 from langchain_kilo.tools import render_tool_choice, render_tools
 from langchain_kilo.traced_model import TracedModel
@@ -46,7 +47,8 @@ class ChatKilo(TracedModel):
 
     Failures are tried again by this package, `max_retries` times and never after an answer has begun to arrive. Errors
     that remain are the core's classes and LangChain's `ModelError` at once; their `is_retryable` is False once those
-    tries are used up. To leave trying again to LangChain's wrappers, set `max_retries=0`.
+    tries are used up. To leave trying again to LangChain's wrappers, set `max_retries=0`. Callbacks are told of each
+    retry by `on_retry`, except in plain `stream`, where LangChain lets no model reach them.
 
     Example:
         ```python
@@ -82,11 +84,6 @@ class ChatKilo(TracedModel):
         ```python
         model.invoke([HumanMessage(["What is this?", {"type": "image", "url": "https://example.com/a.png"}])])
         ```
-
-        The models of this account:
-        ```python
-        [known.ref for known in model.list_models()]
-        ```
     """
 
     model_config = ConfigDict(defer_build=False)
@@ -102,7 +99,9 @@ class ChatKilo(TracedModel):
         try:
             call = arguments_of(self.__dict__, stop, kwargs)
             connection = self._connection(call.settings)
-            return parse_result(connection.client.complete(render_messages(messages), **call.client))
+            told = listener(run_manager)
+            completion = connection.client.complete(render_messages(messages), on_retry=told, **call.client)
+            return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
 
@@ -117,7 +116,9 @@ class ChatKilo(TracedModel):
         try:
             call = arguments_of(self.__dict__, stop, kwargs)
             connection = await self._async_connection(call.settings)
-            return parse_result(await connection.async_client.complete(render_messages(messages), **call.client))
+            told, client = listener(run_manager), connection.async_client
+            completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
+            return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
 
@@ -129,11 +130,12 @@ class ChatKilo(TracedModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         connection: Connection | None = None
-        writer = ChunkWriter()
+        writer = ChunkWriter(with_headers=self.include_response_headers)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = self._connection(call.settings)
-            with connection.client.stream(render_messages(messages), **call.client) as stream:
+            told = listener(run_manager)
+            with connection.client.stream(render_messages(messages), on_retry=told, **call.client) as stream:
                 for delta in stream:
                     if (chunk := writer.write(delta)) is not None:
                         if run_manager is not None:
@@ -154,11 +156,12 @@ class ChatKilo(TracedModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         connection: Connection | None = None
-        writer = ChunkWriter()
+        writer = ChunkWriter(with_headers=self.include_response_headers)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = await self._async_connection(call.settings)
-            async with connection.async_client.stream(render_messages(messages), **call.client) as stream:
+            told, client = listener(run_manager), connection.async_client
+            async with client.stream(render_messages(messages), on_retry=told, **call.client) as stream:
                 async for delta in stream:
                     if (chunk := writer.write(delta)) is not None:
                         if run_manager is not None:

@@ -66,6 +66,8 @@ class SettingFields(ConnectionFields):
     name for it."""
     streaming: bool | None = None
     """True: `invoke` streams internally, so that callbacks see tokens. False: nothing streams. None: `stream` does."""
+    include_response_headers: bool = False
+    """Whether the headers of the HTTP answer, its request id among them, come in `response_metadata["headers"]`."""
 
 
 def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ RUN_KEY = "kilo_run"
 class ChunkWriter:
     """Makes the chunks of one streamed answer. Holds what is needed to number runs of text and reasoning."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_headers: bool = False) -> None:
+        self._with_headers = with_headers
         self._choice: int | None = None
         self._last = ""
         self._runs = {"text": 0, "reasoning": 0}
@@ -81,7 +82,7 @@ class ChunkWriter:
         if stoppers:
             message = AIMessageChunk(content="", response_metadata=_METADATA, tool_call_chunks=stoppers)
             yield ChatGenerationChunk(message=message)
-        metadata = response_metadata(completion, place)
+        metadata = response_metadata(completion, place, with_headers=self._with_headers)
         last = AIMessageChunk(
             content="",
             additional_kwargs=late_kwargs(metadata),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from inspect import isawaitable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,7 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.pools import async_client
+from kilo_gateway.retry import Retry
 from kilo_gateway.transport import AsyncExchange, AsyncHttpClient
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
     from kilo_gateway.pools import AsyncClient
+    from kilo_gateway.retry import OnRetry
     from kilo_gateway.stream import StreamReader
 
 
@@ -45,10 +48,12 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         model: str | None = None,
         timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire, not for a cancel scope
         extra_headers: Mapping[str, str] | None = None,
+        on_retry: OnRetry | None = None,
         **options: Any,
     ) -> Completion:
         """Return the whole answer to the messages; takes and raises what `KiloClient.complete` does."""
-        call = self._call(messages, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
+        call = self._call(messages, options, **given)
         return await self._ask(call)
 
     def stream(
@@ -58,10 +63,11 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         model: str | None = None,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        on_retry: OnRetry | None = None,
         **options: Any,
     ) -> AsyncChatStream:
         """Return the answer as a stream of deltas to iterate with `async for`; as `KiloClient.stream`."""
-        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers}
+        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
         return AsyncChatStream(self, self._call(messages, options, **given, stream=True))
 
     async def embed(
@@ -138,7 +144,10 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         wait = self._decide(call, error, reader)
         if wait is None:
             self._succeed(call, error, await self.discover(refresh=True))
-        return wait or 0.0
+            return 0.0
+        if call.on_retry is not None and isawaitable(told := call.on_retry(Retry(error, call.attempt, wait))):
+            await told
+        return wait
 
 
 class AsyncChatStream:

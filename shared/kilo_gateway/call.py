@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kilo_gateway.completion import Completion
     from kilo_gateway.errors import KiloError
     from kilo_gateway.headers import HeaderList
+    from kilo_gateway.retry import OnRetry
     from kilo_gateway.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -56,6 +57,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """Set by the client, which has the clock."""
         self.attempt = 0
         """Retries made so far."""
+        self.on_retry: OnRetry | None = None
+        """Called before each of them; set by the client."""
         self.answer_headers: Mapping[str, str] = {}
         """Those of the current try."""
         self._body = body
@@ -149,9 +152,10 @@ class Call(GatewayCall["Completion"]):
         return self._named(parse_answer(body, model=self.model_id, headers=self.answer_headers))
 
     def _named(self, completion: Completion) -> Completion:
+        headers = self.answer_headers
         if self.model_id == self.requested_id:
-            return completion
-        return replace(completion, requested_model=self.requested_id, sent_model=self.model_id)
+            return replace(completion, headers=headers)
+        return replace(completion, headers=headers, requested_model=self.requested_id, sent_model=self.model_id)
 
 
 class EmbeddingCall(GatewayCall[Embeddings]):

@@ -11,6 +11,7 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.pools import sync_client
+from kilo_gateway.retry import Retry
 from kilo_gateway.transport import Exchange, HttpClient
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
     from kilo_gateway.pools import SyncClient
+    from kilo_gateway.retry import OnRetry
     from kilo_gateway.stream import StreamReader
 
 
@@ -43,11 +45,13 @@ class KiloClient(ClientBase[HttpClient]):
         model: str | None = None,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        on_retry: OnRetry | None = None,
         **options: Any,
     ) -> Completion:
         """Return the whole answer to the messages.
 
         `options` are those of `kilo_gateway.options.OPTIONS`, `reasoning`, `reasoning_effort` and `extra_body`.
+        `on_retry` is called with a `kilo_gateway.retry.Retry` before the request is sent again.
 
         Raises:
             SetupError: the call cannot be made as it is; nothing was sent.
@@ -55,7 +59,8 @@ class KiloClient(ClientBase[HttpClient]):
             GatewayError: the gateway answered with an error.
             AnswerError: the answer cannot be trusted.
         """
-        call = self._call(messages, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
+        call = self._call(messages, options, **given)
         return self._ask(call)
 
     def stream(
@@ -65,6 +70,7 @@ class KiloClient(ClientBase[HttpClient]):
         model: str | None = None,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        on_retry: OnRetry | None = None,
         **options: Any,
     ) -> ChatStream:
         """Return the answer as a stream of deltas; the request is sent when the first one is asked for.
@@ -72,7 +78,7 @@ class KiloClient(ClientBase[HttpClient]):
         Takes and raises what `complete` does. Errors of the network and the gateway come out of the iteration, after
         the deltas that had arrived, which the error's `partial` holds as well.
         """
-        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers}
+        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
         return ChatStream(self, self._call(messages, options, **given, stream=True))
 
     def embed(
@@ -152,7 +158,10 @@ class KiloClient(ClientBase[HttpClient]):
         wait = self._decide(call, error, reader)
         if wait is None:
             self._succeed(call, error, self.discover(refresh=True))
-        return wait or 0.0
+            return 0.0
+        if call.on_retry is not None:
+            call.on_retry(Retry(error, call.attempt, wait))
+        return wait
 
 
 class ChatStream:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.pools import SyncClient
+    from kilo_gateway.retry import OnRetry
     from kilo_gateway.stream import StreamReader
 
 C = TypeVar("C")
@@ -80,11 +81,13 @@ class ClientBase(Generic[C]):
         timeout: Any,
         extra_headers: Mapping[str, str] | None,
         stream: bool = False,
+        on_retry: OnRetry | None = None,
     ) -> Call:
         model_id = parse_model_id(self.settings.model if model is None else model)
         body = render_request(messages, model_id=model_id, stream=stream, options=options)
         headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
         call = Call(self.settings, body, headers=headers, timeout=timeout)
+        call.on_retry = on_retry
         successor = discovery.successor_of_auto(self.settings) if model_id == AUTO_MODEL else None
         if successor is not None:
             call.use_model(successor)

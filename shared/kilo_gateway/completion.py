@@ -9,6 +9,8 @@ from kilo_gateway.completion_choice import CompletionChoice, parse_choice, parse
 from kilo_gateway.usage import Usage, parse_count, parse_usage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kilo_gateway.wire import CompletionBody, Message, ToolCall
 
 __all__ = ["Completion", "CompletionChoice", "parse_completion", "render_metadata"]
@@ -45,6 +47,8 @@ class Completion:
     usage: Usage | None = None
     body: CompletionBody = field(default_factory=lambda: cast("CompletionBody", {}))
     """The answer as received, or as put together from a stream."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Of the HTTP answer, as received; empty for an answer that came from elsewhere."""
 
     @property
     def _first(self) -> CompletionChoice:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import random
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kilo_gateway.errors import KiloError
+
+    OnRetry: TypeAlias = Callable[["Retry"], Any]
+    """What a caller may have called before each further try; in an async call it may be async."""
 
 FIRST_BACKOFF_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 8.0
@@ -27,6 +31,17 @@ _DOUBLINGS = 16
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 _EARLIEST_EPOCH_MILLISECONDS = 1e12
 """Smaller numbers are not a moment in milliseconds since 1970 (this is September 2001)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A try that failed and that another one follows."""
+
+    error: KiloError
+    attempt: int
+    """Which try it was; the first is 1."""
+    wait_seconds: float
+    """How long until the next one."""
 
 
 def retry_delay(

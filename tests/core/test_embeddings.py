@@ -10,10 +10,18 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kilo_gateway import Embeddings, GatewayError, InvalidRequestError, MalformedAnswerError, RateLimitError
+from kilo_gateway import Embeddings, GatewayError, InvalidRequestError, KiloError, MalformedAnswerError, RateLimitError
 from kilo_gateway.embeddings import parse_embeddings, render_embedding_request
 
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
 OPENAI, OTHER = "openai/text-embedding-3-small", "baai/bge-m3"
 
 
@@ -225,3 +233,28 @@ def test_an_error_of_status_200_is_raised() -> None:
     with pytest.raises(GatewayError):
         parse([entry(0, [1.0])], error="broken")
     assert parse([entry(0, [1.0])], error={}).vectors == [[1.0]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), st.integers(1, 6), st.integers(1, 5))
+def test_any_order_and_encoding_gives_the_same_vectors(data: st.DataObject, count: int, size: int) -> None:
+    """Whatever the order of the entries, and however each is encoded, the vectors are those that were meant."""
+    vectors = data.draw(st.lists(st.lists(FLOATS, min_size=size, max_size=size), min_size=count, max_size=count))
+    entries = [
+        entry(index, packed(*vector) if data.draw(st.booleans()) else vector) for index, vector in enumerate(vectors)
+    ]
+    assert parse(data.draw(st.permutations(entries)), count=count).vectors == vectors
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.fixed_dictionaries({}, optional={"index": VALUES, "embedding": VALUES}), max_size=3) | VALUES, VALUES
+)
+def test_odd_answers_raise_typed_errors_only(data: Any, error: Any) -> None:
+    """Any JSON is finite vectors, as many as texts and of one length, or one of this package's errors."""
+    try:
+        answer = parse(data, count=2, error=error)
+    except KiloError:
+        return
+    assert [len(vector) for vector in answer.vectors] == [len(answer.vectors[0])] * 2
+    assert all(math.isfinite(number) for vector in answer.vectors for number in vector)

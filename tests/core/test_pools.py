@@ -128,7 +128,7 @@ def test_a_loop_closed_by_hand_closes_its_client() -> None:
 
 
 def test_a_loop_closed_inside_another_is_still_closed() -> None:
-    """Where the client's end cannot be awaited, because another loop runs in the thread, the loop closes all the same."""
+    """Where another loop runs in the thread, so that nothing can be awaited, the loop closes all the same."""
     loop = asyncio.new_event_loop()
     loop.run_until_complete(async_client(PLAIN))
 

@@ -318,6 +318,8 @@ def test_copies_work_after_use(
     """A used model is copied and pickled; the copies give the same vectors and share only what cannot be copied."""
     monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
     with httpx.Client() as client:
+        cache = SimpleKVStore()
+        assert copy.deepcopy(make_embedding(embeddings_cache=cache)).embeddings_cache is cache
         limiter = TokenBucketRateLimiter(requests_per_minute=6000)
         model = make_embedding(http_client=client, rate_limiter=limiter, extra_body={"one": [1]})
         vector = embed.query(model, "a")

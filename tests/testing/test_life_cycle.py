@@ -201,7 +201,7 @@ def test_a_missing_extra_is_named() -> None:
     """Without the extra's packages the import error says what to install."""
     code = (
         "import sys; sys.modules['uvicorn'] = None\n"
-        "try:\n    import kilo_gateway.testing\n"
+        "try:\n    from kilo_gateway.testing import EmbeddedGateway\n"
         "except ImportError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

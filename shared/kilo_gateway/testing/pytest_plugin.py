@@ -120,8 +120,9 @@ def _make_use(item: pytest.Item) -> Use:
     from kilo_gateway.testing.cassettes.use import Use, parse_manner  # noqa: PLC0415 - not before a cassette is used
 
     config = item.config
-    marker = item.get_closest_marker(MARKER)
-    options = dict(marker.kwargs) if marker else {}
+    options: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers(MARKER))):  # the test's own last: it wins over its class and module
+        options.update(marker.kwargs)
     record = options.pop("record", None)
     strict = options.pop("strict", None)
     options.pop("name", None)
@@ -143,8 +144,8 @@ def path_of(item: pytest.Item) -> Path:
     """Return the path of the cassette of a test."""
     from kilo_gateway.testing.cassettes.naming import cassette_path, named_path  # noqa: PLC0415 - see above
 
-    marker = item.get_closest_marker(MARKER)
-    name = (marker.args[0] if marker.args else marker.kwargs.get("name")) if marker else None
+    names = (marker.args[0] if marker.args else marker.kwargs.get("name") for marker in item.iter_markers(MARKER))
+    name = next((one for one in names if one is not None), None)
     owner = getattr(item, "cls", None)
     test = f"{owner.__name__}.{item.name}" if owner is not None else item.name
     default = cassette_path(item.path, test, folder=str(item.config.getini("kilo_cassette_dir")))
@@ -156,6 +157,7 @@ def kilo_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     """The cassette of the test: recorded answers of the gateway, or what records them."""
     from kilo_gateway.testing.pytest_report import facts_of  # noqa: PLC0415 - not before a cassette is used
 
+    __tracebackhide__ = True
     item = request.node
     if request.config.pluginmanager.has_plugin("recording"):
         # pytest-recording's own cassette opens first, so that what belongs to this one never reaches it.

@@ -28,7 +28,7 @@ def facts_of(use: Use) -> dict[str, Any]:
         "played": cassette.play_count,
         "unused": [] if cassette.mismatches else cassette.unused,
         "from": None if cassette.origin is None else cassette.origin["from"],
-        "pieces": str(cassette.manner.pieces),
+        "pieces": str(cassette.manner.pieces) if cassette.manner.pieces.is_drawn else "",
     }
 
 
@@ -85,7 +85,7 @@ class CassetteReport:
         replayed = sum(1 for one in facts if one["played"] and not one["recorded"])
         if replayed:
             lines.append(f"replayed  {replayed} cassette{'s' if replayed > 1 else ''}, the network blocked")
-        seeds = sorted({one["pieces"] for one in facts if one["pieces"].startswith("random")})
+        seeds = sorted({one["pieces"] for one in facts if one["pieces"]})
         lines += [f"pieces    {seed} (repeat it with --kilo-pieces={seed})" for seed in seeds]
         for path, unused in self._unused(facts).items():
             lines.append(f"unused    {path}: nobody asked for {'; '.join(unused)}")

@@ -13,8 +13,8 @@ from vcr.cassette import Cassette as VcrCassette
 from kilo_gateway.testing.cassettes.errors import CassetteError, NoMatchError
 from kilo_gateway.testing.cassettes.explanation import Situation, explain
 from kilo_gateway.testing.cassettes.matching import Matcher
-from kilo_gateway.testing.cassettes.model_lists import trim_models
 from kilo_gateway.testing.cassettes.modes import VCR_MODES
+from kilo_gateway.testing.cassettes.naming import shown
 from kilo_gateway.testing.cassettes.origin import is_gateway, origin_of
 from kilo_gateway.testing.cassettes.pieces import Pieces
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
@@ -107,6 +107,7 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
         Raises:
             NoMatchError: nothing fits, and nothing may be recorded.
         """
+        __tracebackhide__ = True
         with self.lock:
             self._scrubber.learn_headers(request.headers)
             if self.can_play_response_for(request):
@@ -129,15 +130,15 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
             if is_gateway(request.uri, request.headers, self._base_url):
                 if known is not None and self._from_disk and known.kind != origin.kind:
                     raise CassetteError(
-                        f"{self.file} holds answers of {known.kind}, and this one came from {origin.kind}: one "
+                        f"{shown(self.file)} holds answers of {known.kind}, and this one came from {origin.kind}: one "
                         f"cassette tells one story. Record it anew:\n    {self._how_to_record}"
                     )
                 self._store.origin = origin if known is None or not self._from_disk else known
-            self.append(request, trim_models(request, response, self.manner.models))
+            self.append(request, response)
 
     def _no_match(self, request: Request) -> NoMatchError:
         used = [bool(self.play_counts[at]) for at in range(len(self.data))]
-        situation = Situation(str(self.file), self._exists, self._how_to_record, self.requests, used)
+        situation = Situation(shown(self.file), self._exists, self._how_to_record, self.requests, used)
         message = explain(request, situation, self._matcher)
         error = NoMatchError(message, cassette=self, failed_request=request)
         self.mismatches.append(error)

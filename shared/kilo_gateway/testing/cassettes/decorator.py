@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.errors import CassetteError
 from kilo_gateway.testing.cassettes.modes import resolve_mode
-from kilo_gateway.testing.cassettes.naming import FOLDER, cassette_path, named_path
+from kilo_gateway.testing.cassettes.naming import FOLDER, cassette_path, named_path, shown
 from kilo_gateway.testing.cassettes.use import Use, parse_manner
 
 if TYPE_CHECKING:
@@ -149,5 +149,5 @@ def _leave(use: Use, kind: type[BaseException] | None, error: BaseException | No
     unused = use.cassette.unused if use.cassette is not None and kind is None else []
     if unused:
         left = "; ".join(unused)
-        text = f"{use.path} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
+        text = f"{shown(use.path)} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
         warnings.warn(text, UnusedInteractionsWarning, stacklevel=3)

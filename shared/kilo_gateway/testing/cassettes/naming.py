@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 SUFFIX = ".kilo.yaml"
 """Tells these cassettes from those of pytest-recording, which may lie in the same folder."""
@@ -33,6 +30,12 @@ def file_name(test: str) -> str:
 def cassette_path(module: Path, test: str, *, folder: str = FOLDER) -> Path:
     """Return where the cassette of a test lies: `cassettes/<module>/<Class.test[parameters]>.kilo.yaml`."""
     return module.parent / folder / module.stem / file_name(test)
+
+
+def shown(path: Path) -> str:
+    """Return the path as messages name it: from the working directory, when it lies below that."""
+    home = Path.cwd()
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
 
 
 def named_path(home: Path, name: str) -> Path:

@@ -27,6 +27,8 @@ class Pieces:
     """recorded, whole, random or sized."""
     number: int = 0
     """The seed of random pieces; the bytes of sized ones."""
+    is_drawn: bool = False
+    """Whether the seed was drawn now, so that it must be told to whoever wants the same again."""
 
     def __str__(self) -> str:
         return {"random": f"random:{self.number}", "sized": str(self.number)}.get(self.kind, self.kind)
@@ -61,7 +63,9 @@ def parse_pieces(value: Any) -> Pieces:
         return Pieces(plain)
     if size:
         return Pieces("sized", int(size))
-    return Pieces("random", random.randrange(_SEEDS) if seed is None else int(seed))  # noqa: S311 - see above
+    if seed is None:
+        return Pieces("random", random.randrange(_SEEDS), is_drawn=True)  # noqa: S311 - see above
+    return Pieces("random", int(seed))
 
 
 def fit_pieces(sizes: Sequence[int], before: bytes, after: bytes) -> list[int]:

@@ -14,6 +14,7 @@ from vcr.request import Request
 
 # The core's transports are made by the pools; a class that is not loaded yet could not be stood in front of.
 from kilo_gateway import pools as _pools  # noqa: F401
+from kilo_gateway.testing.cassettes.model_lists import trim_models
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -72,6 +73,7 @@ def _sync(previous: Callable[..., httpx.Response], cassette: Cassette) -> Callab
 
     @functools.wraps(previous)
     def handle_request(transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Response:
+        __tracebackhide__ = True
         asked = None if _is_inside.get() else _read(request, request.read())
         if asked is None or not cassette.concerns(asked):
             return previous(transport, request)
@@ -93,6 +95,7 @@ def _async(previous: Callable[..., Any], cassette: Cassette) -> Callable[..., An
 
     @functools.wraps(previous)
     async def handle_async_request(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
+        __tracebackhide__ = True
         asked = None if _is_inside.get() else _read(request, await request.aread())
         if asked is None or not cassette.concerns(asked):
             return await previous(transport, request)  # type: ignore[no-any-return]
@@ -137,14 +140,15 @@ def _response(status: dict[str, Any], headers: dict[str, list[str]], pieces: Seq
 
 
 def _keep(cassette: Cassette, asked: Request, response: httpx.Response, pieces: list[bytes]) -> httpx.Response:
-    """Record the answer, and return it to its caller as it came."""
+    """Record the answer, and return it to its caller as it came; a trimmed list trimmed, so that a replay is alike."""
     headers: dict[str, list[str]] = {}
     for name, value in response.headers.multi_items():
         if name.lower() not in _HOP_HEADERS:
             headers.setdefault(name, []).append(value)
     phrase = response.reason_phrase or httpx.codes.get_reason_phrase(response.status_code)
     status = {"code": response.status_code, "message": phrase}
-    data = b"".join(pieces)
+    data = trim_models(asked, b"".join(pieces), cassette.manner.models)
+    pieces = pieces if sum(map(len, pieces)) == len(data) else [data]
     is_stream = "event-stream" in response.headers.get("content-type", "")
     body = {"string": data, **({"pieces": [len(piece) for piece in pieces if piece]} if is_stream and data else {})}
     cassette.keep(asked, {"status": status, "headers": headers, "body": body})

@@ -9,6 +9,7 @@ from kilo_gateway import discovery
 from kilo_gateway.testing.cassettes.cassette import Cassette, Manner
 from kilo_gateway.testing.cassettes.errors import CassetteError, UnusedInteractionsError
 from kilo_gateway.testing.cassettes.modes import may_record
+from kilo_gateway.testing.cassettes.naming import shown
 from kilo_gateway.testing.cassettes.network import blocked
 from kilo_gateway.testing.cassettes.pieces import parse_pieces
 from kilo_gateway.testing.cassettes.playback import standing_in
@@ -96,7 +97,7 @@ class Use:
         self._stack.enter_context(standing_in(cassette))
         allowed = self._manner.network
         if allowed is not True and not self.records:
-            self._stack.enter_context(blocked(str(self.path), allowed or ()))
+            self._stack.enter_context(blocked(shown(self.path), allowed or ()))
         self.cassette = cassette
         return cassette
 
@@ -131,8 +132,9 @@ class Use:
             raise cassette.mismatches[0]
         if self._manner.strict and cassette.unused:
             left = "\n".join(f"    {one}" for one in cassette.unused)
+            where = shown(self.path)
             raise UnusedInteractionsError(
-                f"{self.path} holds answers that nobody asked for:\n{left}\nRecord again:\n    {self._how_to_record}"
+                f"{where} holds answers that nobody asked for:\n{left}\nRecord again:\n    {self._how_to_record}"
             )
 
     def __enter__(self) -> Cassette:
