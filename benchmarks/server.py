@@ -60,7 +60,6 @@ def render_answer() -> bytes:
             "model": "kilo-embedded/canned",
             "provider": "Canned",
             "system_fingerprint": None,
-        "system_fingerprint": None,
             "choices": [
                 {
                     "index": 0,

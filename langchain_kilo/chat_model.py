@@ -48,7 +48,7 @@ class ChatKilo(TracedModel):
     Failures are tried again by this package, `max_retries` times and never after an answer has begun to arrive. Errors
     that remain are the core's classes and LangChain's `ModelError` at once; their `is_retryable` is False once those
     tries are used up. To leave trying again to LangChain's wrappers, set `max_retries=0`. Callbacks are told of each
-    retry by `on_retry`, except in plain `stream`, where LangChain lets no model reach them.
+    retry by `on_retry`, but not in `stream`, where LangChain does not tell a model who listens.
 
     Example:
         ```python

@@ -28,6 +28,7 @@ _MARKER_HELP = (
 _use_key = pytest.StashKey["Use"]()
 _problem_key = pytest.StashKey[Exception]()
 _passed_key = pytest.StashKey[bool]()
+_partial_key = pytest.StashKey[bool]()
 _report_key = pytest.StashKey["CassetteReport"]()
 
 
@@ -73,13 +74,13 @@ def pytest_recording_configure(config: Any, vcr: Any) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Prepare the report when any test uses a cassette."""
     if any(_uses_cassette(item) for item in session.items):
-        _report(session.config).collected(session)
+        _report(session.config).collected(session, is_partial=_partial_key in session.config.stash)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Note that not every test runs, so that no cassette is called an orphan."""
     if items:
-        _report(items[0].config).is_partial = True
+        items[0].config.stash[_partial_key] = True
 
 
 def _uses_cassette(item: pytest.Item) -> bool:
@@ -133,7 +134,8 @@ def _make_use(item: pytest.Item) -> Use:
         theirs if isinstance(theirs, str) else None,
         defaults=(record, str(config.getini("kilo_record")) or None),
     )
-    pieces = config.getoption("--kilo-pieces") or os.environ.get("KILO_PIECES") or options.get("pieces")
+    given = config.getoption("--kilo-pieces") or os.environ.get("KILO_PIECES")
+    pieces = _report(config).pieces_for_all(given) if given else options.get("pieces")
     is_strict = _strict(config) if strict is None else bool(strict)
     manner = parse_manner({**options, "pieces": pieces, "strict": is_strict})
     how = f'pytest --kilo-record=rewrite "{item.nodeid}"'

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.naming import SUFFIX
+from kilo_gateway.testing.cassettes.pieces import parse_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import pytest
 
+    from kilo_gateway.testing.cassettes.pieces import Pieces
     from kilo_gateway.testing.cassettes.use import Use
 
 _PATH_ATTRIBUTE = "kilo_cassette_path"
@@ -36,22 +38,33 @@ class CassetteReport:
     """Collects which cassettes belong to tests, and words the summary."""
 
     def __init__(self, folder: str, *, is_strict: bool) -> None:
-        self.is_partial = False
+        self._is_partial = False
         """Whether tests were left out, so that a cassette nobody used may still have its test."""
         self._folder = folder
         self._is_strict = is_strict
         self._modules: set[Path] = set()
         self._expected: set[Path] = set()
         self._root = Path.cwd()
+        self._pieces: Pieces | None = None
 
-    def collected(self, session: pytest.Session) -> None:
+    def pieces_for_all(self, given: str) -> Pieces:
+        """Return how every test of the session cuts its bodies: a random seed is drawn once.
+
+        Raises:
+            CassetteError: there is no such way.
+        """
+        if self._pieces is None:
+            self._pieces = parse_pieces(given)
+        return self._pieces
+
+    def collected(self, session: pytest.Session, *, is_partial: bool) -> None:
         """Note the test modules and the cassettes that their tests have."""
         from kilo_gateway.testing.pytest_plugin import path_of  # noqa: PLC0415 - the two modules know each other
 
         self._root = session.config.rootpath
         arguments = session.config.args
-        self.is_partial = self.is_partial or any("::" in argument for argument in arguments)
-        self.is_partial = self.is_partial or hasattr(session.config, "workerinput")
+        is_worker = hasattr(session.config, "workerinput")
+        self._is_partial = is_partial or is_worker or any("::" in argument for argument in arguments)
         for item in session.items:
             self._modules.add(item.path)
             self._expected.add(path_of(item).resolve())
@@ -61,7 +74,7 @@ class CassetteReport:
 
     def orphans(self) -> list[Path]:
         """Return the cassettes beside the collected modules that belong to no test; none of a partial session."""
-        if self.is_partial:
+        if self._is_partial:
             return []
         return sorted({path for path in self._found() if path.resolve() not in self._expected})
 

@@ -55,6 +55,8 @@ def parse_pieces(value: Any) -> Pieces:
     Raises:
         CassetteError: none of these.
     """
+    if isinstance(value, Pieces):
+        return value
     match = _SPELLING.fullmatch(str("recorded" if value is None else value))
     if match is None:
         raise CassetteError(f"pieces must be recorded, whole, random, random:SEED or a size in bytes, not {value!r}.")

@@ -18,6 +18,7 @@ from kilo_gateway.testing.cassettes.model_lists import trim_models
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from contextvars import Token
 
     from kilo_gateway.testing.cassettes.cassette import Cassette
 
@@ -80,7 +81,7 @@ def _sync(previous: Callable[..., httpx.Response], cassette: Cassette) -> Callab
         answer = cassette.answer(asked)
         if answer is not None:
             return _render(answer, cassette)
-        token = _is_inside.set(True)
+        token = _prepare(request)
         try:
             with _closing(real(transport, request)) as response:
                 return _keep(cassette, asked, response, list(response.iter_bytes()))
@@ -102,7 +103,7 @@ def _async(previous: Callable[..., Any], cassette: Cassette) -> Callable[..., An
         answer = cassette.answer(asked)
         if answer is not None:
             return _render(answer, cassette)
-        token = _is_inside.set(True)
+        token = _prepare(request)
         try:
             response = await real(transport, request)
             try:
@@ -113,6 +114,12 @@ def _async(previous: Callable[..., Any], cassette: Cassette) -> Callable[..., An
             _is_inside.reset(token)
 
     return handle_async_request
+
+
+def _prepare(request: httpx.Request) -> Token[bool]:
+    """Get ready to send: what records leaves no connection behind, for a loop or a gateway that ends with the test."""
+    request.headers["connection"] = "close"
+    return _is_inside.set(True)
 
 
 @contextmanager
