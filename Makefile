@@ -24,6 +24,9 @@ demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KIL
 test: $(STAMP) ## Run the tests: offline, no key
 	@$(BIN)/python -m pytest
 
+record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_API_KEY is set)
+	@$(BIN)/python -m pytest --kilo-record=rewrite tests/recorded
+
 check: $(STAMP) ## Lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +49,4 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 clean: ## Remove the virtual environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test check format serve bench models clean
+.PHONY: help install demo test record check format serve bench models clean

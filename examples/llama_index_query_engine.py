@@ -6,6 +6,7 @@ from pathlib import Path
 
 from _gateway import a_gateway
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
+from llama_index.core.memory import ChatMemoryBuffer
 from pydantic import BaseModel, Field
 
 from llama_index_kilo import KiloEmbedding, KiloLLM
@@ -35,7 +36,8 @@ def main() -> None:
         best = answer.source_nodes[0]
         print(f"\nsource    {best.metadata['file_name']} ({best.score:.2f})")
 
-    chat = index.as_chat_engine(llm=llm, chat_mode="context")
+    memory = ChatMemoryBuffer.from_defaults(llm=llm)
+    chat = index.as_chat_engine(llm=llm, chat_mode="context", memory=memory)
     print(f"chat      {chat.chat('When was the Suez Canal opened?')}")
 
     canal = llm.as_structured_llm(Canal).complete(f"{answer_text(index, llm)}\nDescribe the Suez Canal.").raw

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
@@ -26,10 +25,12 @@ from llama_index_kilo.structured import StructuredPrediction
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
+
+    from kilo_gateway.async_stream import AsyncChatStream
 
 
 class KiloLLM(StructuredPrediction):
@@ -101,12 +102,13 @@ class KiloLLM(StructuredPrediction):
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
-        return self._astream(messages, kwargs)
+        return _arespond(self._astream(messages, kwargs))
 
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
-        return _as_completions(self._astream(self._prompt_messages(prompt, formatted), kwargs))
+        stream = self._astream(self._prompt_messages(prompt, formatted), kwargs)
+        return _arespond(stream, parse_completion_response)
 
     def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
@@ -122,8 +124,9 @@ class KiloLLM(StructuredPrediction):
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         return _respond(self._client().stream(render_messages(messages), **self._options(kwargs)))
 
-    def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseAsyncGen:
-        return _arespond(self._async_client().stream(render_messages(messages), **self._options(kwargs)))
+    def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
+        stream: AsyncChatStream = self._async_client().stream(render_messages(messages), **self._options(kwargs))
+        return stream
 
     def _prepare_chat_with_tools(
         self,
@@ -185,16 +188,15 @@ def _respond(stream: Any) -> ChatResponseGen:
         yield snapshots.finish(stream.completion)
 
 
-async def _arespond(stream: Any) -> ChatResponseAsyncGen:
+async def _arespond(stream: Any, parse: Callable[[ChatResponse], Any] = lambda response: response) -> AsyncGenerator[Any, None]:
+    """Yield what `parse` makes of each response.
+
+    The one asynchronous generator of a stream: a loop that ends closes all it has at once, and one inside another
+    would be closed twice.
+    """
     snapshots = Snapshots()
     async with stream:
         async for delta in stream:
             if snapshots.shows(delta):
-                yield snapshots.add(delta)
-        yield snapshots.finish(stream.completion)
-
-
-async def _as_completions(responses: ChatResponseAsyncGen) -> CompletionResponseAsyncGen:
-    async with aclosing(responses):
-        async for response in responses:
-            yield parse_completion_response(response)
+                yield parse(snapshots.add(delta))
+        yield parse(snapshots.finish(stream.completion))

@@ -13,8 +13,8 @@ from kilo_gateway._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from kilo_gateway.accumulate import Delta as Delta
-    from kilo_gateway.async_client import AsyncChatStream as AsyncChatStream
     from kilo_gateway.async_client import AsyncKiloClient as AsyncKiloClient
+    from kilo_gateway.async_stream import AsyncChatStream as AsyncChatStream
     from kilo_gateway.catalog import Catalog as Catalog
     from kilo_gateway.catalog import bundled_catalog as bundled_catalog
     from kilo_gateway.client import ChatStream as ChatStream
@@ -59,7 +59,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "accumulate": ("Delta",),
-    "async_client": ("AsyncChatStream", "AsyncKiloClient"),
+    "async_client": ("AsyncKiloClient",),
+    "async_stream": ("AsyncChatStream",),
     "catalog": ("Catalog", "bundled_catalog"),
     "client": ("ChatStream", "KiloClient"),
     "completion": ("Completion", "render_metadata"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.completion import Completion, parse_completion
-from kilo_gateway.error_bodies import find_error, parse_error_object
+from kilo_gateway.error_bodies import find_error, parse_error_object, without_error
 from kilo_gateway.errors import MalformedAnswerError
 from kilo_gateway.jsontext import loads
 from kilo_gateway.refs import render_ref
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SNIPPET_CHARACTERS = 300
 
 
-def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None = None) -> Completion:
+def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None = None, status: int = 200) -> Completion:
     """Return the completion that a body of status 200 holds; blank padding in front of the JSON is fine.
 
     Raises:
@@ -24,11 +24,11 @@ def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None =
         MalformedAnswerError: no JSON, no choice, or a choice without a finish reason.
     """
     ref = render_ref(model)
-    answer = parse_json_object(body, model=ref)
+    answer = parse_json_object(body, model=ref, status=status)
     if (error := find_error(answer)) is not None:
         failure = parse_error_object({**answer, "error": error}, model=ref, headers=headers or {})
         if answer.get("choices"):
-            failure.partial = parse_completion(answer, requested_model=model)
+            failure.partial = parse_completion(without_error(answer), requested_model=model)
         raise failure
     completion = parse_completion(answer, requested_model=model)
     if not completion.choices:
@@ -40,7 +40,7 @@ def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None =
     return completion
 
 
-def parse_json_object(body: bytes, *, model: str | None) -> dict[str, Any]:
+def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> dict[str, Any]:
     """Return the JSON object that a body holds.
 
     Raises:
@@ -54,7 +54,7 @@ def parse_json_object(body: bytes, *, model: str | None) -> dict[str, Any]:
         return answer
     text = body.strip()
     if not text:
-        raise malformed_answer("is empty", body, model)
+        raise malformed_answer("is empty", body, model, status=status)
     if text[:1] == b"<":
         raise malformed_answer(
             "is a web page, not the gateway's JSON; something on the way answered instead", body, model
@@ -68,12 +68,12 @@ def quote(data: bytes) -> str:
     return text if len(text) <= _SNIPPET_CHARACTERS else f"{text[:_SNIPPET_CHARACTERS]}..."
 
 
-def malformed_answer(what: str, body: bytes, model: str | None) -> MalformedAnswerError:
-    """Return the error for an answer of status 200 that cannot be used; `what` continues "The answer ..."."""
+def malformed_answer(what: str, body: bytes, model: str | None, *, status: int = 200) -> MalformedAnswerError:
+    """Return the error for an answer of success that cannot be used; `what` continues "The answer ..."."""
     begins = f" It begins: {quote(body)}" if body.strip() else ""
     return MalformedAnswerError(
-        f"The gateway's answer for model {model!r} {what} (HTTP 200).{begins} Check base_url; try again.",
+        f"The gateway's answer for model {model!r} {what} (HTTP {status}).{begins} Check base_url; try again.",
         model=model,
-        status=200,
+        status=status,
         snippet=quote(body),
     )

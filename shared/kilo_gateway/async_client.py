@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from inspect import isawaitable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 
 from kilo_gateway import discovery
+from kilo_gateway.async_stream import AsyncChatStream
 from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
@@ -18,11 +18,10 @@ from kilo_gateway.retry import Retry
 from kilo_gateway.transport import AsyncExchange, AsyncHttpClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from kilo_gateway.accumulate import Delta
-    from kilo_gateway.call import Answer, Call, GatewayCall
+    from kilo_gateway.call import Answer, GatewayCall
     from kilo_gateway.catalog import Catalog
     from kilo_gateway.completion import Completion
     from kilo_gateway.model_info import ModelInfo
@@ -148,60 +147,3 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         if call.on_retry is not None and isawaitable(told := call.on_retry(Retry(error, call.attempt, wait))):
             await told
         return wait
-
-
-class AsyncChatStream:
-    """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
-
-    def __init__(self, client: AsyncKiloClient, call: Call) -> None:
-        self._call = call
-        self._deltas = _run(client, call)
-
-    @property
-    def completion(self) -> Completion:
-        """The answer so far; the whole answer after the last delta."""
-        return self._call.completion
-
-    def __aiter__(self) -> AsyncIterator[Delta]:
-        return self._deltas
-
-    async def __anext__(self) -> Delta:
-        return await anext(self._deltas)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """End the stream; the connection is closed unless the answer was read to its end."""
-        await self._deltas.aclose()
-
-
-async def _run(client: AsyncKiloClient, call: Call) -> AsyncGenerator[Delta, None]:
-    await client._admit(call)
-    while True:
-        reader = call.fresh_reader()
-        exchange = AsyncExchange(client._outgoing(call))
-        try:
-            await client._open(exchange, call)
-            async with aclosing(exchange.pieces()) as pieces:
-                async for piece in pieces:
-                    for delta in reader.feed(piece):
-                        yield delta
-                    exchange.heard = reader.heard
-                    if reader.is_done:
-                        await exchange.drain(pieces)
-                        break
-            for delta in reader.finish():
-                yield delta
-        except KiloError as error:
-            wait = await client._after(call, error, reader)
-        else:
-            return
-        finally:
-            await exchange.close()
-        await anyio.sleep(wait)

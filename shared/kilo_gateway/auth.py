@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from kilo_gateway._version import __version__
 from kilo_gateway.base_url import check_cleartext, keeps_keys_private, parse_proxies
-from kilo_gateway.errors import MissingKeyError
+from kilo_gateway.errors import GET_A_KEY, MissingKeyError
 from kilo_gateway.headers import HeaderList, merge_headers, parse_headers
-from kilo_gateway.setting_values import HOW_TO_GET_A_KEY, parse_feature
+from kilo_gateway.setting_values import parse_feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,7 +93,7 @@ def check_key(settings: Settings, *, model: str, is_free: bool) -> None:
     if is_free or has_credential(settings):
         return
     raise MissingKeyError(
-        f"Model {model!r} needs a Kilo API key and there is none. {HOW_TO_GET_A_KEY} "
+        f"Model {model!r} needs a Kilo API key and there is none. {GET_A_KEY} "
         "Free models (ids ending in :free) work without one.",
         model=model,
     )

@@ -154,9 +154,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def render_origin(base_url: str) -> str:
-    """Return scheme, host and port, for messages and for paths outside the base."""
-    parts = urlsplit(base_url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -59,6 +59,7 @@ class GatewayCall(ABC, Generic[Answer]):
         """Retries made so far."""
         self.on_retry: OnRetry | None = None
         """Called before each of them; set by the client."""
+        self.answer_status = 200
         self.answer_headers: Mapping[str, str] = {}
         """Those of the current try."""
         self._body = body
@@ -87,7 +88,7 @@ class GatewayCall(ABC, Generic[Answer]):
 
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
         """Take note of the answer's headers; return whether its body is to be read as an answer."""
-        self.answer_headers = headers
+        self.answer_status, self.answer_headers = status, headers
         return status < _FIRST_REFUSAL
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
@@ -114,6 +115,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """Complete an error with the model and with what had arrived, and take every secret out of it."""
         if error.model is None:
             error.model = self.ref
+            error.message = f"{error.message} (model {self.ref!r})"
+            error.args = (error.message, *error.args[1:])
         if reader is not None and error.partial is None:
             error.partial = reader.partial()
         own = [value for name, value in self.headers if mask_header(name, value) == MASK]
@@ -149,7 +152,9 @@ class Call(GatewayCall["Completion"]):
 
     def parse_answer(self, body: bytes) -> Completion:
         """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.parse_answer` raises."""
-        return self._named(parse_answer(body, model=self.model_id, headers=self.answer_headers))
+        return self._named(
+            parse_answer(body, model=self.model_id, headers=self.answer_headers, status=self.answer_status)
+        )
 
     def _named(self, completion: Completion) -> Completion:
         headers = self.answer_headers

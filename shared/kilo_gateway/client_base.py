@@ -10,6 +10,8 @@ from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
+from pydantic import SecretStr
+
 from kilo_gateway import discovery
 from kilo_gateway.auth import check_key, render_headers
 from kilo_gateway.call import Call, EmbeddingCall, GatewayCall
@@ -50,13 +52,17 @@ class ClientBase(Generic[C]):
     def __init__(self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Any) -> None:
         if settings is not None and arguments:
             raise InvalidSettingError(f"Give settings or {', '.join(sorted(arguments))}, not both.")
+        if isinstance(arguments.get("api_key"), str):
+            arguments["api_key"] = SecretStr(arguments["api_key"])  # before a traceback can show it
         self.settings = resolve_settings(arguments, os.environ) if settings is None else settings
         self._http_client = http_client
         if self.settings.discover == "startup" and not discovery.was_asked(self.settings):
             self._discover_at_startup()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(model={self.settings.model!r}, base_url={self.settings.base_url!r})"
+        settings = self.__dict__.get("settings")  # absent while a constructor fails
+        shown = "" if settings is None else f"model={settings.model!r}, base_url={settings.base_url!r}"
+        return f"{type(self).__name__}({shown})"
 
     def __copy__(self) -> Self:
         return type(self)(self.settings, http_client=self._http_client)

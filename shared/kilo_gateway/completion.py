@@ -177,13 +177,15 @@ def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, 
         "images": choice.images,
         "refusal": choice.refusal,
         "audio": choice.audio,
-        "extra": {
-            **_unknown(cast("dict[str, Any]", choice.message), _MESSAGE_KEYS),
-            **_unknown(raw_choice, _CHOICE_KEYS),
-            **_unknown(body, _BODY_KEYS),
-        },
+        "extra": _extra(choice, raw_choice, body),
     }
     return {key: value for key, value in values.items() if _has_value(value)}
+
+
+def _extra(choice: CompletionChoice, raw_choice: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    message = cast("dict[str, Any]", choice.message)
+    levels = ((message, _MESSAGE_KEYS), (raw_choice, _CHOICE_KEYS), (body, _BODY_KEYS))
+    return {key: value for values, known in levels for key, value in _unknown(values, known).items()}
 
 
 def _unknown(values: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:

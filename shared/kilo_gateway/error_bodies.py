@@ -63,6 +63,18 @@ def parse_error_object(
     return _error(facts, bounded(event_or_body), model)
 
 
+def without_error(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer or event without the error objects in it: they are read, and may echo secrets."""
+    choices = body.get("choices")
+    bare = {name: value for name, value in body.items() if name != "error"}
+    if isinstance(choices, list):
+        bare["choices"] = [
+            {name: value for name, value in choice.items() if name != "error"} if isinstance(choice, dict) else choice
+            for choice in choices
+        ]
+    return bare
+
+
 def find_error(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the error object in a body or an event: its own, else that of a choice; None when there is none.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kilo_gateway.error_text import one_line
+from kilo_gateway.errors import GET_A_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 CREDITS_URL = "https://app.kilo.ai/profile"
 """Where credits are added; the gateway's own errors name it."""
-GET_A_KEY = (
-    "Get a key: sign in at https://app.kilo.ai, open API Keys, generate one, and set KILOCODE_API_KEY or pass api_key."
-)
 _LIST_MODELS = "List the models with KiloClient().list_models() or `kilo-gateway models`."
 _LONGEST_QUOTE = 500
 _LONGEST_MODEL = 200

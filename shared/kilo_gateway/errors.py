@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
     from kilo_gateway.completion import Completion
 
+GET_A_KEY = (
+    "Get a key: sign in at https://app.kilo.ai, open API Keys, generate one, and set KILOCODE_API_KEY or pass api_key."
+)
+"""The remedy where a key is missing or refused."""
+
 Advice = Literal["soon", "later", "never"]
 """When the same request may succeed: after seconds, after minutes, or not at all."""
 

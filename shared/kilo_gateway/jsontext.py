@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -143,6 +144,19 @@ def loads(text: bytes | str) -> Any:
     except ValueError:
         data = text.encode() if isinstance(text, str) else bytes(text)
         mended = _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", data)
-        if mended == data:
-            raise
-    return orjson.loads(mended)
+    try:
+        return orjson.loads(mended)
+    except ValueError:
+        return _loads_leniently(mended)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _loads_leniently(text: bytes) -> Any:
+    """Return JSON with numbers too large for a float, which become infinite; NaN itself stays refused."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None

@@ -74,6 +74,9 @@ OPTIONS: dict[str, str] = {
 }
 """Option -> what its value must be. `reasoning`, `reasoning_effort` and `extra_body` have rules of their own."""
 
+LARGEST: dict[str, int] = {"max_tokens": 99_999_999_999, "max_completion_tokens": 99_999_999_999}
+"""Above this the gateway answers 503, as if it were out of order (its source, 2026-02 and newer)."""
+
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     NUMBER: lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
     WHOLE: lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -121,6 +124,8 @@ def check_options(
             raise InvalidRequestError(unknown_option(str(name), [*known, *also]), model=model)
         if not _CHECKS[kind](value):
             raise InvalidRequestError(f"{name}={reprlib.repr(value)} is not usable: it must be {kind}.", model=model)
+        if name in LARGEST and value > LARGEST[name]:
+            raise InvalidRequestError(f"{name}={value} is more than the gateway takes ({LARGEST[name]}).", model=model)
     return given
 
 

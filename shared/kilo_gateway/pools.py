@@ -18,6 +18,7 @@ from urllib.request import getproxies
 
 import httpx
 
+from kilo_gateway.base_url import is_loopback
 from kilo_gateway.direct import AsyncDirectClient, DirectClient
 from kilo_gateway.errors import InvalidSettingError
 
@@ -42,20 +43,27 @@ _VARIABLES = tuple(
     for name in (word, word.upper())
 )
 
-Route = tuple[bool, tuple[str | None, ...]]
-"""What decides how connections are made: whether TLS is spoken, and the environment's proxies and certificates."""
+Route = tuple[bool, bool, tuple[str | None, ...]]
+"""What decides how connections are made: whether TLS is spoken, whether the gateway is on this machine, and the
+environment's proxies and certificates."""
 
 
 def route_of(url: str, environ: Mapping[str, str]) -> Route:
     """Return the key under which connections to this URL are shared."""
     variables = tuple(environ.get(name) for name in _VARIABLES)
-    return url.startswith("https:") or any(variables), variables
+    is_local = is_loopback(httpx.URL(url).host)
+    return url.startswith("https:") or any(variables), is_local, variables
+
+
+def _is_local(route: Route) -> bool:
+    """Return whether to go past every proxy: what is meant for this machine must not leave it."""
+    return route[1]
 
 
 @lru_cache(maxsize=8)
 def _tls_context(route: Route) -> ssl.SSLContext:
     """Return the certificates to trust; where no TLS is spoken, none, which is 40 ms cheaper and fails closed."""
-    speaks_tls, _ = route
+    speaks_tls, _, _ = route
     return httpx.create_ssl_context() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -66,7 +74,7 @@ def _make(direct: type[D], proxied: type[P], route: Route) -> D | P:
         InvalidSettingError: a proxy or a certificate file that the environment names cannot be used.
     """
     try:
-        if not _PROXIED & getproxies().keys():
+        if _is_local(route) or not _PROXIED & getproxies().keys():
             return direct(limits=_LIMITS, verify=_tls_context(route))
         cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return proxied(limits=_LIMITS, verify=_tls_context(route), cookies=cookies, follow_redirects=False)

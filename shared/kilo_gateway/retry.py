@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import random
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +32,7 @@ _EARLIEST_EPOCH_MILLISECONDS = 1e12
 """Smaller numbers are not a moment in milliseconds since 1970 (this is September 2001)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """A try that failed and that another one follows."""
 
     error: KiloError

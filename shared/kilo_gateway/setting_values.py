@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from kilo_gateway.base_url import parse_base_url
-from kilo_gateway.errors import InvalidModelError, InvalidSettingError, MissingKeyError
+from kilo_gateway.errors import GET_A_KEY, InvalidModelError, InvalidSettingError, MissingKeyError
 from kilo_gateway.headers import check_header, parse_headers
 from kilo_gateway.jsontext import loads
 from kilo_gateway.refs import render_ref
@@ -20,11 +20,6 @@ from kilo_gateway.timeouts import Timeouts, parse_timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-HOW_TO_GET_A_KEY = (
-    "Get one: sign in at https://app.kilo.ai, open API Keys, generate a key; "
-    "then set KILOCODE_API_KEY, or pass api_key=."
-)
 
 
 def parse_setting(name: str, value: Any, origin: str) -> Any:
@@ -49,7 +44,7 @@ def _parse_key(value: Any, origin: str) -> SecretStr:
         raise InvalidSettingError(f"{origin} must be a string, not {type(text).__name__}.")
     text = text.strip()
     if not text:
-        raise MissingKeyError(f"{origin} is blank. {HOW_TO_GET_A_KEY}")
+        raise MissingKeyError(f"{origin} is blank. {GET_A_KEY}")
     if not re.fullmatch(r"[\x21-\x7e]+", text):
         raise InvalidSettingError(
             f"{origin} holds a blank, a control character or a non-ASCII character inside; copy the key again."

@@ -11,13 +11,13 @@ from kilo_gateway.base_url import DEFAULT_BASE_URL, check_cleartext, parse_proxi
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.headers import MASK, mask_header
 from kilo_gateway.refs import DEFAULT_MODEL
-from kilo_gateway.setting_values import HOW_TO_GET_A_KEY, parse_setting
+from kilo_gateway.setting_values import parse_setting
 from kilo_gateway.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HOW_TO_GET_A_KEY", "READ_PER_REQUEST", "VARIABLES", "Settings", "resolve_settings"]
+__all__ = ["READ_PER_REQUEST", "VARIABLES", "Settings", "resolve_settings"]
 
 DEFAULT_MAX_RETRIES = 2
 
@@ -134,6 +134,7 @@ def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -
         InvalidSettingError: an unknown argument, or a value that cannot work; the message names where it came from.
         MissingKeyError: `api_key` was given, but is blank.
     """
+    arguments, environ = _Unshown(arguments), _Unshown(environ)
     _check_names(arguments)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -148,6 +149,13 @@ def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -
     return settings
 
 
+class _Unshown(dict[str, Any]):
+    """A mapping that a traceback with local variables does not spell out."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} values, not shown>"
+
+
 def _check_names(arguments: Mapping[str, Any]) -> None:
     unknown = sorted(str(name) for name in arguments if name not in VARIABLES)
     if unknown:
@@ -160,9 +168,12 @@ def _check_names(arguments: Mapping[str, Any]) -> None:
 
 def _find(name: str, argument: Any, variables: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, Any] | None:
     if argument is not None:
-        return f"argument {name}", argument
+        return f"argument {name}", _hidden(name, argument)
     for variable in variables:
-        value = environ.get(variable, "")
-        if value.strip():
-            return variable, value
+        if environ.get(variable, "").strip():
+            return variable, _hidden(name, environ[variable])
     return None
+
+
+def _hidden(name: str, value: Any) -> Any:
+    return SecretStr(value) if name == "api_key" and isinstance(value, str) else value

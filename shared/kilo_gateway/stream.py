@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.accumulate import Accumulator
 from kilo_gateway.answer import parse_json_object, quote
-from kilo_gateway.error_bodies import find_error, parse_error_object
+from kilo_gateway.error_bodies import find_error, parse_error_object, without_error
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.jsontext import loads
 from kilo_gateway.refs import render_ref
@@ -106,10 +106,11 @@ class StreamReader:
         return event
 
     def _read(self, event: dict[str, Any]) -> Iterator[Delta]:
-        for delta in self._accumulator.add(event):
+        error = find_error(event)
+        for delta in self._accumulator.add(event if error is None else without_error(event)):
             self.has_delivered = True
             yield delta
-        if (error := find_error(event)) is not None:
+        if error is not None:
             raise parse_error_object({**event, "error": error}, model=self._ref, headers=self.headers)
 
     def _read_rest(self, rest: bytes) -> Iterator[Delta]:

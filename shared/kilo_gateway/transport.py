@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import anyio
 import httpx
@@ -17,7 +17,7 @@ from kilo_gateway.errors import KiloError, MalformedAnswerError, RequestTimeoutE
 from kilo_gateway.failures import FAILURES, host_of, translate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from kilo_gateway.headers import HeaderList
     from kilo_gateway.pools import AsyncClient, SyncClient
@@ -169,7 +169,12 @@ class Exchange(_Exchange):
 
 
 class AsyncExchange(_Exchange):
-    """One request and its answer, on an event loop. `open`, then `read` or iterate `pieces`, then `close`."""
+    """One request and its answer, on an event loop. `open`, then `read` or iterate for the pieces, then `close`.
+
+    No asynchronous generator, so that a loop that ends has none to close while another waits for it.
+    """
+
+    _body: AsyncIterator[bytes] | None = None
 
     async def open(self, client: AsyncClient, *, is_own: bool) -> None:
         """Send the request and wait for the status and headers."""
@@ -182,26 +187,31 @@ class AsyncExchange(_Exchange):
     async def read(self) -> bytes:
         """Return the whole body."""
         pieces, size = [], 0
-        async for piece in self.pieces():
+        async for piece in self:
             pieces.append(piece)
             size += len(piece)
             self._check_size(size)
             self.heard = False
         return b"".join(pieces)
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body as it arrives."""
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece of the body, as it arrived."""
         try:
-            async for piece in self.opened.aiter_bytes():
-                yield piece
+            if self._body is None:
+                self._body = self.opened.aiter_bytes()
+            else:
                 self._watch.check(heard=self.heard)
+            return await anext(self._body)
         except FAILURES as failure:
             raise translate(failure, self.outgoing.url) from failure
 
-    async def drain(self, pieces: AsyncIterator[bytes]) -> None:
+    async def drain(self) -> None:
         """Read the end of a finished stream if it is there, so that the connection can serve the next call."""
         with anyio.move_on_after(DRAIN_SECONDS), suppress(KiloError):
-            await anext(pieces, None)
+            await anext(self, None)
 
     async def close(self) -> None:
         """Give the connection back, or close it when the answer was not read to its end."""

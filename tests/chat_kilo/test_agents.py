@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from kilo_gateway.testing import EmbeddedGateway
     from langchain_kilo import ChatKilo
 
-QUESTION = {"messages": [{"role": "user", "content": "How is the weather in Paris?"}]}
-TWO_CITIES = {"messages": [{"role": "user", "content": "How is the weather in Paris and in Rome?"}]}
+QUESTION: Any = {"messages": [{"role": "user", "content": "How is the weather in Paris?"}]}
+TWO_CITIES: Any = {"messages": [{"role": "user", "content": "How is the weather in Paris and in Rome?"}]}
 MODES = ["values", "updates", "messages", "custom", "tasks", "debug"]
 
 
@@ -54,7 +54,7 @@ def sent(gateway: EmbeddedGateway, place: int = -1) -> dict[str, Any]:
     return body
 
 
-def run_of(agent: Any, way: str, asked: Any = QUESTION) -> list[Any]:
+def run_of(agent: Any, way: str, asked: Any = QUESTION) -> Any:
     """Return the messages at the end of a run, made in one of LangChain's ways."""
     if way == "invoke":
         return agent.invoke(asked)["messages"]
@@ -99,7 +99,7 @@ def test_parallel_calls_are_answered_together(gateway: EmbeddedGateway, make: Ca
 @pytest.mark.parametrize("mode", MODES)
 def test_every_stream_mode_tells_the_answer(mode: str, is_async: bool, make: Callable[..., ChatKilo]) -> None:
     """Each of LangGraph's stream modes works, and those that carry messages end with the same answer."""
-    agent = create_agent(make(), [get_weather])
+    agent: Any = create_agent(make(), [get_weather])
     told: list[Any]
     if is_async:
 
@@ -137,6 +137,20 @@ def test_events_of_an_agent_tell_every_step(make: Callable[..., ChatKilo]) -> No
     assert "sunny in Paris" in "".join(pieces)
 
 
+@pytest.mark.filterwarnings("ignore:.*:langchain_core._api.beta_decorator.LangChainBetaWarning")
+def test_v3_streams_of_an_agent(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """Event streams of version 3 give each answer's text, reasoning and calls, and reasoning goes back whole."""
+    agent: Any = create_agent(make(reasoning="low"), [get_weather])
+    run = agent.stream_events(QUESTION, version="v3")
+    first, second = [(str(one.text), str(one.reasoning), one.output) for one in run.messages]
+    assert first[1]
+    assert [call["args"] for call in first[2].tool_calls] == [{"city": "Paris"}]
+    assert "sunny in Paris" in second[0]
+    details = first[2].response_metadata["reasoning_details"]
+    assert json.dumps(sent(gateway)["messages"][1]["reasoning_details"]) == json.dumps(details)
+    assert all(request.body["stream"] for request in gateway.requests)
+
+
 @pytest.mark.parametrize("way", ["invoke", "stream"])
 def test_reasoning_goes_back_inside_an_agents_run(
     way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
@@ -152,8 +166,9 @@ def test_reasoning_goes_back_inside_an_agents_run(
 def test_tokens_of_a_run_are_added_up(make: Callable[..., ChatKilo]) -> None:
     """LangChain's counter sees both answers of a run."""
     counter = UsageMetadataCallbackHandler()
-    messages = create_agent(make(), [get_weather]).invoke(QUESTION, config={"callbacks": [counter]})["messages"]
-    spent = [message.usage_metadata["total_tokens"] for message in messages if isinstance(message, AIMessage)]
+    agent: Any = create_agent(make(), [get_weather])
+    messages = agent.invoke(QUESTION, config={"callbacks": [counter]})["messages"]
+    spent = [message.usage_metadata["total_tokens"] for message in messages if message.type == "ai"]
     assert sum(usage["total_tokens"] for usage in counter.usage_metadata.values()) == sum(spent)
 
 
@@ -257,7 +272,7 @@ def test_call_limits_end_a_run(gateway: EmbeddedGateway, make: Callable[..., Cha
     assert len(gateway.requests) == 1
 
 
-LONG = [
+LONG: list[Any] = [
     HumanMessage("Tell me about ships. " * 40),
     AIMessage("Ships float. " * 40),
     HumanMessage("How is the weather in Paris?"),

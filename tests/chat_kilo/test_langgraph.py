@@ -22,16 +22,14 @@ from kilo_gateway.testing import Reply
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from langgraph.graph.state import CompiledStateGraph
-
     from kilo_gateway.testing import EmbeddedGateway
     from langchain_kilo import ChatKilo
 
 FAMILIES = ["anthropic/claude-sonnet-4.6", "openai/gpt-5.2", "google/gemini-3-flash-preview"]
-THREAD: dict[str, Any] = {"configurable": {"thread_id": "1"}}
+THREAD: Any = {"configurable": {"thread_id": "1"}}
 
 
-def ask(text: str) -> dict[str, Any]:
+def ask(text: str) -> Any:
     """Return what a user adds to the messages of a graph."""
     return {"messages": [HumanMessage(text)]}
 
@@ -49,7 +47,7 @@ def book_table(city: str) -> str:
     return f"A table in {city} is booked." if answer == "yes" else f"No table in {city} is booked."
 
 
-def chat_graph(model: Any, *, is_async: bool = False, saver: Any = None) -> CompiledStateGraph[Any, Any, Any, Any]:
+def chat_graph(model: Any, *, is_async: bool = False, saver: Any = None) -> Any:
     """Return the graph that LangGraph's own documentation builds: a model, its tools, and back."""
 
     def call_model(state: MessagesState) -> Any:
@@ -99,7 +97,7 @@ def test_messages_are_streamed_piece_by_piece(is_async: bool, make: Callable[...
     for message in (kept[1], kept[3]):
         own = [piece for piece in pieces if piece.id == message.id]
         assert len(own) > 2
-        added = message_chunk_to_message(own[0] + own[1:])
+        added: Any = message_chunk_to_message(own[0] + own[1:])
         assert added.content == message.content
         assert added.response_metadata == message.response_metadata
         assert added.tool_calls == message.tool_calls
@@ -134,7 +132,10 @@ def test_checkpoints_keep_reasoning_byte_by_byte(
 
 def test_checkpoints_keep_every_fact_of_a_message(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
     """LangGraph's serializer gives back an equal message: details of unknown kinds, costs, citations, broken calls."""
-    details = [{"type": "reasoning.new", "x": {"y": [1, 2.5, None]}, "signature": "c2ln"}, {"type": "reasoning.text"}]
+    details: list[dict[str, Any]] = [
+        {"type": "reasoning.new", "x": {"y": [1, 2.5, None]}, "signature": "c2ln"},
+        {"type": "reasoning.text"},
+    ]
     cited = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "cost": 0.000123}
     gateway.enqueue(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kilo_gateway.testing import EmbeddedGateway
     from langchain_kilo import ChatKilo
 
-BUSY = {"status": 503, "body": {"error": {"message": "busy"}}, "headers": {"retry-after-ms": "1"}}
+BUSY: dict[str, Any] = {"status": 503, "body": {"error": {"message": "busy"}}, "headers": {"retry-after-ms": "1"}}
 
 
 @pytest.fixture(autouse=True)

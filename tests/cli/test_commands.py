@@ -105,6 +105,37 @@ def test_chat_streams_the_answer(gateway: EmbeddedGateway) -> None:
     assert gateway.requests[-1].body["reasoning"] == {"effort": "low"}
 
 
+def test_chat_prints_the_answer_as_it_is(gateway: EmbeddedGateway) -> None:
+    """`chat` changes no character of the answer: no emoji codes, tabs or line breaks."""
+    text = "a :smile: [b] x\ty " + "word " * 60
+    gateway.enqueue(Reply(text=text))
+    assert run("chat", "Hi", "--model", "openai/gpt-4.1-mini").stdout == f"{text}\n"
+
+
+def test_chat_tells_an_error_in_mid_stream_on_a_line_of_its_own(gateway: EmbeddedGateway) -> None:
+    """What had arrived is printed, then the error."""
+    gateway.enqueue(
+        Fault(error_event={"error": {"code": 502, "message": "gone"}}, after_events=2, reply=Reply(text="a b c"))
+    )
+    shown = run("chat", "Hi", "--model", "openai/gpt-4.1-mini")
+    assert shown.exit_code == 1
+    assert shown.stdout.startswith("a")
+    assert shown.stdout.endswith("\n")
+    assert "gone" in shown.stderr
+
+
+def test_what_the_system_refuses_is_a_sentence(gateway: EmbeddedGateway, tmp_path: Path) -> None:
+    """A file that cannot be written, and a port that is taken, are told without a traceback."""
+    assert "FileNotFoundError: " in run("renew-models", str(tmp_path / "no" / "models.json")).stderr
+    assert "OSError: " in run("serve", "--port", str(gateway.port)).stderr
+    assert run("serve", "--port", "99999").exit_code == 2
+
+
+def test_settings_show_the_feature_that_is_sent(gateway: EmbeddedGateway) -> None:
+    """`settings` shows the default feature, which no setting holds."""
+    assert "direct-gateway" in run("settings").output
+
+
 def test_bad_input_is_a_sentence(gateway: EmbeddedGateway) -> None:
     """A setting that cannot work ends a command with 1 and a sentence, not with a traceback."""
     shown = run("chat", "Hi", "--base-url", "ftp://x")

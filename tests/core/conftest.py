@@ -44,7 +44,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         recorded.append(seconds)
 
     monkeypatch.setattr("kilo_gateway.client.time", SimpleNamespace(sleep=recorded.append))
-    monkeypatch.setattr("kilo_gateway.async_client.anyio", SimpleNamespace(sleep=record))
+    for module in ("async_client", "async_stream"):
+        monkeypatch.setattr(f"kilo_gateway.{module}.anyio", SimpleNamespace(sleep=record))
     return recorded
 
 

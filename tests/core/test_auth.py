@@ -278,7 +278,7 @@ def test_paid_model_without_a_key_says_how_to_get_one() -> None:
     """The error names the model, the steps to a key, and the variable; free models and keys pass."""
     keyless = resolve_settings({}, {"KILOCODE_API_KEY": " "})
     with pytest.raises(
-        MissingKeyError, match=r"app\.kilo\.ai, open API Keys, generate a key.*KILOCODE_API_KEY"
+        MissingKeyError, match=r"app\.kilo\.ai, open API Keys, generate one.*KILOCODE_API_KEY"
     ) as caught:
         check_key(keyless, model="kilocode/openai/gpt-5", is_free=False)
     assert caught.value.model == "kilocode/openai/gpt-5"

@@ -133,13 +133,22 @@ def test_a_key_never_crosses_a_network_in_the_clear(
         ("SSL_CERT_FILE", "/no/such/file.pem"),
     ],
 )
-def test_an_environment_that_cannot_work(connect: Any, name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_cannot_work(
+    open_session: Any, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy or a certificate file that cannot be used is a typed error that names the variables."""
     monkeypatch.setenv(name, value)
-    error = connect().fail()
+    error = open_session(base_url="https://gateway.invalid/", api_key=KEY, model=MODEL).fail()
     assert isinstance(error, InvalidSettingError)
     assert name in str(error)
     assert "secret-word" not in str(error)
+
+
+def test_a_proxy_never_sees_what_is_meant_for_this_machine(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway on this machine is reached directly although the environment names a proxy for everything."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert connect().complete().text
 
 
 def test_a_strangers_certificate(open_session: Any, serve: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -11,7 +11,7 @@ from kilo_gateway.retry import Retry
 from kilo_gateway.testing import Fault
 
 SHAPES = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-BUSY = {"status": 503, "body": {"error": {"message": "busy"}}}
+BUSY: dict[str, Any] = {"status": 503, "body": {"error": {"message": "busy"}}}
 
 
 def ask(session: Any, *, stream: bool, on_retry: Any) -> Any:

@@ -12,7 +12,7 @@ from kilo_gateway.options import OPTIONS, check_options, unknown_option
 
 USABLE: dict[str, list[Any]] = {
     "a number": [0, 1, 0.5, -1],
-    "a whole number": [0, 1, 2**40],
+    "a whole number": [0, 1, 2**36],
     "true or false": [True, False],
     "text": ["", "x"],
     "a mapping": [{}, {"a": 1}, types.MappingProxyType({})],
@@ -28,6 +28,14 @@ UNUSABLE: dict[str, list[Any]] = {
     "a list": ["x", {}, 5, True, {1}],
     "anything": [],
 }
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_a_limit_that_the_gateway_takes_for_an_outage_is_refused(name: str) -> None:
+    """More than 99999999999 tokens would be answered with 503, as if the gateway were out of order."""
+    assert check_options({name: 99_999_999_999}) == {name: 99_999_999_999}
+    with pytest.raises(InvalidRequestError, match=f"{name}=100000000000 is more than"):
+        check_options({name: 100_000_000_000})
 
 
 @pytest.mark.parametrize("name", OPTIONS)

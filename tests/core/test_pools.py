@@ -29,7 +29,8 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Any:
     ("url", "environ", "same_as_plain"),
     [
         ("http://127.0.0.1:9/", {"PATH": "/bin", "KILOCODE_API_KEY": "k"}, True),
-        ("http://other.example/", {}, True),
+        ("http://localhost:8/", {}, True),
+        ("http://other.example/", {}, False),
         ("https://127.0.0.1/", {}, False),
         ("http://127.0.0.1/", {"HTTP_PROXY": "http://127.0.0.1:1"}, False),
         ("http://127.0.0.1/", {"all_proxy": "http://127.0.0.1:1"}, False),
@@ -167,9 +168,9 @@ def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(name, environ[name])
     for _ in range(2):
         with pytest.raises(InvalidSettingError, match="HTTPS_PROXY"):
-            sync_client(route_of("http://127.0.0.1/", environ))
+            sync_client(route_of("http://gateway.example/", environ))
         with pytest.raises(InvalidSettingError, match="HTTPS_PROXY"):
-            asyncio.run(async_client(route_of("http://127.0.0.1/", environ)))
+            asyncio.run(async_client(route_of("http://gateway.example/", environ)))
 
 
 def test_clients_end_with_the_process() -> None:

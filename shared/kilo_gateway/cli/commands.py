@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - typer reads annotations when the program runs
@@ -12,6 +14,7 @@ import typer
 from rich.console import Console
 
 from kilo_gateway import KiloClient, KiloError, __version__
+from kilo_gateway.auth import resolve_feature
 from kilo_gateway.cli.tables import models_table, settings_table
 from kilo_gateway.snapshot import render_snapshot
 
@@ -25,8 +28,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
+_WIDE = 160
+"""Columns where there is no terminal to ask, so that nothing is cut in a file or a pipe."""
+
+out = Console(emoji=False, width=None if sys.stdout.isatty() else _WIDE)
+err = Console(stderr=True, emoji=False, soft_wrap=True)
 
 Model = Annotated[str | None, typer.Option("--model", "-m", help="A model ref; default kilocode/kilo/auto.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Another gateway, such as the embedded one.")]
@@ -34,10 +40,10 @@ BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Another gateway
 
 @contextmanager
 def _told_plainly() -> Iterator[None]:
-    """Print this package's errors as a sentence and exit with 1."""
+    """Print errors of this package and of the system as a sentence and exit with 1."""
     try:
         yield
-    except KiloError as error:
+    except (KiloError, OSError) as error:
         err.print(f"[red]{type(error).__name__}[/red]: ", end="")
         err.print(str(error), markup=False, highlight=False)
         raise typer.Exit(1) from None
@@ -48,7 +54,7 @@ def check(model: Model = None, base_url: BaseUrl = None) -> None:
     """Check that key, gateway and model work together: lists the models and asks for one short answer."""
     with _told_plainly():
         client = KiloClient(model=model, base_url=base_url)
-        out.print(settings_table(client.settings.describe()))
+        out.print(settings_table(_effective(client)))
         catalog = client.discover(refresh=True)
         out.print(f"Models: {len(catalog)} ({'live' if catalog.is_live else 'bundled, the live list is out of reach'})")
         answer = client.complete([{"role": "user", "content": "Answer with one word: ready?"}], max_tokens=64)
@@ -87,11 +93,13 @@ def chat(
     with _told_plainly():
         client = KiloClient(model=model, base_url=base_url)
         stream = client.stream([*messages, {"role": "user", "content": question}], reasoning=reasoning)
-        for delta in stream:
-            if delta.reasoning:
-                out.print(delta.reasoning, end="", style="dim", markup=False, highlight=False)
-            out.print(delta.text, end="", markup=False, highlight=False)
-        out.print()
+        try:
+            for delta in stream:
+                if delta.reasoning:
+                    typer.secho(delta.reasoning, nl=False, dim=True)
+                typer.echo(delta.text, nl=False)
+        finally:
+            typer.echo()
         err.print(_summary(stream.completion), markup=False, style="dim")
 
 
@@ -99,12 +107,12 @@ def chat(
 def settings(base_url: BaseUrl = None, model: Model = None) -> None:
     """Show the effective settings and where each came from, the key masked."""
     with _told_plainly():
-        out.print(settings_table(KiloClient(base_url=base_url, model=model).settings.describe()))
+        out.print(settings_table(_effective(KiloClient(base_url=base_url, model=model))))
 
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 0,
     server_version: Annotated[Literal["newest", "2026-02"], typer.Option("--server-version")] = "newest",
 ) -> None:
     """Run the embedded gateway on this machine, with no key and no network."""
@@ -113,7 +121,8 @@ def serve(
     except ImportError as error:
         err.print(str(error), markup=False)
         raise typer.Exit(2) from None
-    run(port=port, version=server_version)
+    with _told_plainly():
+        run(port=port, version=server_version)
 
 
 @app.command(name="renew-models")
@@ -137,6 +146,13 @@ def renew_models(
 def version() -> None:
     """Print the version of this package."""
     typer.echo(__version__)
+
+
+def _effective(client: KiloClient) -> dict[str, dict[str, Any]]:
+    """Return the settings as described, with the feature that a request made now would carry."""
+    described = client.settings.describe()
+    described["feature"]["value"] = resolve_feature(client.settings, os.environ)
+    return described
 
 
 def _summary(answer: Completion) -> str:

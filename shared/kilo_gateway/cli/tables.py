@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def settings_table(described: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return the settings with their values and where each came from."""
-    table = Table("setting", "value", "from")
+    table = Table("setting", Column("value", overflow="fold"), Column("from", overflow="fold"))
     for name, row in described.items():
         value = row["value"]
         table.add_row(name, "-" if value is None or value == {} else escape(str(value)), escape(str(row["from"])))
@@ -25,8 +25,8 @@ def settings_table(described: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def models_table(models: Iterable[ModelInfo]) -> Table:
     """Return the models with limits in tokens, prices in USD per million tokens in and out, and what they can do."""
-    table = Table()
-    table.add_column("model", no_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", overflow="fold")
     for heading in ("context", "output", "$/M in", "$/M out"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("can")

@@ -29,6 +29,7 @@ _use_key = pytest.StashKey["Use"]()
 _problem_key = pytest.StashKey[Exception]()
 _passed_key = pytest.StashKey[bool]()
 _partial_key = pytest.StashKey[bool]()
+_rewritten_key = pytest.StashKey["set[Path]"]()
 _report_key = pytest.StashKey["CassetteReport"]()
 
 
@@ -136,18 +137,29 @@ def _make_use(item: pytest.Item) -> Use:
     )
     given = config.getoption("--kilo-pieces") or os.environ.get("KILO_PIECES")
     pieces = _report(config).pieces_for_all(given) if given else options.get("pieces")
-    is_strict = _strict(config) if strict is None else bool(strict)
+    is_strict = (_strict(config) if strict is None else bool(strict)) and _name_of(item) is None
     manner = parse_manner({**options, "pieces": pieces, "strict": is_strict})
     how = f'pytest --kilo-record=rewrite "{item.nodeid}"'
-    return Use(path_of(item), mode, manner, how_to_record=how)
+    path = path_of(item)
+    if mode == "rewrite":
+        # Of tests that share a cassette the first begins it anew, and the others add to it.
+        rewritten = config.stash.setdefault(_rewritten_key, set())
+        mode = "new_episodes" if path in rewritten else mode
+        rewritten.add(path)
+    return Use(path, mode, manner, how_to_record=how)
+
+
+def _name_of(item: pytest.Item) -> Any:
+    """Return the name that a marker gives to the cassette, or None; a named one may serve several tests."""
+    names = (marker.args[0] if marker.args else marker.kwargs.get("name") for marker in item.iter_markers(MARKER))
+    return next((one for one in names if one is not None), None)
 
 
 def path_of(item: pytest.Item) -> Path:
     """Return the path of the cassette of a test."""
     from kilo_gateway.testing.cassettes.naming import cassette_path, named_path  # noqa: PLC0415 - see above
 
-    names = (marker.args[0] if marker.args else marker.kwargs.get("name") for marker in item.iter_markers(MARKER))
-    name = next((one for one in names if one is not None), None)
+    name = _name_of(item)
     owner = getattr(item, "cls", None)
     test = f"{owner.__name__}.{item.name}" if owner is not None else item.name
     default = cassette_path(item.path, test, folder=str(item.config.getini("kilo_cassette_dir")))
@@ -191,18 +203,26 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a strict session that left cassettes without a test."""
+    """Fail a strict session that left cassettes without a test, or answers of shared ones without a request."""
     report = session.config.stash.get(_report_key, None)
-    if report is not None and report.finish() and session.exitstatus == pytest.ExitCode.OK:
+    if report is not None and report.finish(_facts(session.config)) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what was recorded, replayed and left over."""
-    reports = [one for kind in terminalreporter.stats.values() for one in kind if hasattr(one, "user_properties")]
-    facts = [value for one in reports if one.when == "teardown" for key, value in one.user_properties if key == MARKER]
+    facts = _facts(config)
     lines = _report(config).render(facts) if facts or _report_key in config.stash else []
     if lines:
         terminalreporter.section("kilo cassettes")
     for line in lines:
         terminalreporter.line(line)
+
+
+def _facts(config: pytest.Config) -> list[dict[str, Any]]:
+    """Return what came of each use, from the reports of the tests, which also come from other processes."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    stats = {} if reporter is None else reporter.stats
+    # Among the statistics are test items, too: those that were deselected.
+    ends = [one for kind in stats.values() for one in kind if getattr(one, "when", "") == "teardown"]
+    return [value for one in ends for name, value in one.user_properties if name == MARKER]

@@ -23,12 +23,21 @@ def facts_of(use: Use) -> dict[str, Any]:
     """Return what one use of a cassette came to, in plain values that travel between processes."""
     cassette = use.cassette
     if cassette is None:
-        return {"path": str(use.path), "recorded": 0, "played": 0, "unused": [], "from": None, "pieces": ""}
+        return {
+            "path": str(use.path),
+            "recorded": 0,
+            "played": 0,
+            "blocked": False,
+            "unused": [],
+            "from": None,
+            "pieces": "",
+        }
     return {
         "path": str(use.path),
         "recorded": cassette.recorded,
         "played": cassette.play_count,
-        "unused": [] if cassette.mismatches else cassette.unused,
+        "blocked": use.is_blocked,
+        "unused": [] if cassette.mismatches or use.records else cassette.unused,
         "from": None if cassette.origin is None else cassette.origin["from"],
         "pieces": str(cassette.manner.pieces) if cassette.manner.pieces.is_drawn else "",
     }
@@ -86,18 +95,20 @@ class CassetteReport:
                 if module in self._modules or not module.exists():
                     yield from folder.rglob(f"*{SUFFIX}")
 
-    def finish(self) -> bool:
+    def finish(self, facts: Sequence[dict[str, Any]]) -> bool:
         """Return whether a strict session has to fail."""
-        return self._is_strict and bool(self.orphans())
+        is_whole = not self._is_partial
+        return self._is_strict and is_whole and bool(self.orphans() or self._unused(facts))
 
     def render(self, facts: Sequence[dict[str, Any]]) -> list[str]:
         """Return the lines of the summary."""
         lines = [f"recorded  {self._short(one)} from the {one['from']}" for one in facts if one["recorded"]]
         if lines:
             lines.append("Read what was recorded before you commit it.")
-        replayed = sum(1 for one in facts if one["played"] and not one["recorded"])
+        replayed = [one for one in facts if one["played"] and not one["recorded"]]
         if replayed:
-            lines.append(f"replayed  {replayed} cassette{'s' if replayed > 1 else ''}, the network blocked")
+            network = ", the network blocked" if all(one["blocked"] for one in replayed) else ""
+            lines.append(f"replayed  {len(replayed)} cassette{'s' if len(replayed) > 1 else ''}{network}")
         seeds = sorted({one["pieces"] for one in facts if one["pieces"]})
         lines += [f"pieces    {seed} (repeat it with --kilo-pieces={seed})" for seed in seeds]
         for path, unused in self._unused(facts).items():

@@ -56,12 +56,10 @@ def test_what_fits(one: Request, other: Request, expected: bool) -> None:
     assert Matcher((), BASE)(one, other) is expected
 
 
-@pytest.mark.parametrize(
-    "ignored", [("messages[0].content",), ("messages[*].content",), ("*[*].content",), ("messages",)]
-)
-def test_ignored_fields_may_change(ignored: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("ignored", ["messages[0].content", "messages[*].content", "*[*].content", "messages"])
+def test_ignored_fields_may_change(ignored: str) -> None:
     """A field that is ignored may change, wherever the pattern finds it; no other may."""
-    matcher = Matcher(ignored, BASE)
+    matcher = Matcher([ignored], BASE)
     assert matcher(post(chat("today is monday")), post(chat("today is tuesday")))
     assert not matcher(post(chat("x", temperature=1)), post(chat("y", temperature=2)))
 

@@ -169,10 +169,18 @@ def test_a_document_is_read_as_it_was_written() -> None:
     assert read.origin == ORIGIN
 
 
+_WITH_BODY = """kilo_cassette: 1
+gateway: {{from: x}}
+interactions:
+- request: {{method: GET, path: /}}
+  response: {{status: 200, body: {}}}
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a: [", "line 1"),
+        ("a: [", "line 2"),
         ("just text", "it is no cassette"),
         ("version: 1\ninteractions: []", "recorded by vcrpy"),
         ("kilo_cassette: 2\ninteractions: []", "has format 2, and this version knows 1. Upgrade"),
@@ -183,13 +191,11 @@ def test_a_document_is_read_as_it_was_written() -> None:
         ("kilo_cassette: 1\ngateway: {from: x}\ninteractions: [3]", "interaction 1"),
         ("kilo_cassette: 1\ngateway: {from: x}\ninteractions: [{request: {}}]", "interaction 1: 'response' is missing"),
         (
-            "kilo_cassette: 1\ngateway: {from: x}\ninteractions:\n- request: {method: GET, path: /}\n"
-            "  response: {status: 200, body: {events: [1]}}",
+            _WITH_BODY.format("{events: [1]}"),
             "interaction 1: events must be a list of texts",
         ),
         (
-            "kilo_cassette: 1\ngateway: {from: x}\ninteractions:\n- request: {method: GET, path: /}\n"
-            "  response: {status: 200, body: {text: abc, pieces: [1, 1]}}",
+            _WITH_BODY.format("{text: abc, pieces: [1, 1]}"),
             "pieces add up to 2 bytes, but the body has 3",
         ),
         ("kilo_cassette: 1\n? [a]\n: b", "line 2"),

@@ -22,7 +22,7 @@ from kilo_gateway.testing.cassettes.store import Store
 from kilo_gateway.testing.cassettes.surroundings import base_url_of, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from vcr.request import Request
@@ -52,7 +52,16 @@ class Manner:
 class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
     """Recorded answers of a gateway. `requests`, `responses`, `play_count` and `all_played` are vcrpy's."""
 
-    def __init__(self, path: Path, mode: str, manner: Manner, document: Document | None, how_to_record: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        mode: str,
+        manner: Manner,
+        document: Document | None,
+        *,
+        secrets: Iterable[str] = (),
+        how_to_record: str,
+    ) -> None:
         self.file = path
         self.mode = mode
         self.manner = manner
@@ -61,7 +70,7 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
         self.lock = threading.RLock()
         self._exists = document is not None
         self._how_to_record = how_to_record
-        self._scrubber = Scrubber(secrets_of(os.environ))
+        self._scrubber = Scrubber([*secrets, *secrets_of(os.environ)])
         self._base_url = base_url_of(os.environ)
         self._matcher = Matcher(manner.ignore, self._base_url)
         self._store = Store(path, self._scrubber, None if mode == "rewrite" else document)
@@ -124,7 +133,9 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
             CassetteError: the cassette's other answers come from elsewhere.
         """
         plain = {name: ", ".join(values) for name, values in response["headers"].items()}
-        origin = origin_of(self._scrubber.address(request.uri), plain, today=datetime.now(UTC).date().isoformat())
+        today = datetime.now(UTC).date().isoformat()
+        address = self._scrubber.address(request.uri)
+        origin = origin_of(address, plain, base_url=self._scrubber.address(self._base_url), today=today)
         with self.lock:
             known = self._store.origin
             if is_gateway(request.uri, request.headers, self._base_url):

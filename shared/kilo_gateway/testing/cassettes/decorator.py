@@ -7,7 +7,7 @@ import inspect
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from kilo_gateway.testing.cassettes.errors import CassetteError
 from kilo_gateway.testing.cassettes.modes import resolve_mode
@@ -26,8 +26,21 @@ PATH_ATTRIBUTE = "kilo_cassette_path"
 _HOW_TO_RECORD = "run it again with KILO_RECORD=rewrite in the environment"
 
 
+Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
+
+
 class UnusedInteractionsWarning(UserWarning):
     """A replay ended with recorded answers that nobody asked for."""
+
+
+@overload
+def use_cassette(name: Decorated, /) -> Decorated: ...
+
+
+@overload
+def use_cassette(
+    name: str | os.PathLike[str] | None = None, /, *, record: str | None = None, **options: Any
+) -> CassetteUse: ...
 
 
 def use_cassette(name: Any = None, /, *, record: str | None = None, **options: Any) -> Any:
@@ -92,14 +105,14 @@ class CassetteUse:
     ) -> None:
         self.__exit__(kind, error, tb)
 
-    def __call__(self, target: Any) -> Any:
+    def __call__(self, target: Decorated) -> Decorated:
         """Decorate a function, a coroutine function, or each test method of a class."""
-        if isinstance(target, type):
-            for name, member in list(vars(target).items()):
-                if name.startswith("test") and inspect.isfunction(member):
-                    setattr(target, name, self._decorate(member))
-            return target
-        return self._decorate(target)
+        if not isinstance(target, type):
+            return cast("Decorated", self._decorate(target))
+        for name, member in list(vars(target).items()):
+            if name.startswith("test") and inspect.isfunction(member):
+                setattr(target, name, self._decorate(member))
+        return target
 
     def _decorate(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -146,7 +159,7 @@ class _Managed:
 def _leave(use: Use, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
     """End the use, and warn of answers that nobody asked for when all else went well."""
     use.__exit__(kind, error, tb)
-    unused = use.cassette.unused if use.cassette is not None and kind is None else []
+    unused = use.cassette.unused if use.cassette is not None and kind is None and not use.records else []
     if unused:
         left = "; ".join(unused)
         text = f"{shown(use.path)} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."

@@ -5,29 +5,47 @@ It listens to Python's own audit events, so that it holds for every library, bes
 
 from __future__ import annotations
 
+import socket
 import sys
-from contextlib import contextmanager
-from dataclasses import dataclass
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.errors import NetworkBlockedError
 from kilo_gateway.testing.cassettes.origin import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _LOOK_UPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_LOOKING_UP = "looking up"
 _CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
 
-@dataclass(frozen=True)
 class _Guard:
-    cassette: str
-    allowed: frozenset[str]
+    """What may be reached while one cassette is replayed."""
+
+    def __init__(self, cassette: str, allowed: Iterable[str]) -> None:
+        self._cassette = cassette
+        self._allowed = {host.lower() for host in allowed} | {socket.gethostname().lower()}
+
+    def check(self, host: str, what: str) -> None:
+        """Refuse a host that is not allowed; note the addresses of one that is, for they are what is connected to."""
+        if host.lower() not in self._allowed:
+            raise NetworkBlockedError(
+                f"{what} {host} was blocked: {self._cassette} is being replayed, and a replay needs no network. To "
+                f"record that host as well, name it in hosts=[...]; to let it be reached, in network=[...]."
+            )
+        if what != _LOOKING_UP:
+            return
+        with suppress(OSError):
+            self._allowed |= {str(found[4][0]).lower() for found in socket.getaddrinfo(host, None)}
 
 
 _guards: list[_Guard] = []
 _is_listening: list[bool] = []
+_own = threading.local()
+"""Whether this thread is within the guard, whose own look-ups are not guarded."""
 
 
 @contextmanager
@@ -37,7 +55,7 @@ def blocked(cassette: str, allowed: tuple[str, ...] = ()) -> Iterator[None]:
         # An audit hook cannot be taken away again; with no guard standing it returns at once.
         sys.addaudithook(_hear)
         _is_listening.append(True)
-    guard = _Guard(cassette, frozenset(host.lower() for host in allowed))
+    guard = _Guard(cassette, allowed)
     _guards.append(guard)
     try:
         yield
@@ -46,10 +64,10 @@ def blocked(cassette: str, allowed: tuple[str, ...] = ()) -> Iterator[None]:
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _guards or not event.startswith("socket."):
+    if not _guards or not event.startswith("socket.") or getattr(_own, "is_inside", False):
         return
     if event in _LOOK_UPS:
-        _check(arguments[0], "looking up")
+        _check(arguments[0], _LOOKING_UP)
     elif event in _CONNECTIONS:
         address = arguments[1]
         if isinstance(address, tuple) and address:  # any other address is a local socket's
@@ -60,9 +78,9 @@ def _check(host: Any, what: str) -> None:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
     if name is None or (isinstance(name, str) and is_loopback(name.lower())):
         return
-    for guard in _guards:
-        if str(name).lower() not in guard.allowed:
-            raise NetworkBlockedError(
-                f"{what} {name} was blocked: {guard.cassette} is being replayed, and a replay needs no network. To "
-                f"record that host as well, name it in hosts=[...]; to let it be reached, in network=[...]."
-            )
+    _own.is_inside = True
+    try:
+        for guard in _guards:
+            guard.check(str(name), what)
+    finally:
+        _own.is_inside = False

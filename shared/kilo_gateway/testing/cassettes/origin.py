@@ -66,9 +66,10 @@ def is_loopback(host: str | None) -> bool:
     if host is None or host in {"", "localhost"}:
         return True
     try:
-        return ip_address(host.partition("%")[0]).is_loopback
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 def is_gateway(uri: str, headers: Mapping[str, Any], base_url: str) -> bool:
@@ -89,11 +90,17 @@ def without_port(uri: str) -> str:
     return urlunsplit(parts._replace(netloc=host))
 
 
-def origin_of(uri: str, response_headers: Mapping[str, Any], *, today: str) -> Origin:
-    """Return where this answer came from, given what was asked and the headers of the answer as they came."""
+def origin_of(uri: str, response_headers: Mapping[str, Any], *, base_url: str, today: str) -> Origin:
+    """Return where this answer came from, given what was asked and the headers of the answer as they came.
+
+    `base_url` is the address of the gateway that the environment names.
+    """
     parts = urlsplit(uri)
-    path = next((parts.path.removesuffix(end) for end in _ENDPOINTS if parts.path.endswith("/" + end)), "/")
-    base_url = without_port(urlunsplit(parts._replace(path=path, query="", fragment="")))
+    if parts.hostname == urlsplit(base_url).hostname:
+        base_url = without_port(base_url.rstrip("/") + "/")
+    else:
+        path = next((parts.path.removesuffix(end) for end in _ENDPOINTS if parts.path.endswith("/" + end)), "/")
+        base_url = without_port(urlunsplit(parts._replace(path=path, query="", fragment="")))
     headers = {name.lower(): str(value) for name, value in response_headers.items()}
     if "embedded-" in headers.get("x-vercel-id", ""):
         imitates = "2026-02" if "cross-origin-opener-policy" in headers else "newest"

@@ -75,9 +75,10 @@ def _sync(previous: Callable[..., httpx.Response], cassette: Cassette) -> Callab
     @functools.wraps(previous)
     def handle_request(transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Response:
         __tracebackhide__ = True
-        asked = None if _is_inside.get() else _read(request, request.read())
-        if asked is None or not cassette.concerns(asked):
+        asked = _outline(request)
+        if _is_inside.get() or not cassette.concerns(asked):
             return previous(transport, request)
+        asked.body = request.read()
         answer = cassette.answer(asked)
         if answer is not None:
             return _render(answer, cassette)
@@ -97,9 +98,10 @@ def _async(previous: Callable[..., Any], cassette: Cassette) -> Callable[..., An
     @functools.wraps(previous)
     async def handle_async_request(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
         __tracebackhide__ = True
-        asked = None if _is_inside.get() else _read(request, await request.aread())
-        if asked is None or not cassette.concerns(asked):
+        asked = _outline(request)
+        if _is_inside.get() or not cassette.concerns(asked):
             return await previous(transport, request)  # type: ignore[no-any-return]
+        asked.body = await request.aread()
         answer = cassette.answer(asked)
         if answer is not None:
             return _render(answer, cassette)
@@ -130,8 +132,9 @@ def _closing(response: httpx.Response) -> Iterator[httpx.Response]:
         response.close()
 
 
-def _read(request: httpx.Request, body: bytes) -> Request:
-    return Request(request.method, str(request.url), body, dict(request.headers))
+def _outline(request: httpx.Request) -> Request:
+    """Return the request without its body: one that is none of the cassette's business is not read."""
+    return Request(request.method, str(request.url), None, dict(request.headers))
 
 
 def _render(answer: dict[str, Any], cassette: Cassette) -> httpx.Response:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+import os
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from vcr.persisters.filesystem import CassetteNotFoundError
@@ -15,6 +15,7 @@ from kilo_gateway.testing.cassettes.errors import SecretFoundError, UnreadableCa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kilo_gateway.testing.cassettes.document import Interaction
     from kilo_gateway.testing.cassettes.origin import Origin
@@ -58,9 +59,9 @@ def write_document(path: Path, document: Document, scrubber: Scrubber) -> None:
         raise SecretFoundError("\n".join(["Not written:", *map(str, findings)]))
     _check_reading(path, text, document)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("wb", dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-        file.write(text.encode())
-    Path(file.name).replace(path)
+    part = path.with_name(f".{sha256(path.name.encode()).hexdigest()[:16]}-{os.getpid()}.part")
+    part.write_bytes(text.encode())
+    part.replace(path)
 
 
 def _check_reading(path: Path, text: str, document: Document) -> None:

@@ -46,13 +46,14 @@ def scrub_events(
     `value` cleans JSON, `text` cleans what is no JSON, `find` says where secrets stand in the texts put together.
     """
     parsed = [_Event(raw) for raw in events]
+    # First the texts as a whole: the first piece of a key may look like a key itself, and its rest like nothing.
+    for places in _threads([event.json.value for event in parsed if event.json is not None]).values():
+        _scrub_thread(places, find)
     for event in parsed:
         if event.json is None:
             event.raw = text(event.raw)
         else:
             event.json.value = value(event.json.value)
-    for places in _threads([event.json.value for event in parsed if event.json is not None]).values():
-        _scrub_thread(places, find)
     return [event.render() for event in parsed]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +15,7 @@ from kilo_gateway.testing.cassettes.network import blocked
 from kilo_gateway.testing.cassettes.pieces import parse_pieces
 from kilo_gateway.testing.cassettes.playback import standing_in
 from kilo_gateway.testing.cassettes.store import read_document
-from kilo_gateway.testing.cassettes.surroundings import recording, replaying
+from kilo_gateway.testing.cassettes.surroundings import recording, replaying, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,13 +64,18 @@ class Use:
         self._surroundings = ExitStack()
         self._stack = ExitStack()
         self._is_settled = False
+        self._secrets: list[str] = []
         self.records = may_record(mode, exists=path.exists())
         """Whether requests may reach a gateway."""
+        self.is_blocked = not self.records and manner.network is not True
+        """Whether nothing leaves this machine."""
         self.cassette: Cassette | None = None
 
     def settle(self) -> Self:
         """Read the file and prepare the environment; what is wrong with the file is raised by `begin`."""
         self._is_settled = True
+        # Before the environment is changed: a prompt that repeats a key is cleaned in a replay as in the recording.
+        self._secrets = secrets_of(os.environ)
         try:
             self._document = None if self.mode == "rewrite" else read_document(self.path)
         except CassetteError as problem:
@@ -91,13 +97,20 @@ class Use:
             self.settle()
         if self._problem is not None:
             raise self._problem
-        cassette = Cassette(self.path, self.mode, self._manner, self._document, self._how_to_record)
+        cassette = Cassette(
+            self.path,
+            self.mode,
+            self._manner,
+            self._document,
+            secrets=self._secrets,
+            how_to_record=self._how_to_record,
+        )
         discovery.forget()
         self._stack.callback(discovery.forget)
         self._stack.enter_context(standing_in(cassette))
-        allowed = self._manner.network
-        if allowed is not True and not self.records:
-            self._stack.enter_context(blocked(shown(self.path), allowed or ()))
+        hosts = self._manner.network
+        if self.is_blocked and hosts is not True:
+            self._stack.enter_context(blocked(shown(self.path), hosts or ()))
         self.cassette = cassette
         return cassette
 
@@ -130,7 +143,7 @@ class Use:
             return
         if cassette.mismatches:
             raise cassette.mismatches[0]
-        if self._manner.strict and cassette.unused:
+        if self._manner.strict and cassette.unused and not self.records:
             left = "\n".join(f"    {one}" for one in cassette.unused)
             where = shown(self.path)
             raise UnusedInteractionsError(

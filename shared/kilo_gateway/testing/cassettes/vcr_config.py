@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vcr import VCR
+
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
 from kilo_gateway.testing.cassettes.surroundings import secrets_of
 
@@ -42,6 +44,7 @@ def kilo_vcr_config(**overrides: Any) -> dict[str, Any]:
         "before_record_response": scrub_response,
         "decode_compressed_response": True,
         "match_on": ["method", "path", "query", "body"],
+        "path_transformer": VCR.ensure_suffix(".yaml"),
         "serializer": SERIALIZER,
         **overrides,
     }

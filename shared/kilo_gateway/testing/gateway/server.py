@@ -17,6 +17,7 @@ from kilo_gateway.testing.gateway.connection import NumberedProtocol
 from kilo_gateway.testing.gateway.errors import render_error
 from kilo_gateway.testing.gateway.state import GatewayState
 from kilo_gateway.testing.options import VERSIONS, Options
+from kilo_gateway.testing.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from kilo_gateway.testing.accounts import Accounts
     from kilo_gateway.testing.options import Version
     from kilo_gateway.testing.received import Received
-    from kilo_gateway.testing.reply import Reply
 
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0
@@ -202,9 +202,11 @@ class EmbeddedGateway:
 
         `endpoint` is one of chat, models, embeddings, fim, profile, balance and the other names in `app.ROUTES`.
 
-        Raises: ValueError for a named error that the version does not have.
+        Raises: ValueError for a named error that the version does not have; TypeError for what is no reply or fault.
         """
         for item in items:
+            if not isinstance(item, (Reply, Fault)):
+                raise TypeError(f"enqueue takes Reply and Fault, not {type(item).__name__}")
             if isinstance(item, Fault) and item.error_id is not None:
                 render_error(item.error_id, self.options.version, fill=item.fill)
         self.state.enqueue(items, endpoint)

@@ -1,0 +1,24 @@
+"""Where the examples find a gateway: your own account's if a key is set, else the embedded one, which needs neither."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kilo_gateway import resolve_settings
+from kilo_gateway.testing import EmbeddedGateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def a_gateway() -> Iterator[None]:
+    """Let everything inside the block that names no gateway find one."""
+    if resolve_settings({}, os.environ).api_key is not None:
+        yield
+        return
+    with EmbeddedGateway() as gateway:
+        os.environ |= {"KILOCODE_BASE_URL": gateway.base_url, "KILOCODE_API_KEY": gateway.api_key}
+        yield

@@ -1,0 +1,124 @@
+"""AsyncChatStream: one streamed answer on an event loop, try after try. The client decides what follows an error.
+
+No asynchronous generator, on purpose: a loop that ends closes all of those it knows at once, and one that waits for
+another to close would then fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from kilo_gateway.errors import KiloError
+from kilo_gateway.transport import AsyncExchange
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from types import TracebackType
+
+    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.async_client import AsyncKiloClient
+    from kilo_gateway.call import Call
+    from kilo_gateway.completion import Completion
+
+
+class AsyncChatStream:
+    """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
+
+    def __init__(self, client: AsyncKiloClient, call: Call) -> None:
+        self._client = client
+        self._call = call
+        self._try: _Try | None = None
+        self._is_admitted = False
+        self._is_over = False
+        self._is_running = False
+
+    @property
+    def completion(self) -> Completion:
+        """The answer so far; the whole answer after the last delta."""
+        return self._call.completion
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self
+
+    async def __anext__(self) -> Delta:
+        if self._is_running:
+            raise RuntimeError("Another task is waiting for the next delta of this stream.")
+        self._is_running = True
+        try:
+            delta = await self._next()
+        except BaseException:
+            await self.aclose()
+            raise
+        finally:
+            self._is_running = False
+        if delta is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        return delta
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the stream; the connection is closed unless the answer was read to its end."""
+        self._is_over = True
+        if self._try is not None:
+            await self._try.exchange.close()
+
+    async def _next(self) -> Delta | None:
+        """Return the next delta; None at the end of the answer, and of a stream that was closed."""
+        if not self._is_admitted and not self._is_over:
+            await self._client._admit(self._call)
+            self._is_admitted = True
+        while not self._is_over:
+            if self._try is None:
+                self._try = _Try(self._client, self._call)
+            try:
+                return await self._try.read()
+            except KiloError as error:
+                if self._is_over:
+                    break
+                wait = await self._client._after(self._call, error, self._try.reader)
+            await self._try.exchange.close()
+            self._try = None
+            await anyio.sleep(wait)
+        return None
+
+
+class _Try:
+    """One request, and the reading of its answer."""
+
+    def __init__(self, client: AsyncKiloClient, call: Call) -> None:
+        self.reader = call.fresh_reader()
+        self.exchange = AsyncExchange(client._outgoing(call))
+        self._client = client
+        self._call = call
+        self._is_open = False
+        self._is_read = False
+        self._arrived: Iterator[Delta] = iter(())
+        """What the bytes so far have completed and nobody has taken."""
+
+    async def read(self) -> Delta | None:
+        """Return the next delta; None at the end of the answer."""
+        if not self._is_open:
+            await self._client._open(self.exchange, self._call)
+            self._is_open = True
+        while (delta := next(self._arrived, None)) is None and not self._is_read:
+            self._arrived = await self._receive()
+        return delta
+
+    async def _receive(self) -> Iterator[Delta]:
+        self.exchange.heard = self.reader.heard
+        if self.reader.is_done:
+            await self.exchange.drain()
+        elif (piece := await anext(self.exchange, None)) is not None:
+            return self.reader.feed(piece)
+        self._is_read = True
+        return self.reader.finish()

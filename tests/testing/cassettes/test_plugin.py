@@ -1,0 +1,453 @@
+"""The pytest plugin: marker, fixture, modes, report, and peace with pytest-recording and langchain-tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import requests  # noqa: F401 - see below
+import vcr.patch  # noqa: F401 - see below
+
+import kilo_gateway.testing.cassettes.decorator
+import kilo_gateway.testing.cassettes.serializer
+import kilo_gateway.testing.pytest_report  # noqa: F401 - see below
+import langchain_kilo  # noqa: F401 - a session within a session forgets what it imports, which C extensions do not survive
+from kilo_gateway.testing import EmbeddedGateway, check_cassettes, kilo_vcr_config, use_cassette  # noqa: F401 - see above
+
+pytest_plugins = ["pytester"]
+
+BASIC = """
+import pytest
+from kilo_gateway import KiloClient
+
+def ask(text):
+    return KiloClient(model="anthropic/claude-sonnet-4.6").complete([{"role": "user", "content": text}]).text
+
+@pytest.mark.kilo_cassette
+def test_it():
+    assert ask("Hello")
+"""
+_OTHERS = ("randomly", "benchmark", "codspeed")
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in _OTHERS))
+
+    def run_pytest(*arguments: str) -> pytest.RunResult:
+        return pytester.runpytest_inprocess(
+            "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function", *arguments
+        )
+
+    return run_pytest
+
+
+def cassettes(pytester: pytest.Pytester) -> list[str]:
+    """Return the cassettes below the test's folder."""
+    return sorted(str(path.relative_to(pytester.path)) for path in pytester.path.rglob("*.kilo.yaml"))
+
+
+def test_a_marked_test_is_recorded_then_replayed(pytester: pytest.Pytester, run: Any) -> None:
+    """The first run records a cassette named after the test, the second replays it, and both say so."""
+    pytester.makepyfile(test_it=BASIC)
+    first = run()
+    first.assert_outcomes(passed=1)
+    first.stdout.fnmatch_lines(["recorded  cassettes/test_it/test_it.kilo.yaml from the embedded gateway"])
+    assert cassettes(pytester) == ["cassettes/test_it/test_it.kilo.yaml"]
+    second = run()
+    second.assert_outcomes(passed=1)
+    second.stdout.fnmatch_lines(["replayed  1 cassette, the network blocked"])
+
+
+UNITTEST = """
+from unittest import TestCase
+
+class TestOld(TestCase):
+    @pytest.mark.kilo_cassette
+    def test_unit(self):
+        ask("x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("TestThis.test_method", "class TestThis:\n    def test_method(self, kilo_cassette): ask('x')"),
+        ("test_more[a-1]", "@pytest.mark.parametrize('x', ['a-1'])\ndef test_more(kilo_cassette, x): ask(x)"),
+        ("shared", "@pytest.mark.kilo_cassette('shared')\ndef test_named(): ask('x')"),
+        ("sub/shared", "@pytest.mark.kilo_cassette(name='sub/shared')\ndef test_named(): ask('x')"),
+        (
+            "TestOld.test_unit",
+            UNITTEST,
+        ),
+    ],
+)
+def test_names_of_cassettes(pytester: pytest.Pytester, run: Any, name: str, code: str) -> None:
+    """A cassette is called after its class, test and parameters, or as the marker says."""
+    pytester.makepyfile(test_it=BASIC.replace("@pytest.mark.kilo_cassette\ndef test_it", "def not_a_test") + code)
+    run().assert_outcomes(passed=1)
+    assert cassettes(pytester) == [f"cassettes/test_it/{name}.kilo.yaml"]
+
+
+def test_parameters_that_no_file_name_can_hold(pytester: pytest.Pytester, run: Any) -> None:
+    """Names that have to be changed never collide."""
+    code = (
+        "@pytest.mark.parametrize('x', ['a/b', 'a:b', 'a\\x00b', 'x' * 300])\ndef test_more(kilo_cassette, x): ask(x)"
+    )
+    pytester.makepyfile(test_it=BASIC + code)
+    run().assert_outcomes(passed=5)
+    assert len(cassettes(pytester)) == 5
+
+
+def test_a_changed_prompt_fails_readably(pytester: pytest.Pytester, run: Any) -> None:
+    """The failure names the message, both texts and the command that records again."""
+    pytester.makepyfile(test_it=BASIC)
+    run()
+    pytester.makepyfile(test_it=BASIC.replace("Hello", "Goodbye"))
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*NoMatchError: No recorded answer in cassettes/test_it/test_it.kilo.yaml fits this request: POST *",
+            "*messages?0?.content (user):",
+            "*recorded: 'Hello'",
+            "*now:      'Goodbye'",
+            '*pytest --kilo-record=rewrite "test_it.py::test_it"',
+        ]
+    )
+    assert "playback.py" not in result.stdout.str()
+    run("--kilo-record=rewrite").assert_outcomes(passed=1)
+    run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "outcome"),
+    [
+        ([], {}, "passed"),
+        (["--kilo-record=none"], {}, "failed"),
+        (["--kilo-record=once"], {"CI": "1"}, "passed"),
+        ([], {"CI": "true"}, "failed"),
+        ([], {"CI": "false"}, "passed"),
+        ([], {"CI": "1", "KILO_RECORD": "once"}, "passed"),
+        ([], {"KILO_RECORD": "none"}, "failed"),
+        (["--kilo-record=once"], {"KILO_RECORD": "none"}, "passed"),
+        (["--record-mode=once"], {"CI": "1"}, "passed"),
+        (["--record-mode=none"], {}, "failed"),
+        (["--record-mode=none", "--kilo-record=once"], {}, "passed"),
+        (["-o", "kilo_record=none"], {}, "failed"),
+        (["-o", "kilo_record=once"], {"CI": "1"}, "failed"),
+    ],
+)
+def test_who_decides_the_mode(
+    pytester: pytest.Pytester,
+    run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    environment: dict[str, str],
+    outcome: str,
+) -> None:
+    """Our option, then pytest-recording's, then the variable; in CI none; else marker and configuration; else once."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    pytester.makepyfile(test_it=BASIC)
+    run(*arguments).assert_outcomes(**{outcome: 1})
+
+
+def test_a_missing_cassette_says_how_to_record(pytester: pytest.Pytester, run: Any) -> None:
+    """Where nothing may be recorded, the failure gives the command."""
+    pytester.makepyfile(test_it=BASIC)
+    run("--kilo-record=none").stdout.fnmatch_lines(
+        [
+            "*There is no cassette cassettes/test_it/test_it.kilo.yaml yet*",
+            '*pytest --kilo-record=rewrite "test_it.py::*',
+        ]
+    )
+
+
+def test_markers_of_module_and_test_add_up(pytester: pytest.Pytester, run: Any) -> None:
+    """What the module's marker says holds for its tests, and a test's own marker wins."""
+    code = BASIC + (
+        "pytestmark = pytest.mark.kilo_cassette(record='none', repeats=True)\n"
+        "@pytest.mark.kilo_cassette(record='once')\n"
+        "def test_own(kilo_cassette): ask('x'); assert kilo_cassette.manner.repeats\n"
+        "def test_modules(): ask('x')\n"
+    )
+    pytester.makepyfile(test_it=code)
+    run().assert_outcomes(passed=1, failed=2)
+
+
+def test_models_made_by_wider_fixtures(pytester: pytest.Pytester, run: Any) -> None:
+    """A client of the module's needs no key either, and records for each test."""
+    code = """
+import pytest
+from kilo_gateway import KiloClient
+
+@pytest.fixture(scope="module")
+def client():
+    return KiloClient(model="anthropic/claude-sonnet-4.6")
+
+@pytest.mark.parametrize("text", ["one", "two"])
+@pytest.mark.kilo_cassette
+def test_it(client, text):
+    assert client.complete([{"role": "user", "content": text}]).text
+"""
+    pytester.makepyfile(test_it=code)
+    run().assert_outcomes(passed=2)
+    run("--kilo-record=none").assert_outcomes(passed=2)
+
+
+def test_a_swallowed_mismatch_is_an_error(pytester: pytest.Pytester, run: Any) -> None:
+    """A test that catches everything is told all the same."""
+    pytester.makepyfile(test_it=BASIC)
+    run()
+    swallowing = BASIC.replace('assert ask("Hello")', 'ask("Hello")\n    try: ask("x")\n    except Exception: pass')
+    pytester.makepyfile(test_it=swallowing)
+    result = run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*NoMatchError*"])
+
+
+TWO = BASIC.replace('assert ask("Hello")', 'ask("Hello")\n    ask("Goodbye")')
+
+
+def test_unused_answers_are_reported(pytester: pytest.Pytester, run: Any) -> None:
+    """Answers that nobody asked for stand in the summary; strict, they are an error."""
+    pytester.makepyfile(test_it=TWO)
+    run()
+    pytester.makepyfile(test_it=BASIC)
+    result = run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["unused    cassettes/test_it/test_it.kilo.yaml: nobody asked for 2: POST *"])
+    run("--kilo-strict").assert_outcomes(passed=1, errors=1)
+    failing = BASIC.replace('ask("Hello")', 'ask("Hello") == 1')
+    pytester.makepyfile(test_it=failing)
+    run("--kilo-strict").assert_outcomes(failed=1)
+
+
+def test_a_shared_cassette_is_used_up_together(pytester: pytest.Pytester, run: Any) -> None:
+    """What one of several tests used of a shared cassette is not called unused."""
+    code = BASIC + (
+        "@pytest.mark.kilo_cassette('shared')\ndef test_a(): ask('a'); ask('b')\n"
+        "@pytest.mark.kilo_cassette('shared')\ndef test_b(): ask('a')\n"
+    )
+    pytester.makepyfile(test_it=code)
+    run("--deselect", "test_it.py::test_b").assert_outcomes(passed=2, deselected=1)
+    result = run()
+    result.assert_outcomes(passed=3)
+    assert "unused" not in result.stdout.str()
+
+
+def test_a_shared_cassette_is_rewritten_together(pytester: pytest.Pytester, run: Any) -> None:
+    """Recording again keeps what every test of a shared cassette needs, and nothing else."""
+    code = BASIC + (
+        "@pytest.mark.kilo_cassette('shared')\ndef test_a(): ask('a1')\n"
+        "@pytest.mark.kilo_cassette('shared', record='new_episodes')\ndef test_b(): ask('b')\n"
+    )
+    pytester.makepyfile(test_it=code)
+    run().assert_outcomes(passed=3)
+    pytester.makepyfile(test_it=code.replace("'a1'", "'a2'"))
+    run("--kilo-record=rewrite").assert_outcomes(passed=3)
+    result = run("--kilo-record=none", "--kilo-strict")
+    text = (pytester.path / "cassettes/test_it/shared.kilo.yaml").read_text()
+    assert (text.count("content: a2"), text.count("content: b"), text.count("content: a1")) == (1, 1, 0)
+    assert "unused" not in result.stdout.str()
+
+
+def test_orphans_are_reported(pytester: pytest.Pytester, run: Any) -> None:
+    """Cassettes whose test or module is gone stand in the summary of a whole run; strict, they fail it."""
+    pytester.makepyfile(test_it=BASIC, test_gone=BASIC)
+    run().assert_outcomes(passed=2)
+    (pytester.path / "test_gone.py").unlink()
+    (pytester.path / "cassettes/test_it/test_old.kilo.yaml").write_text("old")
+    (pytester.path / "cassettes/test_it/of_others.yaml").write_text("not ours")
+    result = run()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "orphaned  cassettes/test_gone/test_it.kilo.yaml: no test has it",
+            "orphaned  cassettes/test_it/test_old.kilo.yaml: no test has it",
+        ]
+    )
+    assert "of_others" not in result.stdout.str()
+    assert run("--kilo-strict").ret == 1
+    for partial in (["test_it.py::test_it"], ["-k", "nothing or test_it", "--deselect", "x"]):
+        assert "test_old" not in run("--kilo-strict", *partial).stdout.str() or partial[0] == "-k"
+
+
+def test_decorated_tests_are_no_orphans(pytester: pytest.Pytester, run: Any) -> None:
+    """The cassette of a decorated function belongs to it."""
+    code = (
+        BASIC + "from kilo_gateway.testing import use_cassette\n@use_cassette\ndef test_decorated(): assert ask('x')\n"
+    )
+    pytester.makepyfile(test_it=code)
+    for _ in range(2):
+        result = run("--kilo-strict")
+        result.assert_outcomes(passed=2)
+        assert result.ret == 0
+    assert "cassettes/test_it/test_decorated.kilo.yaml" in cassettes(pytester)
+
+
+def test_secrets_and_unreadable_files_are_errors_of_their_test(pytester: pytest.Pytester, run: Any) -> None:
+    """A cassette with a key in it, or one of vcrpy's, is an error that names the file."""
+    pytester.makepyfile(test_it=BASIC)
+    run()
+    path = pytester.path / "cassettes/test_it/test_it.kilo.yaml"
+    path.write_text(path.read_text().replace("Hello", "Hello sk-or-v1-0123456789abcdef0123456789abcdef"))
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*SecretFoundError: *test_it.kilo.yaml:*: holds an API key"])
+    path.write_text("version: 1\ninteractions: []\n")
+    result = run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*UnreadableCassetteError: *test_it.kilo.yaml cannot be read: it was recorded by vcrpy*"]
+    )
+
+
+def test_wrong_markers_are_errors_of_their_test(pytester: pytest.Pytester, run: Any) -> None:
+    """A misspelled option in a marker is an error of that test alone."""
+    pytester.makepyfile(test_it=BASIC + "@pytest.mark.kilo_cassette(recrod='x')\ndef test_wrong(): pass\n")
+    result = run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*CassetteError: A cassette has no option recrod*"])
+
+
+def test_random_pieces_name_their_seed(pytester: pytest.Pytester, run: Any) -> None:
+    """Random boundaries can be repeated."""
+    pytester.makepyfile(test_it=BASIC)
+    run()
+    result = run("--kilo-pieces=random")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["pieces    random:* (repeat it with --kilo-pieces=random:*)"])
+
+
+def test_tests_without_cassettes_are_left_alone(pytester: pytest.Pytester, run: Any) -> None:
+    """A session without cassettes says nothing and imports nothing of this package but its version."""
+    code = """
+import os, sys
+def test_plain():
+    assert "KILOCODE_API_KEY" not in os.environ
+"""
+    pytester.makepyfile(test_it=code)
+    result = run()
+    result.assert_outcomes(passed=1)
+    assert "kilo" not in result.stdout.str().partition("rootdir")[2].partition("test session")[2]
+    seen = (
+        "import sys, kilo_gateway.testing.pytest_plugin\n"
+        "heavy = {'vcr', 'httpx', 'yaml', 'starlette', 'uvicorn', 'pydantic', 'langchain_core', 'llama_index'}\n"
+        "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+BESIDE_RECORDING = (
+    BASIC
+    + """
+import requests
+
+@pytest.fixture
+def vcr_config():
+    return {"record_mode": "once"}
+
+@pytest.mark.vcr
+@pytest.mark.kilo_cassette
+def test_both(vcr, kilo_cassette):
+    assert ask("Hello")
+    assert requests.get(SERVER, timeout=5).status_code == 404
+    assert len(kilo_cassette) == 1
+    assert len(vcr) == 1
+"""
+)
+
+
+def test_beside_pytest_recording(pytester: pytest.Pytester, run: Any) -> None:
+    """With both markers, calls of a gateway go to this cassette and all others to pytest-recording's."""
+    with EmbeddedGateway() as other:
+        pytester.makepyfile(test_it=f"SERVER = {other.origin + '/elsewhere'!r}\n" + BESIDE_RECORDING)
+        run().assert_outcomes(passed=2)
+    theirs = pytester.path / "cassettes/test_it/test_both.yaml"
+    assert "elsewhere" in theirs.read_text()
+    assert "chat/completions" not in theirs.read_text()
+    assert "authorization" not in theirs.read_text().lower()
+    run("--kilo-record=none").assert_outcomes(passed=2)
+    run("--record-mode=none", "--block-network").assert_outcomes(passed=2)
+
+
+def test_pytest_recordings_own_cassettes_can_be_scrubbed(pytester: pytest.Pytester, run: Any) -> None:
+    """With `kilo_vcr_config`, the `vcr` marker alone writes readable cassettes without secrets."""
+    code = """
+import pytest
+from kilo_gateway import KiloClient
+from kilo_gateway.testing import kilo_vcr_config
+
+@pytest.fixture(scope="session")
+def vcr_config():
+    return kilo_vcr_config(record_mode="once")
+
+@pytest.mark.vcr
+def test_theirs():
+    client = KiloClient(model="anthropic/claude-sonnet-4.6", api_key="embedded-gateway-key", base_url=URL)
+    assert list(client.stream([{"role": "user", "content": "My key is embedded-gateway-key."}]))
+"""
+    with EmbeddedGateway() as gateway:
+        pytester.makepyfile(test_it=f"URL = {gateway.base_url!r}\n{code}")
+        run().assert_outcomes(passed=1)
+    text = (pytester.path / "cassettes/test_it/test_theirs.yaml").read_text()
+    assert "embedded-gateway-key" not in text
+    assert "content: My key is [redacted]." in text
+    assert "- ': KILO PROCESSING'" in text
+    run().assert_outcomes(passed=1)
+
+
+LANGCHAIN = """
+import pytest
+from langchain_core._api.beta_decorator import LangChainBetaWarning
+from langchain_tests.conftest import base_vcr_config
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_kilo import ChatKilo
+
+@pytest.fixture(scope="session")
+def vcr_config():
+    return base_vcr_config()
+
+@pytest.mark.kilo_cassette(repeats=True)
+class TestIt(ChatModelIntegrationTests):
+    chat_model_class = ChatKilo
+    chat_model_params = {"model": "anthropic/claude-sonnet-4.6"}
+    enable_vcr_tests = True
+"""
+
+
+def test_beside_langchain_tests(pytester: pytest.Pytester, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LangChain's standard tests are recorded by one marker on the class, their own `vcr` test included."""
+    monkeypatch.delenv("PYTEST_ADDOPTS")
+    pytester.makepyfile(test_it=LANGCHAIN)
+    chosen = "test_invoke or test_stream_time or test_batch or test_tool_calling or test_stream"
+    arguments = ["-p", "no:randomly", "-k", f"({chosen}) and not v3 and not async and not model_override"]
+    arguments += ["-W", "ignore::pytest_benchmark.logger.PytestBenchmarkWarning"]  # its fixture may go unused
+    first = run(*arguments)
+    outcomes = first.parseoutcomes()
+    assert outcomes["passed"] >= 5
+    assert "failed" not in outcomes
+    assert "errors" not in outcomes
+    second = run(*arguments, "--kilo-record=none")
+    assert second.parseoutcomes()["passed"] == outcomes["passed"]
+    assert not list(pytester.path.rglob("tests/cassettes/*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [("kilo_cassette: 1\ngateway: {from: x}\ninteractions: []\n", 0), ("sk-or-v1-0123456789abcdef0123456789abcdef", 1)],
+)
+def test_the_check_from_a_shell(pytester: pytest.Pytester, content: str, code: int) -> None:
+    """`python -m kilo_gateway.testing.cassettes` fails when a cassette holds a key, and does not print it."""
+    folder = pytester.mkdir("cassettes")
+    (folder / "a.kilo.yaml").write_text(content)
+    result = pytester.run(sys.executable, "-m", "kilo_gateway.testing.cassettes", str(pytester.path))
+    assert result.ret == code
+    assert "sk-or" not in result.stdout.str()
+    assert ("a.kilo.yaml:1: holds an API key" in result.stdout.str()) is bool(code)
