@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def a_gateway() -> Iterator[None]:
     """Let everything inside the block that names no gateway find one."""
     if resolve_settings({}, os.environ).api_key is not None:
+        print("A key is set: talking to the gateway itself.")
         yield
         return
     with EmbeddedGateway() as gateway:
+        print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
         os.environ |= {"KILOCODE_BASE_URL": gateway.base_url, "KILOCODE_API_KEY": gateway.api_key}
         yield

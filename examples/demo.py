@@ -5,17 +5,15 @@ With KILOCODE_API_KEY set it talks to the real gateway; without, to the embedded
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _gateway import a_gateway
 from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from llama_index.core import SimpleDirectoryReader, SimpleKeywordTableIndex
 
-from kilo_gateway import resolve_settings
-from kilo_gateway.testing import EmbeddedGateway
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 
@@ -42,20 +40,20 @@ def get_temperature(city: str) -> str:
     return f"It is {degrees} degrees in {city}." if degrees is not None else f"Nothing is known about {city}."
 
 
-def langchain_chain(connection: Mapping[str, Any]) -> None:
+def langchain_chain() -> None:
     """Stream the answer of a chain: prompt, then model."""
     heading("LangChain: a chain that streams")
     prompt = ChatPromptTemplate([("system", "Answer from these notes: {notes}"), ("human", "{question}")])
-    chain = prompt | ChatKilo(**connection, model=MODEL, reasoning="low")
+    chain = prompt | ChatKilo(model=MODEL, reasoning="low")
     question = "When does the night train leave Hamburg?"
     print(f"question   {question}")
     show_stream(chain.stream({"notes": NOTES, "question": question}))
 
 
-def langchain_tool_call(connection: Mapping[str, Any]) -> None:
+def langchain_tool_call() -> None:
     """Let the model call a tool, run it, and stream the answer that it gives with the results."""
     heading("LangChain: a tool call")
-    model = ChatKilo(**connection, model=MODEL, reasoning="low").bind_tools([get_temperature])
+    model = ChatKilo(model=MODEL, reasoning="low").bind_tools([get_temperature])
     question = HumanMessage("What is the temperature in Paris and in Rome?")
     print(f"question   {question.content}")
     request = model.invoke([question])
@@ -68,11 +66,11 @@ def langchain_tool_call(connection: Mapping[str, Any]) -> None:
     show_stream(model.stream([question, request, *results]))
 
 
-def llama_index_query_engine(connection: Mapping[str, Any]) -> None:
+def llama_index_query_engine() -> None:
     """Ask a query engine over the documents of this folder."""
     heading("LlamaIndex: a query engine over documents")
     documents = SimpleDirectoryReader(str(DOCUMENTS)).load_data()
-    llm = KiloLLM(**connection)
+    llm = KiloLLM()
     index = SimpleKeywordTableIndex.from_documents(documents, llm=llm)
     engine = index.as_query_engine(llm=llm, streaming=True, retriever_mode="simple")
     for question in ("How long is the Suez Canal?", "Who deciphered the dance of the honey bees?"):
@@ -125,22 +123,11 @@ def heading(text: str) -> None:
 
 def main() -> None:
     """Run the tour."""
-    has_key = resolve_settings({}, os.environ).api_key is not None
-    if has_key:
-        print("KILOCODE_API_KEY is set: talking to the gateway itself.")
-        run({})
-        return
-    with EmbeddedGateway() as gateway:
-        print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
-        run({"api_key": gateway.api_key, "base_url": gateway.base_url})
-
-
-def run(connection: Mapping[str, Any]) -> None:
-    """Run each stop of the tour."""
-    langchain_chain(connection)
-    langchain_tool_call(connection)
-    llama_index_query_engine(connection)
+    langchain_chain()
+    langchain_tool_call()
+    llama_index_query_engine()
 
 
 if __name__ == "__main__":
-    main()
+    with a_gateway():
+        main()

@@ -5,20 +5,15 @@ With KILOCODE_API_KEY set it talks to the real gateway; without, to the embedded
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from _gateway import a_gateway
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import SimpleDirectoryReader, VectorStoreIndex
 
-from kilo_gateway import KiloClient, resolve_settings
-from kilo_gateway.testing import EmbeddedGateway
+from kilo_gateway import KiloClient
 from langchain_kilo import KiloEmbeddings
 from llama_index_kilo import KiloEmbedding
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MODEL = "openai/text-embedding-3-small"
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -30,10 +25,10 @@ NOTES = (
 )
 
 
-def with_the_core(connection: Mapping[str, Any]) -> None:
+def with_the_core() -> None:
     """Embed a few texts, and see which are alike and what that cost."""
     print("\n=== The core: vectors, tokens, cost ===")
-    found = KiloClient(**connection).embed(NOTES, model=MODEL, dimensions=256)
+    found = KiloClient().embed(NOTES, model=MODEL, dimensions=256)
     first = found.vectors[0]
     for text, vector in zip(NOTES, found.vectors, strict=True):
         print(f"{sum(a * b for a, b in zip(first, vector, strict=True)):5.2f}  {text}")
@@ -43,21 +38,21 @@ def with_the_core(connection: Mapping[str, Any]) -> None:
         print(f"cost       {'unknown' if found.usage.cost is None else f'${found.usage.cost:.8f}'}")
 
 
-def with_langchain(connection: Mapping[str, Any]) -> None:
+def with_langchain() -> None:
     """Search LangChain's in-memory vector store."""
     print("\n=== LangChain: a vector store ===")
-    store = InMemoryVectorStore.from_texts(list(NOTES), KiloEmbeddings(**connection, model=MODEL))
+    store = InMemoryVectorStore.from_texts(list(NOTES), KiloEmbeddings(model=MODEL))
     question = "Can I take my bicycle on the train?"
     (document,) = store.similarity_search(question, k=1)
     print(f"question   {question}")
     print(f"found      {document.page_content}")
 
 
-def with_llama_index(connection: Mapping[str, Any]) -> None:
+def with_llama_index() -> None:
     """Search the documents of this folder through an index."""
     print("\n=== LlamaIndex: an index over documents ===")
     documents = SimpleDirectoryReader(str(DOCUMENTS)).load_data()
-    index = VectorStoreIndex.from_documents(documents, embed_model=KiloEmbedding(**connection, model=MODEL))
+    index = VectorStoreIndex.from_documents(documents, embed_model=KiloEmbedding(model=MODEL))
     retriever = index.as_retriever(similarity_top_k=1)
     for question in QUESTIONS:
         (node,) = retriever.retrieve(question)
@@ -67,21 +62,11 @@ def with_llama_index(connection: Mapping[str, Any]) -> None:
 
 def main() -> None:
     """Run all three."""
-    if resolve_settings({}, os.environ).api_key is not None:
-        print("KILOCODE_API_KEY is set: talking to the gateway itself.")
-        run({})
-        return
-    with EmbeddedGateway() as gateway:
-        print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
-        run({"api_key": gateway.api_key, "base_url": gateway.base_url})
-
-
-def run(connection: Mapping[str, Any]) -> None:
-    """Run each part."""
-    with_the_core(connection)
-    with_langchain(connection)
-    with_llama_index(connection)
+    with_the_core()
+    with_langchain()
+    with_llama_index()
 
 
 if __name__ == "__main__":
-    main()
+    with a_gateway():
+        main()

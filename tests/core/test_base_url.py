@@ -254,7 +254,3 @@ def test_proxies_are_read_as_the_standard_library_reads_them(environ: dict[str, 
 def test_loopback_is_judged_by_the_name(host: str, is_own: bool) -> None:
     """No name is resolved to find out whether it is this machine."""
     assert is_loopback(host) is is_own
-
-
-def test_origin_has_no_path() -> None:
-    """The origin is scheme, host and port."""
