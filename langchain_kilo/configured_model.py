@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, PrivateAttr, model_validator
+from pydantic import ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from kilo_gateway._version import __version__
 from kilo_gateway.auth import check_key
@@ -14,7 +14,7 @@ from kilo_gateway.discovery import known_catalog, known_to_be_free
 from kilo_gateway.errors import KiloError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings import resolve_settings
-from langchain_kilo.connected import Connected
+from langchain_kilo.connected import Connected, explain, hide_key, without_none
 from langchain_kilo.errors import chat_error
 from langchain_kilo.option_fields import OptionFields
 from langchain_kilo.parameters import check_option_values, unify
@@ -42,6 +42,7 @@ class ConfiguredModel(OptionFields, Connected, SettingFields, BaseChatModel):
     if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
 
         def __init__(self, **arguments: Any) -> None:
+            arguments = hide_key(arguments)
             try:
                 given = unify(arguments, type(self).model_fields)
                 if isinstance(given.get("profile"), CatalogProfile):
@@ -50,7 +51,10 @@ class ConfiguredModel(OptionFields, Connected, SettingFields, BaseChatModel):
                 settings = resolve_settings(settings_of(given), os.environ)
             except KiloError as error:
                 raise chat_error(error) from error.__cause__
-            super().__init__(**merge_fields(given, settings))
+            try:
+                super().__init__(**without_none(merge_fields(given, settings)))
+            except ValidationError as error:
+                raise chat_error(explain(error)) from None
             self._connected = self._connection_key(), self._connect(settings)
             self._admit(settings)
 

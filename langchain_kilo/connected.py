@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import SecretStr
 
+from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.settings import resolve_settings
 from langchain_kilo.connection import Connection, ask_for_key, await_key
 from langchain_kilo.setting_fields import SETTING_NAMES, ConnectionFields, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import ValidationError
 
     from kilo_gateway.settings import Settings
 
@@ -77,3 +80,25 @@ class Connected(ConnectionFields):
         memo = {} if memo is None else memo
         memo.update({id(shared): shared for name in _SHARED if (shared := self.__dict__.get(name)) is not None})
         return super().__deepcopy__(memo)
+
+
+_KEYS = ("api_key", "kilo_api_key")
+
+
+def hide_key(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with the key wrapped, so that a traceback that shows variables does not show it."""
+    return {
+        name: SecretStr(value) if name in _KEYS and isinstance(value, str) else value
+        for name, value in arguments.items()
+    }
+
+
+def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value: None counts as not given."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def explain(error: ValidationError) -> InvalidSettingError:
+    """Return what pydantic found as an error of this package: the fields and what is wrong, without the values."""
+    found = (f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors())
+    return InvalidSettingError("; ".join(found))

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from kilo_gateway.auth import check_key
 from kilo_gateway.discovery import known_to_be_free
@@ -14,7 +14,7 @@ from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_inputs, render_embe
 from kilo_gateway.errors import KiloError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings import resolve_settings
-from langchain_kilo.connected import Connected
+from langchain_kilo.connected import Connected, explain, hide_key, without_none
 from langchain_kilo.errors import chat_error
 from langchain_kilo.parameters import unify
 from langchain_kilo.setting_fields import merge_fields, settings_of
@@ -74,9 +74,10 @@ class KiloEmbeddings(Connected, Embeddings):
     if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
 
         def __init__(self, **arguments: Any) -> None:
+            arguments = hide_key(arguments)
             try:
-                given = unify(arguments, type(self).model_fields, owner="KiloEmbeddings")
-                given["model"] = given.get("model") or DEFAULT_EMBEDDING_MODEL
+                given = without_none(unify(arguments, type(self).model_fields, owner="KiloEmbeddings"))
+                given.setdefault("model", DEFAULT_EMBEDDING_MODEL)
                 _check_options(given)
                 settings = resolve_settings(settings_of(given), os.environ)
                 if not callable(given.get("api_key")):
@@ -84,9 +85,10 @@ class KiloEmbeddings(Connected, Embeddings):
                     check_key(settings, model=settings.model, is_free=is_free)
             except KiloError as error:
                 raise chat_error(error) from error.__cause__
-            super().__init__(
-                **{name: value for name, value in merge_fields(given, settings).items() if value is not None}
-            )
+            try:
+                super().__init__(**without_none(merge_fields(given, settings)))
+            except ValidationError as error:
+                raise chat_error(explain(error)) from None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text."""

@@ -81,9 +81,6 @@ class Connected(BaseComponent):
         given = _check_names(arguments, type(self).model_fields, self._aliases)
         settings = self._resolve(given)
         self._check_arguments(given)
-        if needs_key:
-            is_free = known_to_be_free(settings, parse_model_id(settings.model))
-            check_key(settings, model=settings.model, is_free=is_free)
         effective = {
             self._model_field: settings.model,
             "base_url": settings.base_url,
@@ -97,6 +94,9 @@ class Connected(BaseComponent):
         self._settings = settings
         if settings.discover == "startup":
             self._client()  # a client fetches the list when it is made
+        if needs_key:
+            is_free = known_to_be_free(settings, parse_model_id(settings.model))
+            check_key(settings, model=settings.model, is_free=is_free)
 
     @property
     def settings(self) -> Settings:
@@ -106,6 +106,7 @@ class Connected(BaseComponent):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field; a change of a setting counts from the next call on."""
         name = self._aliases.get(name, name)
+        value = hide_key({name: value})[name]
         if name not in _CONNECTION:
             super().__setattr__(name, value)
             return
@@ -117,7 +118,8 @@ class Connected(BaseComponent):
 
     def _resolve(self, values: Mapping[str, Any]) -> Settings:
         arguments = {name: values.get(name) for name in VARIABLES}
-        arguments["model"] = values.get(self._model_field) or self._default_model
+        model = values.get(self._model_field)
+        arguments["model"] = self._default_model if model is None else model
         return resolve_settings(arguments, os.environ)
 
     @classmethod
@@ -181,6 +183,14 @@ class Connected(BaseComponent):
             self._set_up(state["__dict__"], needs_key=False)
 
 
+def hide_key(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with the key wrapped, so that a traceback that shows variables does not show it."""
+    return {
+        name: SecretStr(value) if name == "api_key" and isinstance(value, str) else value
+        for name, value in arguments.items()
+    }
+
+
 def _without_secrets(headers: Mapping[str, str] | None) -> dict[str, str] | None:
     if headers is None:
         return None
@@ -190,14 +200,17 @@ def _without_secrets(headers: Mapping[str, str] | None) -> dict[str, str] | None
 def _check_names(arguments: Mapping[str, Any], fields: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
     """Return the arguments that have a value, by field; None counts as not given."""
     given: dict[str, Any] = {}
+    names: dict[str, str] = {}
     for name, value in arguments.items():
         field = aliases.get(name, name)
         if field not in fields:
             raise InvalidSettingError(unknown_option(name, [*fields, *aliases]))
         if value is None:
             continue
-        if given.setdefault(field, value) != value:
-            raise InvalidSettingError(f"{name} and {field} are two names of one argument; give only one.")
+        other = names.setdefault(field, name)
+        if other != name and given[field] != value:
+            raise InvalidSettingError(f"{other} and {name} are two names of one argument; give only one.")
+        given[field] = value
     return given
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from kilo_gateway.embeddings import EMBEDDING_OPTIONS, render_embedding_options
 from kilo_gateway.refs import parse_model_id
-from llama_index_kilo.connected import Connected
+from llama_index_kilo.connected import Connected, hide_key
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class KiloEmbedding(Connected, BaseEmbedding):
     if not TYPE_CHECKING:  # so that type checkers see the fields as the constructor's arguments
 
         def __init__(self, **arguments: Any) -> None:
+            arguments = hide_key(arguments)
             self._set_up(arguments)
 
     @classmethod

@@ -18,6 +18,7 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
+from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.profile import describe
 from llama_index_kilo.snapshots import Snapshots
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
     from kilo_gateway.async_stream import AsyncChatStream
+
+_chat_callback = hiding_headers(llm_chat_callback())
+_completion_callback = hiding_headers(llm_completion_callback())
 
 
 class KiloLLM(StructuredPrediction):
@@ -68,43 +72,43 @@ class KiloLLM(StructuredPrediction):
         facts = {"model": self.model, "temperature": self.temperature, "max_tokens": self.max_tokens}
         return {"class_name": self.class_name(), **self.metadata.model_dump(), **facts}
 
-    @llm_chat_callback()
+    @_chat_callback
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the answer to the messages; keyword arguments are options of this call."""
         return self._chat(messages, kwargs)
 
-    @llm_completion_callback()
+    @_completion_callback
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the answer to a prompt, which is sent as one user message."""
         return parse_completion_response(self._chat(self._prompt_messages(prompt, formatted), kwargs))
 
-    @llm_chat_callback()
+    @_chat_callback
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Return the answer as it grows; the last response holds everything that `chat` returns."""
         return self._stream(messages, kwargs)
 
-    @llm_completion_callback()
+    @_completion_callback
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to a prompt as it grows."""
         responses = self._stream(self._prompt_messages(prompt, formatted), kwargs)
         return (parse_completion_response(response) for response in responses)
 
-    @llm_chat_callback()
+    @_chat_callback
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return what `chat` does."""
         return await self._achat(messages, kwargs)
 
-    @llm_completion_callback()
+    @_completion_callback
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return what `complete` does."""
         return parse_completion_response(await self._achat(self._prompt_messages(prompt, formatted), kwargs))
 
-    @llm_chat_callback()
+    @_chat_callback
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
         return _arespond(self._astream(messages, kwargs))
 
-    @llm_completion_callback()
+    @_completion_callback
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
         stream = self._astream(self._prompt_messages(prompt, formatted), kwargs)
@@ -188,7 +192,9 @@ def _respond(stream: Any) -> ChatResponseGen:
         yield snapshots.finish(stream.completion)
 
 
-async def _arespond(stream: Any, parse: Callable[[ChatResponse], Any] = lambda response: response) -> AsyncGenerator[Any, None]:
+async def _arespond(
+    stream: AsyncChatStream, parse: Callable[[ChatResponse], Any] = lambda response: response
+) -> AsyncGenerator[Any, None]:
     """Yield what `parse` makes of each response.
 
     The one asynchronous generator of a stream: a loop that ends closes all it has at once, and one inside another

@@ -8,10 +8,12 @@ from pydantic import PrivateAttr
 
 from kilo_gateway.discovery import known_catalog
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
+from kilo_gateway.jsontext import find_non_finite
 from kilo_gateway.options import OPTIONS, check_options
 from kilo_gateway.reasoning import split_reasoning
-from llama_index_kilo.connected import Connected
+from llama_index_kilo.connected import Connected, hide_key
 from llama_index_kilo.fields import KiloFields
+from llama_index_kilo.hidden_headers import reveal_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +40,7 @@ class KiloParameters(KiloFields):
     if not TYPE_CHECKING:  # so that type checkers see the fields as the constructor's arguments
 
         def __init__(self, **arguments: Any) -> None:
+            arguments = hide_key(arguments)
             self._set_up(arguments)
 
     @classmethod
@@ -56,6 +59,8 @@ class KiloParameters(KiloFields):
         bodies = [layer.get("extra_body") for layer in (fields, self.additional_kwargs, kwargs)]
         if sum(body is not None for body in bodies) > 1:
             options["extra_body"] = {key: value for body in bodies for key, value in (body or {}).items()}
+        if "extra_headers" in options:
+            options["extra_headers"] = reveal_headers(options["extra_headers"])
         return options
 
 
@@ -70,6 +75,8 @@ def _check_options(given: Mapping[str, Any]) -> None:
     options = {name: given.get(field) for name, field in _FIELD_OF.items()} | dict(more)
     shaped = {name: options.pop(name, None) for name in SHAPED}
     check_options(options, also=SHAPED)
+    if place := find_non_finite(options):
+        raise InvalidRequestError(f"{place} cannot be sent as JSON, which carries finite numbers only.")
     split_reasoning(shaped["reasoning"], shaped["reasoning_effort"])
     if not isinstance(shaped["extra_body"] or {}, dict):
         raise InvalidRequestError(f"extra_body must be a dict, not a {type(shaped['extra_body']).__name__}.")

@@ -94,6 +94,7 @@ def check_key(settings: Settings, *, model: str, is_free: bool) -> None:
         return
     raise MissingKeyError(
         f"Model {model!r} needs a Kilo API key and there is none. {GET_A_KEY} "
-        "Free models (ids ending in :free) work without one.",
+        "Free models (ids ending in :free) work without one; for one that only the live list marks free, set "
+        'discover="startup".',
         model=model,
     )

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
-from kilo_gateway.testing import Reply
+from kilo_gateway.testing import Reply, kilo_vcr_config
 from langchain_kilo import ChatKilo
 
 if TYPE_CHECKING:
@@ -49,13 +49,8 @@ _SCRIPT = {
 
 @pytest.fixture(scope="session")
 def vcr_config() -> dict[str, Any]:
-    """Return how the one test that plays a cassette matches it: the embedded gateway's port differs each time."""
-    return {
-        "record_mode": "once",
-        "match_on": ["method", "path", "body"],
-        "allow_playback_repeats": True,
-        "filter_headers": ["authorization", "host", "user-agent"],
-    }
+    """Return how the one test with a cassette of pytest-recording's matches it: by path and parsed body."""
+    return kilo_vcr_config(record_mode="none", allow_playback_repeats=True)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 def test_no_cassette_holds_a_secret() -> None:
     """Every cassette of this repository can be read and holds nothing that looks like a key."""
     assert list(ROOT.rglob("*.kilo.yaml"))
-    assert check_cassettes(ROOT) == []
+    assert check_cassettes(ROOT, *ROOT.rglob("cassettes/**/*.yaml")) == []
 
 
 def test_all_cassettes_are_small() -> None:

@@ -1,0 +1,58 @@
+"""Headers of one call that are secrets by their name: hidden from LlamaIndex's events, plain for the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from kilo_gateway.headers import MASK, mask_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def hiding_headers(decorate: Decorator) -> Decorator:
+    """Return a decorator of LlamaIndex's that tells handlers the arguments of a call, but no secret header."""
+
+    def decorate_hiding(method: Callable[..., Any]) -> Callable[..., Any]:
+        told = decorate(method)
+
+        @wraps(told)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return told(*args, **_hide(kwargs))
+
+        @wraps(told)
+        async def acall(*args: Any, **kwargs: Any) -> Any:
+            return await told(*args, **_hide(kwargs))
+
+        return acall if iscoroutinefunction(method) else call
+
+    return decorate_hiding
+
+
+def _hide(kwargs: dict[str, Any]) -> dict[str, Any]:
+    headers = kwargs.get("extra_headers")
+    return kwargs | {"extra_headers": _hide_secrets(headers)} if isinstance(headers, Mapping) else kwargs
+
+
+def _hide_secrets(headers: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {name: SecretStr(value) if _is_secret(name, value) else value for name, value in headers.items()}
+
+
+def _is_secret(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and isinstance(value, str) and mask_header(name, value) == MASK
+
+
+def reveal_headers(headers: Any) -> Any:
+    """Return the headers as the wire needs them; what is no mapping is returned as it is, for the core to refuse."""
+    if not isinstance(headers, Mapping):
+        return headers
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in headers.items()
+    }
