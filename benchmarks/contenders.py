@@ -176,5 +176,3 @@ def warm_up(contender: Any, run: Callable[[Any], Any]) -> None:
     contender.stream(10)
     run(contender.acall())
     run(contender.astream(10))
-
-
