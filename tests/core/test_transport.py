@@ -247,7 +247,9 @@ def test_draining_what_has_no_network() -> None:
     """An answer that came from no socket is left alone."""
     exchange = Exchange(outgoing())
     exchange._response = httpx.Response(200)
-    exchange.drain(iter([b"x"]))
+    pieces = iter([b"x"])
+    exchange.drain(pieces)
+    assert next(pieces) == b"x"
 
 
 def test_an_exchange_that_was_not_opened(mode: str) -> None:
