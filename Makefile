@@ -22,7 +22,7 @@ demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KIL
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## Run the tests: offline, no key
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_API_KEY is set)
 	@$(BIN)/python -m pytest --kilo-record=rewrite tests/recorded
@@ -44,7 +44,7 @@ bench: $(STAMP) ## Measure client CPU per chunk and per call against bare httpx 
 	@$(BIN)/python -m benchmarks
 
 models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (needs the network)
-	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/data/models.json
+	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
 clean: ## Remove the virtual environment and caches
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from kilo_gateway.completion import render_metadata
-from kilo_gateway.headers import mask_header
+from kilo_gateway.answer.completion import render_metadata
+from kilo_gateway.settings.headers import mask_header
 from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
-    from kilo_gateway.completion import Completion
-    from kilo_gateway.usage import Usage
+    from kilo_gateway.answer.completion import Completion
+    from kilo_gateway.answer.usage import Usage
 
 PROVIDER = "kilo"
 """What LangSmith and LangChain's middleware know this integration by; messages and traces must agree on it."""

@@ -9,11 +9,11 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from kilo_gateway._version import __version__
-from kilo_gateway.auth import check_key
-from kilo_gateway.discovery import known_catalog, known_to_be_free
+from kilo_gateway.catalog.discovery import known_catalog, known_to_be_free
 from kilo_gateway.errors import KiloError
 from kilo_gateway.refs import parse_model_id
-from kilo_gateway.settings import resolve_settings
+from kilo_gateway.settings.auth import check_key
+from kilo_gateway.settings.settings import resolve_settings
 from langchain_kilo.connected import Connected, explain, hide_key, without_none
 from langchain_kilo.errors import chat_error
 from langchain_kilo.option_fields import OptionFields
@@ -24,9 +24,9 @@ from langchain_kilo.setting_fields import SettingFields, merge_fields, settings_
 if TYPE_CHECKING:
     from langchain_core.language_models import ModelProfile
 
-    from kilo_gateway.catalog import Catalog
-    from kilo_gateway.model_info import ModelInfo
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway.settings.settings import Settings
     from langchain_kilo.connection import Connection
 
 

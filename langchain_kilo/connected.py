@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import SecretStr
 
 from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.settings import resolve_settings
+from kilo_gateway.settings.settings import resolve_settings
 from langchain_kilo.connection import Connection, ask_for_key, await_key
 from langchain_kilo.setting_fields import SETTING_NAMES, ConnectionFields, settings_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.settings.settings import Settings
 
 _SHARED = ("http_client", "http_async_client", "rate_limiter", "callbacks", "cache")
 """What copies have in common: connections, limits and stores."""

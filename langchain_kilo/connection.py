@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.settings import resolve_settings
+from kilo_gateway.settings.settings import resolve_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kilo_gateway.async_client import AsyncKiloClient
     from kilo_gateway.client import KiloClient
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.settings.settings import Settings
 
 
 class Connection:

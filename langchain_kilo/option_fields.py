@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kilo_gateway.options import OPTIONS
+from kilo_gateway.request.options import OPTIONS
 
 RENAMED = {"metadata": "request_metadata"}
 """Option of the wire -> its field, where LangChain uses the name for something else (`metadata` is the trace's)."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from kilo_gateway.retry import Retry
+    from kilo_gateway.errors.waits import Retry
 
 
 def listener(run_manager: Any) -> Callable[[Retry], Any] | None:

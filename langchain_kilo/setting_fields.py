@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from kilo_gateway.auth import ANONYMOUS
-from kilo_gateway.base_url import DEFAULT_BASE_URL
 from kilo_gateway.refs import DEFAULT_MODEL
-from kilo_gateway.settings import DEFAULT_MAX_RETRIES, VARIABLES
+from kilo_gateway.settings.auth import ANONYMOUS
+from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
+from kilo_gateway.settings.settings import DEFAULT_MAX_RETRIES, VARIABLES
 
 if TYPE_CHECKING:
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.settings.settings import Settings
 
 SETTING_NAMES = tuple(name for name in VARIABLES if name != "model")
 """Settings that make a connection; the model is an argument of each call."""

@@ -14,9 +14,9 @@ from langchain_kilo.tools import is_callable_now, render_stopper
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kilo_gateway.accumulate import Delta
-    from kilo_gateway.completion import Completion
-    from kilo_gateway.tool_calls import ToolCallDelta
+    from kilo_gateway.answer.completion import Completion
+    from kilo_gateway.answer.tool_calls import ToolCallDelta
+    from kilo_gateway.stream.accumulator import Delta
 
 _METADATA = {"model_provider": PROVIDER}
 """On every chunk: by it LangChain finds the translator of content blocks. It is the one text that merging keeps."""

@@ -10,8 +10,8 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages.utils import count_tokens_approximately
 
 from kilo_gateway.errors import InvalidModelError
-from kilo_gateway.headers import mask_header
 from kilo_gateway.refs import parse_model_id
+from kilo_gateway.settings.headers import mask_header
 from langchain_kilo.answers import PROVIDER
 from langchain_kilo.configured_model import ConfiguredModel
 from langchain_kilo.option_fields import FIELD_OF

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from llama_index.core.schema import BaseComponent
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
-from kilo_gateway.auth import check_key
-from kilo_gateway.discovery import known_to_be_free
+from kilo_gateway.catalog.discovery import known_to_be_free
 from kilo_gateway.errors import InvalidSettingError, MissingKeyError
-from kilo_gateway.headers import mask_header
-from kilo_gateway.options import unknown_option
 from kilo_gateway.refs import parse_model_id
-from kilo_gateway.settings import VARIABLES, Settings, resolve_settings
-from kilo_gateway.timeouts import parse_timeouts
+from kilo_gateway.request.options import unknown_option
+from kilo_gateway.settings.auth import check_key
+from kilo_gateway.settings.headers import mask_header
+from kilo_gateway.settings.settings import VARIABLES, Settings, resolve_settings
+from kilo_gateway.settings.timeouts import parse_timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

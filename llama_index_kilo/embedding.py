@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kilo_gateway.embeddings import Embeddings
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.settings.settings import Settings
 
 DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
 

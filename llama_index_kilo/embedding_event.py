@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.instrumentation.events import BaseEvent
 from pydantic import ConfigDict
 
-from kilo_gateway.usage import Usage
+from kilo_gateway.answer.usage import Usage
 
 if TYPE_CHECKING:
     from kilo_gateway.embeddings import Embeddings

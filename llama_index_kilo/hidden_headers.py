@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from kilo_gateway.headers import MASK, mask_header
+from kilo_gateway.settings.headers import MASK, mask_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import PrivateAttr
 
-from kilo_gateway.discovery import known_catalog
+from kilo_gateway.catalog.discovery import known_catalog
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.options import OPTIONS, check_options
-from kilo_gateway.reasoning import split_reasoning
+from kilo_gateway.request.options import OPTIONS, check_options
+from kilo_gateway.request.reasoning import split_reasoning
 from llama_index_kilo.connected import Connected, hide_key
 from llama_index_kilo.fields import KiloFields
 from llama_index_kilo.hidden_headers import reveal_headers
@@ -18,8 +18,8 @@ from llama_index_kilo.hidden_headers import reveal_headers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kilo_gateway.model_info import ModelInfo
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway.settings.settings import Settings
 
 SHAPED = ("reasoning", "reasoning_effort", "extra_body")
 """What a request takes beside the options of the wire."""

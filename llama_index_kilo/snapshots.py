@@ -16,9 +16,9 @@ from llama_index.core.base.llms.types import (
 from llama_index_kilo.answers import parse_chat_response
 
 if TYPE_CHECKING:
-    from kilo_gateway.accumulate import Delta
-    from kilo_gateway.completion import Completion
-    from kilo_gateway.tool_calls import ToolCallDelta
+    from kilo_gateway.answer.completion import Completion
+    from kilo_gateway.answer.tool_calls import ToolCallDelta
+    from kilo_gateway.stream.accumulator import Delta
 
 _ASSISTANT = MessageRole.ASSISTANT
 

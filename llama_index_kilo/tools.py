@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from kilo_gateway import jsontext
+from kilo_gateway.answer.tool_calls import parse_arguments
 from kilo_gateway.errors import AnswerError
-from kilo_gateway.tool_calls import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,7 +31,7 @@ def test_the_wheel_holds_three_packages_and_nothing_else(built: Path) -> None:
     packages = {"kilo_gateway", "langchain_kilo", "llama_index_kilo"}
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
     assert {f"{package}/py.typed" for package in packages} <= set(names)
-    assert {"kilo_gateway/data/models.json", "kilo_gateway/testing/data/catalog.json"} <= set(names)
+    assert {"kilo_gateway/catalog/data/models.json", "kilo_gateway/testing/data/catalog.json"} <= set(names)
 
 
 def test_the_sdist_can_build_the_wheel_again(built: Path) -> None:

@@ -40,7 +40,9 @@ def test_unknown_names_are_refused() -> None:
         kilo_gateway.KiloCLient  # noqa: B018 - the look-up is the test
 
 
-@pytest.mark.parametrize("module", ["kilo_gateway", "kilo_gateway.settings", "langchain_kilo", "llama_index_kilo"])
+@pytest.mark.parametrize(
+    "module", ["kilo_gateway", "kilo_gateway.settings.settings", "langchain_kilo", "llama_index_kilo"]
+)
 def test_importing_loads_no_http_library(module: str) -> None:
     """Importing a package does not load httpx for the core's sake: it is loaded with the first call."""
     code = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kilo_gateway import discovery
-from kilo_gateway.settings import VARIABLES
+from kilo_gateway.catalog import discovery
+from kilo_gateway.settings.settings import VARIABLES
 from kilo_gateway.testing import EmbeddedGateway
 
 ROOT = Path(__file__).parent.parent

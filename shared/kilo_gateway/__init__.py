@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 from kilo_gateway._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kilo_gateway.accumulate import Delta as Delta
+    from kilo_gateway.answer.completion import Completion as Completion
+    from kilo_gateway.answer.completion import render_metadata as render_metadata
+    from kilo_gateway.answer.tool_calls import parse_arguments as parse_arguments
+    from kilo_gateway.answer.usage import Usage as Usage
     from kilo_gateway.async_client import AsyncKiloClient as AsyncKiloClient
     from kilo_gateway.async_stream import AsyncChatStream as AsyncChatStream
-    from kilo_gateway.catalog import Catalog as Catalog
-    from kilo_gateway.catalog import bundled_catalog as bundled_catalog
+    from kilo_gateway.catalog.catalog import Catalog as Catalog
+    from kilo_gateway.catalog.catalog import bundled_catalog as bundled_catalog
+    from kilo_gateway.catalog.models import ModelInfo as ModelInfo
+    from kilo_gateway.catalog.prices import Pricing as Pricing
     from kilo_gateway.client import ChatStream as ChatStream
     from kilo_gateway.client import KiloClient as KiloClient
-    from kilo_gateway.completion import Completion as Completion
-    from kilo_gateway.completion import render_metadata as render_metadata
     from kilo_gateway.embeddings import Embeddings as Embeddings
     from kilo_gateway.errors import AnswerError as AnswerError
     from kilo_gateway.errors import AuthenticationError as AuthenticationError
@@ -46,24 +49,21 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import SetupError as SetupError
     from kilo_gateway.errors import TransportError as TransportError
     from kilo_gateway.errors import TruncatedStreamError as TruncatedStreamError
-    from kilo_gateway.model_info import ModelInfo as ModelInfo
-    from kilo_gateway.pricing import Pricing as Pricing
     from kilo_gateway.refs import DEFAULT_MODEL as DEFAULT_MODEL
     from kilo_gateway.refs import parse_model_id as parse_model_id
     from kilo_gateway.refs import render_ref as render_ref
-    from kilo_gateway.settings import Settings as Settings
-    from kilo_gateway.settings import resolve_settings as resolve_settings
-    from kilo_gateway.timeouts import Timeouts as Timeouts
-    from kilo_gateway.tool_calls import parse_arguments as parse_arguments
-    from kilo_gateway.usage import Usage as Usage
+    from kilo_gateway.settings.settings import Settings as Settings
+    from kilo_gateway.settings.settings import resolve_settings as resolve_settings
+    from kilo_gateway.settings.timeouts import Timeouts as Timeouts
+    from kilo_gateway.stream.accumulator import Delta as Delta
 
 _HOMES = {
-    "accumulate": ("Delta",),
+    "stream.accumulator": ("Delta",),
     "async_client": ("AsyncKiloClient",),
     "async_stream": ("AsyncChatStream",),
-    "catalog": ("Catalog", "bundled_catalog"),
+    "catalog.catalog": ("Catalog", "bundled_catalog"),
     "client": ("ChatStream", "KiloClient"),
-    "completion": ("Completion", "render_metadata"),
+    "answer.completion": ("Completion", "render_metadata"),
     "embeddings": ("Embeddings",),
     "errors": (
         "AnswerError",
@@ -91,13 +91,13 @@ _HOMES = {
         "TransportError",
         "TruncatedStreamError",
     ),
-    "model_info": ("ModelInfo",),
-    "pricing": ("Pricing",),
+    "catalog.models": ("ModelInfo",),
+    "catalog.prices": ("Pricing",),
     "refs": ("DEFAULT_MODEL", "parse_model_id", "render_ref"),
-    "settings": ("Settings", "resolve_settings"),
-    "timeouts": ("Timeouts",),
-    "tool_calls": ("parse_arguments",),
-    "usage": ("Usage",),
+    "settings.settings": ("Settings", "resolve_settings"),
+    "settings.timeouts": ("Timeouts",),
+    "answer.tool_calls": ("parse_arguments",),
+    "answer.usage": ("Usage",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

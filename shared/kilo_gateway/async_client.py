@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from kilo_gateway import discovery
 from kilo_gateway.async_stream import AsyncChatStream
+from kilo_gateway.catalog import discovery
 from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
-from kilo_gateway.pools import async_client
-from kilo_gateway.retry import Retry
-from kilo_gateway.transport import AsyncExchange, AsyncHttpClient
+from kilo_gateway.errors.waits import Retry
+from kilo_gateway.transport.connections import async_client
+from kilo_gateway.transport.exchange import AsyncExchange, AsyncHttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from kilo_gateway.answer.completion import Completion
     from kilo_gateway.call import Answer, GatewayCall
-    from kilo_gateway.catalog import Catalog
-    from kilo_gateway.completion import Completion
-    from kilo_gateway.model_info import ModelInfo
-    from kilo_gateway.pools import AsyncClient
-    from kilo_gateway.retry import OnRetry
-    from kilo_gateway.stream import StreamReader
+    from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.stream.reader import StreamReader
+    from kilo_gateway.transport.connections import AsyncClient
 
 
 class AsyncKiloClient(ClientBase[AsyncHttpClient]):

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from kilo_gateway.errors import KiloError
-from kilo_gateway.transport import AsyncExchange
+from kilo_gateway.transport.exchange import AsyncExchange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from types import TracebackType
 
-    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.answer.completion import Completion
     from kilo_gateway.async_client import AsyncKiloClient
     from kilo_gateway.call import Call
-    from kilo_gateway.completion import Completion
+    from kilo_gateway.stream.accumulator import Delta
 
 
 class AsyncChatStream:

@@ -8,27 +8,27 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kilo_gateway import jsontext
-from kilo_gateway.answer import parse_answer
-from kilo_gateway.auth import ANONYMOUS
+from kilo_gateway.answer.body import parse_answer
 from kilo_gateway.embeddings import Embeddings, parse_embeddings
-from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import ModelNotFoundError
-from kilo_gateway.headers import MASK, mask_header
-from kilo_gateway.profiles import AUTO_MODEL
-from kilo_gateway.redaction import redact_error
+from kilo_gateway.errors.bodies import parse_error
+from kilo_gateway.errors.redaction import redact_error
+from kilo_gateway.errors.waits import retry_delay
 from kilo_gateway.refs import render_ref
-from kilo_gateway.retry import retry_delay
-from kilo_gateway.stream import StreamReader
-from kilo_gateway.timeouts import Timeouts, parse_timeouts
+from kilo_gateway.request.families import AUTO_MODEL
+from kilo_gateway.settings.auth import ANONYMOUS
+from kilo_gateway.settings.headers import MASK, mask_header
+from kilo_gateway.settings.timeouts import Timeouts, parse_timeouts
+from kilo_gateway.stream.reader import StreamReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kilo_gateway.completion import Completion
+    from kilo_gateway.answer.completion import Completion
     from kilo_gateway.errors import KiloError
-    from kilo_gateway.headers import HeaderList
-    from kilo_gateway.retry import OnRetry
-    from kilo_gateway.settings import Settings
+    from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.settings.headers import HeaderList
+    from kilo_gateway.settings.settings import Settings
 
 Answer = TypeVar("Answer")
 
@@ -151,7 +151,7 @@ class Call(GatewayCall["Completion"]):
         return self._named(self.reader.completion())
 
     def parse_answer(self, body: bytes) -> Completion:
-        """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.parse_answer` raises."""
+        """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.body.parse_answer` raises."""
         return self._named(
             parse_answer(body, model=self.model_id, headers=self.answer_headers, status=self.answer_status)
         )

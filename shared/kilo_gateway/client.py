@@ -6,26 +6,26 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from kilo_gateway import discovery
+from kilo_gateway.catalog import discovery
 from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
-from kilo_gateway.pools import sync_client
-from kilo_gateway.retry import Retry
-from kilo_gateway.transport import Exchange, HttpClient
+from kilo_gateway.errors.waits import Retry
+from kilo_gateway.transport.connections import sync_client
+from kilo_gateway.transport.exchange import Exchange, HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from kilo_gateway.accumulate import Delta
+    from kilo_gateway.answer.completion import Completion
     from kilo_gateway.call import Answer, Call, GatewayCall
-    from kilo_gateway.catalog import Catalog
-    from kilo_gateway.completion import Completion
-    from kilo_gateway.model_info import ModelInfo
-    from kilo_gateway.pools import SyncClient
-    from kilo_gateway.retry import OnRetry
-    from kilo_gateway.stream import StreamReader
+    from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.stream.accumulator import Delta
+    from kilo_gateway.stream.reader import StreamReader
+    from kilo_gateway.transport.connections import SyncClient
 
 
 class KiloClient(ClientBase[HttpClient]):
@@ -50,8 +50,8 @@ class KiloClient(ClientBase[HttpClient]):
     ) -> Completion:
         """Return the whole answer to the messages.
 
-        `options` are those of `kilo_gateway.options.OPTIONS`, `reasoning`, `reasoning_effort` and `extra_body`.
-        `on_retry` is called with a `kilo_gateway.retry.Retry` before the request is sent again.
+        `options` are those of `kilo_gateway.request.options.OPTIONS`, `reasoning`, `reasoning_effort` and `extra_body`.
+        `on_retry` is called with a `kilo_gateway.errors.waits.Retry` before the request is sent again.
 
         Raises:
             SetupError: the call cannot be made as it is; nothing was sent.

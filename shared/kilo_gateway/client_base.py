@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from pydantic import SecretStr
 
-from kilo_gateway import discovery
-from kilo_gateway.auth import check_key, render_headers
 from kilo_gateway.call import Call, EmbeddingCall, GatewayCall
+from kilo_gateway.catalog import discovery
 from kilo_gateway.embeddings import render_embedding_request
-from kilo_gateway.error_bodies import parse_error
 from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
-from kilo_gateway.pools import Route, route_of, sync_client
-from kilo_gateway.profiles import AUTO_MODEL
-from kilo_gateway.redaction import redact_error
+from kilo_gateway.errors.bodies import parse_error
+from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.refs import parse_model_id
-from kilo_gateway.request import render_request
-from kilo_gateway.settings import Settings, resolve_settings
-from kilo_gateway.transport import Exchange, HttpClient, Outgoing
+from kilo_gateway.request.body import render_request
+from kilo_gateway.request.families import AUTO_MODEL
+from kilo_gateway.settings.auth import check_key, render_headers
+from kilo_gateway.settings.settings import Settings, resolve_settings
+from kilo_gateway.transport.connections import Route, route_of, sync_client
+from kilo_gateway.transport.exchange import Exchange, HttpClient, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kilo_gateway.catalog import Catalog
-    from kilo_gateway.pools import SyncClient
-    from kilo_gateway.retry import OnRetry
-    from kilo_gateway.stream import StreamReader
+    from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.stream.reader import StreamReader
+    from kilo_gateway.transport.connections import SyncClient
 
 C = TypeVar("C")
 

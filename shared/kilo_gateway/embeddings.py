@@ -14,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kilo_gateway.answer import malformed_answer, parse_json_object
-from kilo_gateway.completion_choice import parse_word
-from kilo_gateway.error_bodies import find_error, parse_error_object
+from kilo_gateway.answer.body import malformed_answer, parse_json_object
+from kilo_gateway.answer.choice import parse_word
+from kilo_gateway.answer.usage import Usage, parse_usage
 from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.errors.bodies import find_error, parse_error_object
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.options import MAPPING, TEXT, WHOLE, check_extra_body, check_options
 from kilo_gateway.refs import render_ref
-from kilo_gateway.usage import Usage, parse_usage
+from kilo_gateway.request.options import MAPPING, TEXT, WHOLE, check_extra_body, check_options
 
 EMBEDDING_OPTIONS: dict[str, str] = {
     "dimensions": WHOLE,

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 
 from kilo_gateway import KiloClient, KiloError, __version__
-from kilo_gateway.auth import resolve_feature
+from kilo_gateway.catalog.snapshot import render_snapshot
 from kilo_gateway.cli.tables import models_table, settings_table
-from kilo_gateway.snapshot import render_snapshot
+from kilo_gateway.settings.auth import resolve_feature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,7 @@ def serve(
 
 @app.command(name="renew-models")
 def renew_models(
-    path: Annotated[Path, typer.Argument(help="The file to write, such as shared/kilo_gateway/data/models.json.")],
+    path: Annotated[Path, typer.Argument(help="The file to write: models.json of the catalog.")],
     base_url: BaseUrl = None,
 ) -> None:
     """Write the bundled catalog anew from the gateway's live list."""

@@ -75,7 +75,7 @@ def pytest_recording_configure(config: Any, vcr: Any) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Prepare the report when any test uses a cassette."""
     if any(_uses_cassette(item) for item in session.items):
-        _report(session.config).collected(session, is_partial=_partial_key in session.config.stash)
+        _report(session.config).collected(session, path_of=path_of, is_partial=_partial_key in session.config.stash)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

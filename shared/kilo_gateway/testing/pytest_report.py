@@ -9,7 +9,7 @@ from kilo_gateway.testing.cassettes.naming import SUFFIX
 from kilo_gateway.testing.cassettes.pieces import parse_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pytest
 
@@ -66,10 +66,8 @@ class CassetteReport:
             self._pieces = parse_pieces(given)
         return self._pieces
 
-    def collected(self, session: pytest.Session, *, is_partial: bool) -> None:
+    def collected(self, session: pytest.Session, *, path_of: Callable[[pytest.Item], Path], is_partial: bool) -> None:
         """Note the test modules and the cassettes that their tests have."""
-        from kilo_gateway.testing.pytest_plugin import path_of  # noqa: PLC0415 - the two modules know each other
-
         self._root = session.config.rootpath
         arguments = session.config.args
         is_worker = hasattr(session.config, "workerinput")

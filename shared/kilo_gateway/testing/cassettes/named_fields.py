@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.redaction import REDACTED
+from kilo_gateway.errors.redaction import REDACTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from kilo_gateway._version import __version__
-from kilo_gateway.base_url import DEFAULT_BASE_URL
+from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

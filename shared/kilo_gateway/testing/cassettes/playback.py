@@ -12,9 +12,10 @@ from unittest.mock import patch
 import httpx
 from vcr.request import Request
 
-# The core's transports are made by the pools; a class that is not loaded yet could not be stood in front of.
-from kilo_gateway import pools as _pools  # noqa: F401
 from kilo_gateway.testing.cassettes.model_lists import trim_models
+
+# The core's transports are made by the pools; a class that is not loaded yet could not be stood in front of.
+from kilo_gateway.transport import connections as _pools  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence

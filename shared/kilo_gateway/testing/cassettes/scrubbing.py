@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from vcr.request import Request
 
-from kilo_gateway.redaction import REDACTED, spellings_of
+from kilo_gateway.errors.redaction import REDACTED, spellings_of
 from kilo_gateway.testing.cassettes.bodies import is_event_stream, split_events
 from kilo_gateway.testing.cassettes.json_text import LAYOUTS, JsonText, parse_exactly, parse_loosely, render_value
 from kilo_gateway.testing.cassettes.named_fields import clean

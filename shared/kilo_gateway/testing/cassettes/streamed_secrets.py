@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.redaction import REDACTED
+from kilo_gateway.errors.redaction import REDACTED
 from kilo_gateway.testing.cassettes.json_text import parse_exactly
 
 if TYPE_CHECKING:

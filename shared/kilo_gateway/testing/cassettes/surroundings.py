@@ -6,8 +6,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.base_url import DEFAULT_BASE_URL
-from kilo_gateway.settings import VARIABLES
+from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
+from kilo_gateway.settings.settings import VARIABLES
 from kilo_gateway.testing.cassettes.origin import EMBEDDED_BASE_URL
 
 if TYPE_CHECKING:

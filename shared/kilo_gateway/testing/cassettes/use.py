@@ -6,7 +6,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from kilo_gateway import discovery
+from kilo_gateway.catalog import discovery
 from kilo_gateway.testing.cassettes.cassette import Cassette, Manner
 from kilo_gateway.testing.cassettes.errors import CassetteError, UnusedInteractionsError
 from kilo_gateway.testing.cassettes.modes import may_record

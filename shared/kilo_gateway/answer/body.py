@@ -1,0 +1,79 @@
+"""A whole answer of status 200 -> a completion, or the error that hides in it. A 200 alone is not a success."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.answer.completion import Completion, parse_completion
+from kilo_gateway.errors import MalformedAnswerError
+from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
+from kilo_gateway.jsontext import loads
+from kilo_gateway.refs import render_ref
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SNIPPET_CHARACTERS = 300
+
+
+def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None = None, status: int = 200) -> Completion:
+    """Return the completion that a body of status 200 holds; blank padding in front of the JSON is fine.
+
+    Raises:
+        GatewayError: the body, or its choice, is an error.
+        MalformedAnswerError: no JSON, no choice, or a choice without a finish reason.
+    """
+    ref = render_ref(model)
+    answer = parse_json_object(body, model=ref, status=status)
+    if (error := find_error(answer)) is not None:
+        failure = parse_error_object({**answer, "error": error}, model=ref, headers=headers or {})
+        if answer.get("choices"):
+            failure.partial = parse_completion(without_error(answer), requested_model=model)
+        raise failure
+    completion = parse_completion(answer, requested_model=model)
+    if not completion.choices:
+        raise malformed_answer("holds no choice", body, ref)
+    if any(choice.finish_reason is None for choice in completion.choices):
+        cut_off = malformed_answer("has no finish reason, so it may be cut off", body, ref)
+        cut_off.partial = completion
+        raise cut_off
+    return completion
+
+
+def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> dict[str, Any]:
+    """Return the JSON object that a body holds.
+
+    Raises:
+        MalformedAnswerError: empty, not JSON, or not an object; quotes how it begins.
+    """
+    try:
+        answer = loads(body)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        return answer
+    text = body.strip()
+    if not text:
+        raise malformed_answer("is empty", body, model, status=status)
+    if text[:1] == b"<":
+        raise malformed_answer(
+            "is a web page, not the gateway's JSON; something on the way answered instead", body, model
+        )
+    raise malformed_answer("is not a JSON object", body, model)
+
+
+def quote(data: bytes) -> str:
+    """Return the beginning of what could not be read, as text."""
+    text = data.decode("utf-8", "replace").strip()
+    return text if len(text) <= _SNIPPET_CHARACTERS else f"{text[:_SNIPPET_CHARACTERS]}..."
+
+
+def malformed_answer(what: str, body: bytes, model: str | None, *, status: int = 200) -> MalformedAnswerError:
+    """Return the error for an answer of success that cannot be used; `what` continues "The answer ..."."""
+    begins = f" It begins: {quote(body)}" if body.strip() else ""
+    return MalformedAnswerError(
+        f"The gateway's answer for model {model!r} {what} (HTTP {status}).{begins} Check base_url; try again.",
+        model=model,
+        status=status,
+        snippet=quote(body),
+    )

@@ -1,0 +1,115 @@
+"""One choice of a whole answer, read tolerantly. Never raises on what was sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from kilo_gateway.answer.fragments import parse_index
+from kilo_gateway.answer.reasoning_details import reasoning_text
+from kilo_gateway.answer.tool_calls import parse_tool_calls
+
+if TYPE_CHECKING:
+    from kilo_gateway.wire import Message, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionChoice:
+    """One choice of an answer. Properties read the message and take every odd value for an absent one."""
+
+    index: int = 0
+    message: Message = field(default_factory=lambda: cast("Message", {}))
+    """The message as sent, but for its tool calls: each has an id, a type, a function and arguments as JSON text."""
+    finish_reason: str | None = None
+    native_finish_reason: str | None = None
+    """The provider's own word; an open set."""
+    logprobs: dict[str, Any] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of the answer; of a list of parts, the text parts joined."""
+        content = self.message.get("content")
+        if isinstance(content, str):
+            return content
+        return "".join(text for part in _list(content) if (text := parse_text_part(part)) is not None)
+
+    @property
+    def reasoning(self) -> str:
+        """The readable reasoning; "" without any."""
+        return reasoning_text(cast("dict[str, Any]", self.message))
+
+    @property
+    def reasoning_details(self) -> list[dict[str, Any]]:
+        """The entries to send back unchanged with the next request."""
+        return parse_objects(self.message.get("reasoning_details"))
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tool calls; `parse_arguments` says whether their arguments are whole."""
+        return cast("list[ToolCall]", parse_objects(self.message.get("tool_calls")))
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """Citations and parsed files."""
+        return parse_objects(self.message.get("annotations"))
+
+    @property
+    def images(self) -> list[dict[str, Any]]:
+        """Images made by the model: `{type: "image_url", image_url: {url}}`."""
+        parts = [part for part in parse_objects(self.message.get("content")) if part.get("type") == "image_url"]
+        return parse_objects(self.message.get("images")) + parts
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the model refused; None when it did not."""
+        return parse_word(self.message.get("refusal"))
+
+    @property
+    def audio(self) -> dict[str, Any] | None:
+        """Spoken answer: `{id, data, transcript, ...}`, data in base64."""
+        return parse_object(self.message.get("audio")) or None
+
+
+def parse_choice(raw: dict[str, Any], position: int, completion_id: str | None) -> CompletionChoice:
+    """Return the choice; `position` is its place in the list, `completion_id` goes into ids made up for calls."""
+    message = parse_object(raw.get("message")) or parse_object(raw.get("delta"))
+    if not message and isinstance(raw.get("text"), str):
+        message = {"role": "assistant", "content": raw["text"]}
+    if message.get("tool_calls"):
+        message = {**message, "tool_calls": parse_tool_calls(message["tool_calls"], completion_id=completion_id)}
+    index = parse_index(raw.get("index"))
+    return CompletionChoice(
+        index=position if index is None else index,
+        message=cast("Message", message),
+        finish_reason=parse_word(raw.get("finish_reason")),
+        native_finish_reason=parse_word(raw.get("native_finish_reason")),
+        logprobs=parse_object(raw.get("logprobs")) or None,
+    )
+
+
+def parse_text_part(part: Any) -> str | None:
+    """Return the text of one part of a content list; None when the part is no text."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, dict) and part.get("type", "text") == "text" and isinstance(part.get("text"), str):
+        return cast("str", part["text"])
+    return None
+
+
+def parse_word(value: Any) -> str | None:
+    """Return a non-empty text; None for anything else."""
+    return value if isinstance(value, str) and value else None
+
+
+def parse_object(value: Any) -> dict[str, Any]:
+    """Return an object; {} for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def parse_objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects of a list; [] for anything else."""
+    return [item for item in _list(value) if isinstance(item, dict)]

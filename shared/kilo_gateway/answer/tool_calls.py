@@ -1,0 +1,250 @@
+"""Tool calls: streamed fragments put together, whole ones made regular. Never completes arguments that were cut off."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from kilo_gateway.answer.fragments import ObjectScanner, ToolCallFragment, parse_fragment
+from kilo_gateway.answer.merging import overlay
+
+if TYPE_CHECKING:
+    from kilo_gateway.wire import ToolCall
+
+
+@dataclass(slots=True)
+class ToolCallDelta:
+    """What one fragment adds to a tool call."""
+
+    position: int
+    """Which call of the choice: 0, 1, 2, … in the order in which the calls appeared."""
+    id: str | None
+    """The call's id, on the first fragment that carries it; None on the others."""
+    name: str | None
+    """The function's name, on the first fragment that carries it; a name sent in pieces comes in pieces here too."""
+    arguments: str
+    """The next piece of the JSON text of the arguments; may be ""."""
+
+
+class ToolCallAssembler:
+    """Puts the tool calls of one choice together from their fragments.
+
+    A fragment belongs to the call at its index; without an index to the call of its id; without both it opens a call
+    when it brings a name, and continues the last call otherwise. Gateways that count wrongly are survived: a new id at
+    a used index, a known id at another index, and a name after finished arguments all open a new call. Calls are never
+    merged because they look alike. Of two calls with one id, the second is treated as having none: a gateway drops
+    repeated ids from the history.
+    """
+
+    __slots__ = ("_by_id", "_by_index", "_by_index_id", "_calls", "_ids", "_last")
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._last: _Call | None = None
+        self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+        self._by_index_id: dict[tuple[int, str], _Call] = {}
+        self._ids: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def add(self, fragments: Any) -> list[ToolCallDelta]:
+        """Return what the `tool_calls` of one delta add, one entry for each fragment that adds something."""
+        if isinstance(fragments, dict):
+            fragments = [fragments]
+        if not isinstance(fragments, list):
+            return []
+        deltas: list[ToolCallDelta] = []
+        for item in fragments:
+            fragment = parse_fragment(item)
+            if fragment is not None:
+                self._take(self._find(fragment), fragment, deltas)
+        return deltas
+
+    def add_whole(self, item: Any) -> None:
+        """Take a call of an answer that was not streamed: never a continuation of another one."""
+        fragment = parse_fragment(item)
+        if fragment is not None:
+            self._take(None, fragment, [])
+
+    def finish(self, completion_id: str | None = None) -> list[ToolCallDelta]:
+        """Return one last fragment for each call that never got an id: the id made up for it."""
+        deltas: list[ToolCallDelta] = []
+        for call in self._calls:
+            if call.id is None:
+                call.id = self._render_id(call, completion_id)
+                self._ids.add(call.id)
+                deltas.append(ToolCallDelta(call.position, call.id, None, ""))
+        return deltas
+
+    def calls(self, completion_id: str | None = None) -> list[ToolCall]:
+        """Return the calls so far, each with an id and its arguments as JSON text."""
+        return [call.render(call.id or self._render_id(call, completion_id)) for call in self._calls]
+
+    def _render_id(self, call: _Call, completion_id: str | None) -> str:
+        """Return the same id for the same call of the same answer, always."""
+        made_up = f"call_{completion_id or 'kilo'}_{call.position}"
+        while made_up in self._ids:
+            made_up += "_"
+        return made_up
+
+    def _take(self, call: _Call | None, fragment: ToolCallFragment, deltas: list[ToolCallDelta]) -> None:
+        if call is None:
+            call = _Call(len(self._calls))
+            self._calls.append(call)
+        self._last = call
+        new_id = self._learn_keys(call, fragment)
+        name, arguments = call.absorb(fragment)
+        if new_id or name or arguments:
+            deltas.append(ToolCallDelta(call.position, new_id, name, arguments))
+
+    def _learn_keys(self, call: _Call, fragment: ToolCallFragment) -> str | None:
+        """Remember how later fragments will name the call; return its id when this fragment brought it."""
+        new_id = None
+        is_new_key = False
+        if fragment.index is not None and call.index is None:
+            call.index = fragment.index
+            self._by_index[fragment.index] = call
+            is_new_key = True
+        if fragment.id is not None and call.sent_id is None:
+            call.sent_id = fragment.id
+            self._by_id[fragment.id] = call
+            is_new_key = True
+            if fragment.id not in self._ids:
+                self._ids.add(fragment.id)
+                call.id = new_id = fragment.id
+        if is_new_key and call.index is not None and call.sent_id is not None:
+            self._by_index_id[call.index, call.sent_id] = call
+        return new_id
+
+    def _find(self, fragment: ToolCallFragment) -> _Call | None:
+        """Return the call that the fragment continues; None when it opens one."""
+        if fragment.index is None:
+            return self._find_last(fragment) if fragment.id is None else self._find_by_id(fragment.id, fragment)
+        if fragment.id is None:
+            return self._find_by_index(fragment.index, fragment)
+        return self._find_by_both(fragment.index, fragment.id, fragment)
+
+    def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> _Call | None:
+        call = self._by_id.get(id_)
+        if call is not None:
+            return None if call.is_over_before(fragment) else call
+        last = self._last
+        is_late_id = last is not None and last.sent_id is None and not (fragment.name and last.name)
+        return last if is_late_id else None
+
+    def _find_by_index(self, index: int, fragment: ToolCallFragment) -> _Call | None:
+        call = self._by_index.get(index)
+        if call is not None:
+            return None if call.sent_id is None and call.is_over_before(fragment) else call
+        last = self._last
+        return last if last is not None and last.index is None and not fragment.name else None
+
+    def _find_by_both(self, index: int, id_: str, fragment: ToolCallFragment) -> _Call | None:
+        call = self._by_index_id.get((index, id_))
+        if call is not None:
+            return call
+        same_id = self._by_id.get(id_)
+        if same_id is not None and same_id.index is None and not same_id.is_over_before(fragment):
+            return same_id
+        call = self._by_index.get(index)
+        if call is not None and call.sent_id is None and not call.is_over_before(fragment):
+            return call
+        return None
+
+    def _find_last(self, fragment: ToolCallFragment) -> _Call | None:
+        last = self._last
+        if last is None or not fragment.name or not last.name:
+            return last
+        is_repeated_name = fragment.name == last.name and bool(last.pieces) and not last.has_whole_arguments()
+        return last if is_repeated_name else None
+
+
+class _Call:
+    """One call in the making."""
+
+    __slots__ = ("extra", "function_extra", "id", "index", "name", "pieces", "position", "scanner", "sent_id", "type")
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.index: int | None = None
+        self.sent_id: str | None = None
+        self.id: str | None = None
+        self.type = "function"
+        self.name = ""
+        self.pieces: list[str] = []
+        self.scanner: ObjectScanner | None = None  # only the odd shapes need one
+        self.extra: dict[str, Any] = {}
+        self.function_extra: dict[str, Any] = {}
+
+    def absorb(self, fragment: ToolCallFragment) -> tuple[str | None, str]:
+        """Take a fragment; return the name or the piece of it, and the arguments, that were not known before."""
+        name = None
+        if fragment.name and fragment.name != self.name and not (self.name and self.pieces):
+            name = fragment.name
+            self.name += name
+        if fragment.arguments:
+            self.pieces.append(fragment.arguments)
+        if fragment.type:
+            self.type = fragment.type
+        if fragment.extra:
+            overlay(self.extra, fragment.extra)
+        if fragment.function_extra:
+            overlay(self.function_extra, fragment.function_extra)
+        return name, fragment.arguments
+
+    def has_whole_arguments(self) -> bool:
+        """Whether the arguments so far are a JSON object, so that nothing can follow."""
+        if self.scanner is None:
+            self.scanner = ObjectScanner()
+        for piece in self.pieces[self.scanner.pieces :]:
+            self.scanner.feed(piece)
+        return self.scanner.is_closed and parse_arguments("".join(self.pieces)) is not None
+
+    def is_over_before(self, fragment: ToolCallFragment) -> bool:
+        """Whether the fragment begins another call: it brings a name, and this call has all it needs."""
+        if not fragment.name or not self.name:
+            return False
+        return (bool(fragment.arguments.strip()) or fragment.name != self.name) and self.has_whole_arguments()
+
+    def render(self, id_: str) -> ToolCall:
+        """Return the call as it stands in a whole answer; its place in the list is its index."""
+        function = {**self.function_extra, "name": self.name, "arguments": "".join(self.pieces)}
+        return cast("ToolCall", {**self.extra, "id": id_, "type": self.type, "function": function})
+
+
+def parse_tool_calls(items: Any, *, completion_id: str | None = None) -> list[ToolCall]:
+    """Return the `tool_calls` of a whole message in the shape that a stream's calls have."""
+    assembler = ToolCallAssembler()
+    if isinstance(items, dict):
+        items = [items]
+    if isinstance(items, list):
+        for item in items:
+            assembler.add_whole(item)
+    return assembler.calls(completion_id)
+
+
+def parse_arguments(text: str | dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the arguments of a call; {} for none at all; None when the text is not a whole JSON object.
+
+    Whole numbers keep all their digits.
+    """
+    if isinstance(text, dict):
+        return text
+    if text is None:
+        return {}
+    if not isinstance(text, str):
+        return None
+    if not text.strip():
+        return {}
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,100 @@
+"""The bundled model list as text, ready to be written to `data/models.json`. Never reads or writes a file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.catalog.catalog import Catalog, bundled_catalog
+from kilo_gateway.catalog.models import ModelInfo, parse_model
+from kilo_gateway.catalog.prices import render_pricing
+from kilo_gateway.refs import parse_model_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+AUTO_ENTRY: dict[str, Any] = {
+    "id": "kilo/auto",
+    "name": "Kilo Auto",
+    "context_length": 1_000_000,
+    "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
+    "top_provider": {"max_completion_tokens": 128_000},
+    "pricing": {"prompt": "0", "completion": "0", "input_cache_read": "0", "input_cache_write": "0"},
+    "supported_parameters": ["max_tokens", "temperature", "tools", "reasoning", "include_reasoning"],
+    "isFree": False,
+}
+"""The entry of the default model, whatever a gateway says about it: the provider page fixes these values."""
+
+_AUTO_PREFIX = "kilo-auto/"
+
+
+def render_snapshot(
+    models: Catalog | Iterable[ModelInfo | Mapping[str, Any]],
+    *,
+    source: str,
+    date: str,
+    ids: Iterable[str] | None = None,
+) -> str:
+    """Return `{"source", "date", "models": [entry, ...]}` as JSON text: the same for the same facts in any order.
+
+    Entries have the shape of GET /models with only what this package reads, and no descriptions. `kilo/auto` is
+    first with its fixed values, then come the `kilo-auto/` routes, then the rest by id. Of a live catalog only what
+    the gateway listed is kept; entries that cannot be used are left out.
+
+    ids: refs or ids to keep beside the routes; None keeps those that are bundled now. `date` is `YYYY-MM-DD`.
+
+    Raises: InvalidModelError for one of `ids` that names no model.
+    """
+    kept = {parse_model_id(ref).lower() for ref in (_bundled_ids() if ids is None else ids)}
+    entries = {AUTO_ENTRY["id"]: AUTO_ENTRY}
+    for model in sorted(_usable(models), key=_position):
+        key = parse_model_id(model.id).lower()
+        if key in kept or key.startswith(_AUTO_PREFIX):
+            entries.setdefault(key, _render_entry(model))
+    blocks = ",\n".join(_render_block(entry) for entry in entries.values())
+    head = f'{{\n  "source": {json.dumps(source)},\n  "date": {json.dumps(date)},\n'
+    return f'{head}  "models": [\n{blocks}\n  ]\n}}\n'
+
+
+def _bundled_ids() -> list[str]:
+    return [model.id for model in bundled_catalog()]
+
+
+def _usable(models: Catalog | Iterable[ModelInfo | Mapping[str, Any]]) -> list[ModelInfo]:
+    if isinstance(models, Catalog):
+        return [model for model in models if model.source == "live" or not models.is_live]
+    parsed = (model if isinstance(model, ModelInfo) else parse_model(model) for model in models)
+    return [model for model in parsed if isinstance(model, ModelInfo)]
+
+
+def _position(model: ModelInfo) -> tuple[bool, str]:
+    key = parse_model_id(model.id).lower()
+    return not key.startswith(_AUTO_PREFIX), key
+
+
+def _render_entry(model: ModelInfo) -> dict[str, Any]:
+    """Return the list entry that says what is known of a model, and nothing else.
+
+    A mark as free is not written down: it ends without notice, and the id of a lasting free model says it already.
+    """
+    entry = {
+        "id": model.id,
+        "name": model.name,
+        "created": model.created,
+        "context_length": model.context_length,
+        "architecture": _known({"input_modalities": model.inputs, "output_modalities": model.outputs}) or None,
+        "top_provider": _known({"max_completion_tokens": model.max_completion_tokens}) or None,
+        "pricing": render_pricing(model.pricing),
+        "supported_parameters": model.supported_parameters,
+        "isFree": False if model.is_free is False else None,
+    }
+    return _known(entry)
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _render_block(entry: dict[str, Any]) -> str:
+    lines = ",\n".join(f"      {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items())
+    return f"    {{\n{lines}\n    }}"

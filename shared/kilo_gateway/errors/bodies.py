@@ -1,0 +1,146 @@
+"""(status, headers, body) in, an error value out. It returns errors and never raises one.
+
+A gateway's error has ten shapes, and an edge in front of it may answer with HTML, text or nothing: all are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.errors.facts import ErrorFacts, parse_facts
+from kilo_gateway.errors.messages import render_message
+from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, one_line, parse_body, text_in
+from kilo_gateway.errors.verdicts import classify, decide_status
+from kilo_gateway.errors.waits import MAX_RETRY_AFTER_SECONDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kilo_gateway.errors import Advice, GatewayError
+
+
+_LONGEST_TEXT_SEARCHED = 8000
+
+
+def parse_error(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    model: str | None = None,
+    now: datetime | None = None,
+) -> GatewayError:
+    """Return the error that an HTTP answer of status 300 or more is.
+
+    `model` is the model asked for. Without `now` a date in `retry-after` is compared with the answer's own `date`.
+    """
+    read = parse_body(body)
+    if read.description is not None:
+        return _error(parse_facts(status, headers, {}, read.description, now), read.text, model)
+    answer = _first_mapping(read.value)
+    error = find_error(answer)
+    facts = parse_facts(status, headers, answer, (answer or read.value) if error is None else error, now)
+    kept = bounded(read.value) if len(body) <= MAX_BODY_CHARACTERS else read.text
+    return _error(facts, kept, model)
+
+
+def parse_error_object(
+    event_or_body: Mapping[str, Any],
+    *,
+    model: str | None = None,
+    http_status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+) -> GatewayError:
+    """Return the error inside an answer of status 200: a whole body, an event of a stream, or the object itself.
+
+    The status that decides is the numeric code, else the one that a word stands for. Without either the error is a
+    ServerError of unknown status: the generation had begun, so the request itself was accepted.
+    """
+    error = find_error(event_or_body)
+    facts = parse_facts(http_status, headers or {}, event_or_body, event_or_body if error is None else error, now)
+    return _error(facts, bounded(event_or_body), model)
+
+
+def without_error(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer or event without the error objects in it: they are read, and may echo secrets."""
+    choices = body.get("choices")
+    bare = {name: value for name, value in body.items() if name != "error"}
+    if isinstance(choices, list):
+        bare["choices"] = [
+            {name: value for name, value in choice.items() if name != "error"} if isinstance(choice, dict) else choice
+            for choice in choices
+        ]
+    return bare
+
+
+def find_error(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the error object in a body or an event: its own, else that of a choice; None when there is none.
+
+    An error that is not an object comes as `{"message": ...}`; so does a choice that ended with the finish reason
+    `error` and no word about it. An empty `error` beside an answer is none.
+    """
+    error = body.get("error")
+    choices = body.get("choices")
+    if error is not None and error is not False and (error or not (choices or body.get("data"))):
+        return _as_mapping(error)
+    if isinstance(choices, list):
+        for choice in choices:
+            found = _choice_error(choice) if isinstance(choice, Mapping) else None
+            if found is not None:
+                return found
+    return None
+
+
+def _choice_error(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    error = choice.get("error")
+    if error:
+        return _as_mapping(error)
+    if choice.get("finish_reason") != "error":
+        return None
+    native = choice.get("native_finish_reason")
+    reason = f" (native finish reason '{one_line(native, 100)}')" if isinstance(native, str) and native else ""
+    return {"message": f"The provider ended the answer with an error{reason}"}
+
+
+def _as_mapping(error: object) -> Mapping[str, Any]:
+    if isinstance(error, Mapping):
+        return error
+    return {"message": text_in(error) or "The answer holds an error and does not say which"}
+
+
+def _first_mapping(value: object) -> Mapping[str, Any]:
+    """The JSON object of a body, or the first of a list of them; empty when there is none."""
+    candidates = value[:1] if isinstance(value, list) else [value]
+    return next((item for item in candidates if isinstance(item, Mapping)), {})
+
+
+def _error(facts: ErrorFacts, body: Any, model: str | None) -> GatewayError:
+    status = decide_status(facts.http_status, facts.numeric_code, facts.words)
+    searched = "\n".join((facts.said, facts.upstream_said or "", (facts.upstream or "")[:_LONGEST_TEXT_SEARCHED]))
+    verdict = classify(status, facts.words, searched)
+    named = model or facts.model
+    return verdict.cls(
+        render_message(facts, verdict, model=named, status=status),
+        model=named,
+        status=status,
+        http_status=facts.http_status,
+        code=facts.code,
+        error_type=facts.error_type,
+        provider=facts.provider,
+        upstream=facts.upstream,
+        retry=_advice(verdict.retry, facts.retry_after_seconds),
+        retry_after_seconds=facts.retry_after_seconds,
+        title=facts.title,
+        buy_credits_url=facts.buy_credits_url,
+        balance=facts.balance,
+        request_id=facts.request_id,
+        headers=facts.headers,
+        body=body,
+    )
+
+
+def _advice(usual: Advice, wait_seconds: float | None) -> Advice:
+    """`later` in place of `soon` when the gateway asks for a longer wait than a retry may take."""
+    return "later" if usual == "soon" and (wait_seconds or 0) > MAX_RETRY_AFTER_SECONDS else usual

@@ -1,0 +1,182 @@
+"""What an error answer states, read from its headers and its body; it draws no conclusion and never raises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, cut, one_line, text_in
+from kilo_gateway.errors.waits import parse_rate_limit_reset, parse_retry_after
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_REQUEST_ID_HEADERS = ("x-vercel-id", "request-id", "x-request-id")
+_SECRET_HEADERS = frozenset({"set-cookie", "authorization"})
+_CUSTOM_MODEL = "error"
+"""`error.type` of an organization's own model."""
+_LONGEST_SENTENCE = 2000
+_LONGEST_WORD = 200
+_LOWEST_ERROR, _HIGHEST_ERROR = 400, 599
+_LARGEST_CODE = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFacts:
+    """One error answer."""
+
+    http_status: int
+    said: str
+    """What the gateway said, on one line; never empty."""
+    code: str | int | None
+    """`error.code` as sent."""
+    error_type: str | None
+    """`error_type`, else `error.type`."""
+    provider: str | None
+    upstream: str | None
+    """`error.metadata.raw` as text."""
+    upstream_said: str | None
+    """The message inside `upstream`, on one line."""
+    title: str | None
+    balance: float | None
+    buy_credits_url: str | None
+    reasons: str | None
+    """`error.metadata.reasons` of a refusal by moderation, on one line."""
+    is_relayed: bool
+    """Whether OpenRouter wrote the error and the gateway passed it on."""
+    request_id: str | None
+    retry_after_seconds: float | None
+    model: str | None
+    """The model named in the body."""
+    headers: dict[str, str]
+    """Lower-case names, without cookies."""
+
+    @property
+    def numeric_code(self) -> int | None:
+        """The code as an HTTP status from 400 to 599; None when it is not one."""
+        digits = str(self.code) if self.code is not None else ""
+        if not (digits.isascii() and digits.isdigit() and len(digits) == len("429")):
+            return None
+        return int(digits) if _LOWEST_ERROR <= int(digits) <= _HIGHEST_ERROR else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """`error_type` and a code that is a word, in lower case, the more telling first."""
+        code = self.code if isinstance(self.code, str) else None
+        return tuple(word.lower() for word in (self.error_type, code) if word)
+
+    @property
+    def is_own_provider_key(self) -> bool:
+        """Whether the error is about the user's own key at a provider (BYOK)."""
+        return self.error_type == "byok_error" or self.said.startswith("[BYOK]")
+
+
+def parse_facts(
+    http_status: int, headers: Mapping[str, str], body: Mapping[str, Any], error: object, now: datetime | None
+) -> ErrorFacts:
+    """Return what the body states; `error` is the part of it that describes the error, of any type."""
+    inner: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    metadata = _mapping(inner.get("metadata"))
+    lowered = {str(name).lower(): str(value) for name, value in headers.items()}
+    raw = _raw_text(metadata.get("raw"))
+    raw_said = text_in(raw)
+    return ErrorFacts(
+        http_status=http_status,
+        said=_said(http_status, body, error),
+        code=_code(inner.get("code", body.get("code"))),
+        error_type=_word(body.get("error_type")) or _word(inner.get("error_type")) or _word(inner.get("type")),
+        provider=_word(metadata.get("provider_name")) or _word(body.get("provider")),
+        upstream=raw,
+        upstream_said=one_line(raw_said, _LONGEST_SENTENCE) or None if raw_said else None,
+        title=_word(inner.get("title")),
+        balance=_money(inner.get("balance")),
+        buy_credits_url=_word(inner.get("buyCreditsUrl")) or _word(metadata.get("buyCreditsUrl")),
+        reasons=_reasons(metadata.get("reasons")),
+        is_relayed="user_id" in body or ("metadata" in inner and inner.get("type") != _CUSTOM_MODEL),
+        request_id=_request_id(lowered, body),
+        retry_after_seconds=_wait(lowered, _mapping(metadata.get("headers")), now),
+        model=_word(body.get("model")),
+        headers={name: value for name, value in lowered.items() if name not in _SECRET_HEADERS},
+    )
+
+
+def _said(http_status: int, body: Mapping[str, Any], error: object) -> str:
+    """Both texts of a body that has `error` and `message`, unless one is within the other."""
+    parts = [text_in(error)]
+    if isinstance(error, Mapping):
+        parts.insert(0, _word(error.get("title")))
+    if body is not error:
+        parts.append(text_in({key: value for key, value in body.items() if key != "error"}))
+    said = ""
+    for part in (one_line(part, _LONGEST_SENTENCE) for part in parts if part):
+        if said in part:
+            said = part
+        elif part not in said:
+            said = f"{said} {part}" if said.endswith((".", "!", "?")) else f"{said}: {part}"
+    return said or f"The gateway answered {_status_phrase(http_status)} with an error and gave no reason"
+
+
+def _status_phrase(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _word(value: object) -> str | None:
+    return (one_line(value, _LONGEST_WORD) or None) if isinstance(value, str) else None
+
+
+def _code(value: object) -> str | int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < _LARGEST_CODE else None
+    return _word(value)
+
+
+def _money(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        amount = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return amount if math.isfinite(amount) else None
+
+
+def _raw_text(raw: object) -> str | None:
+    if raw is None or isinstance(raw, str):
+        return cut(raw, MAX_BODY_CHARACTERS) if raw else None
+    try:
+        return cut(orjson.dumps(bounded(raw)).decode(), MAX_BODY_CHARACTERS)
+    except TypeError:  # orjson refuses integers of more than 64 bits
+        return text_in(raw)
+
+
+def _reasons(value: object) -> str | None:
+    words = [word for item in value[:10] if (word := _word(item))] if isinstance(value, list) else []
+    return one_line(", ".join(words), _LONGEST_WORD) if words else None
+
+
+def _request_id(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
+    named = [headers.get(name) for name in _REQUEST_ID_HEADERS]
+    return next(
+        (word for item in (*named, body.get("vercel_request_id"), body.get("id")) if (word := _word(item))), None
+    )
+
+
+def _wait(headers: Mapping[str, str], relayed: Mapping[str, Any], now: datetime | None) -> float | None:
+    for wait in (parse_retry_after(headers, now), parse_retry_after(relayed, now)):
+        if wait is not None:
+            return wait
+    return parse_rate_limit_reset(relayed, now)

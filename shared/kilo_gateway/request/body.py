@@ -1,0 +1,101 @@
+"""Messages + options + profile -> the body of a chat request, in the proxy style of an OpenAI-compatible gateway.
+
+Nothing native to OpenAI is added: no `store`, `service_tier`, `prompt_cache_key`, `reasoning_effort` or `strict`,
+no `developer` role, no cache markers. What the caller wrote is kept. Decides; never sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.jsontext import find_non_finite
+from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.options import check_extra_body, check_options
+from kilo_gateway.request.reasoning import apply_reasoning, effective_level, split_reasoning
+from kilo_gateway.request.signatures import sanitize_signatures
+
+if TYPE_CHECKING:
+    from kilo_gateway.wire import Message
+
+SHAPED = ("reasoning", "reasoning_effort", "extra_body")
+"""Options that are shaped by a rule instead of being sent under their name."""
+
+_RESERVED = ("model", "messages", "stream")
+"""What `extra_body` may not hold."""
+
+
+def render_request(
+    messages: Sequence[Mapping[str, Any]], *, model_id: str, stream: bool, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the body: `{model, messages, stream, ...}`; new where it differs, sharing what it does not change.
+
+    `options` are those of `kilo_gateway.request.options`, with `reasoning` (a level word, or an object sent as it is),
+    `reasoning_effort` (another spelling of the level) and `extra_body` (merged last, over everything). A `stop` that
+    is text is sent as a list, which some providers insist on.
+
+    Raises:
+        InvalidRequestError: no messages, a message that is none, an unknown option, NaN or infinity.
+    """
+    given = dict(options)
+    own = {name: given.pop(name, None) for name in SHAPED}
+    level, reasoning = split_reasoning(own["reasoning"], own["reasoning_effort"])
+    extra = check_extra_body(own["extra_body"], reserved=_RESERVED, model=model_id)
+    profile = profile_for(model_id)
+    body: dict[str, Any] = {
+        "model": model_id,
+        "messages": sanitize_signatures(render_messages(messages, model_id), rule=profile.signature_rule),
+        **_render_options(check_options(given, also=SHAPED, model=model_id), extra),
+    }
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    if reasoning is not None:
+        body["reasoning"] = reasoning
+    body = apply_reasoning(body, level=effective_level(model_id, level), injects=profile.injects_reasoning)
+    body |= extra
+    if isinstance(body.get("stop"), str):
+        body["stop"] = [body["stop"]]
+    if place := find_non_finite(body):
+        raise InvalidRequestError(
+            f"{place} cannot be sent as JSON, which carries finite numbers and limited nesting only.", model=model_id
+        )
+    return body
+
+
+def render_messages(messages: Sequence[Mapping[str, Any]], model_id: str) -> list[Message]:
+    """Return the messages with role `developer` told as `system`, which is the gateway's word for it.
+
+    Raises:
+        InvalidRequestError: not a list, empty, or an entry without a role.
+    """
+    if isinstance(messages, (str, Mapping)) or not isinstance(messages, Sequence):
+        raise InvalidRequestError(
+            f"messages must be a list of messages, not a {type(messages).__name__}.", model=model_id
+        )
+    if not messages:
+        raise InvalidRequestError(
+            f"There are no messages to send to model {model_id!r}; give at least one, such as "
+            '{"role": "user", "content": "Hello"}.',
+            model=model_id,
+        )
+    return [_render_message(message, place, model_id) for place, message in enumerate(messages)]
+
+
+def _render_message(message: Any, place: int, model_id: str) -> Message:
+    if not isinstance(message, Mapping) or not isinstance(role := message.get("role"), str) or not role:
+        raise InvalidRequestError(f"messages[{place}] is not a message: it needs a role and content.", model=model_id)
+    if role == "developer":
+        return {**message, "role": "system"}  # type: ignore[typeddict-item] # a Mapping is spread, not a TypedDict
+    return message if isinstance(message, dict) else {**message}  # type: ignore[return-value, typeddict-item] # a Mapping
+
+
+def _render_options(given: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as sent: no empty `stop`, and no tool options where there are no tools."""
+    stop, tools = given.get("stop"), extra.get("tools", given.get("tools"))
+    idle: set[str] = set()
+    if isinstance(stop, (list, tuple)) and not stop:
+        idle.add("stop")
+    if not tools:
+        idle |= {"tools", "tool_choice", "parallel_tool_calls"}
+    return {name: value for name, value in given.items() if name not in idle}

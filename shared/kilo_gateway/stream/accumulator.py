@@ -1,0 +1,105 @@
+"""Chunks of a streamed answer -> deltas as they come, and the whole answer. Error keys are kept, never raised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from kilo_gateway.answer.choice import parse_word
+from kilo_gateway.answer.completion import Completion, parse_completion
+from kilo_gateway.answer.fragments import parse_index
+from kilo_gateway.answer.tool_calls import ToolCallDelta
+from kilo_gateway.stream.choice import ChoiceAccumulator, Delta
+
+if TYPE_CHECKING:
+    from kilo_gateway.wire import Chunk, CompletionBody
+
+__all__ = ["Accumulator", "Delta", "ToolCallDelta"]
+
+
+class Accumulator:
+    """The state of one streamed answer.
+
+    A fact stated by several chunks (id, model, provider, finish reason, usage, …) counts once; the last statement wins,
+    and null or "" states nothing.
+    """
+
+    __slots__ = ("_choices", "_facts", "_requested_model", "_usage")
+
+    def __init__(self, *, requested_model: str | None = None) -> None:
+        self._requested_model = requested_model
+        self._facts: dict[str, Any] = {}
+        self._usage: dict[str, Any] | None = None
+        self._choices: dict[int, ChoiceAccumulator] = {}
+
+    def add(self, chunk: dict[str, Any]) -> list[Delta]:
+        """Return what a chunk adds: one delta for each choice that gained text, reasoning or pieces of tool calls."""
+        if all(chunk.values()):
+            self._facts.update(chunk)
+        else:
+            self._facts.update({key: value for key, value in chunk.items() if value is not None and value != ""})
+        deltas: list[Delta] = []
+        choices = chunk.get("choices")
+        if isinstance(choices, list):
+            for position, choice in enumerate(choices):
+                if isinstance(choice, dict):
+                    index = choice.get("index")
+                    state = self._choices.get(index) if index.__class__ is int else None
+                    delta = (state or self._find_choice(index, position)).add(choice, chunk)
+                    if delta is not None:
+                        deltas.append(delta)
+                    if "usage" in choice:
+                        self._take_usage(choice["usage"])
+        if "usage" in chunk:
+            self._take_usage(chunk["usage"])
+        return deltas
+
+    def finish(self) -> list[Delta]:
+        """Return what only the end of the stream shows: the ids made up for tool calls that never got one."""
+        deltas: list[Delta] = []
+        for choice in self._choices.values():
+            calls = choice.tools.finish(self._id)
+            if calls:
+                deltas.append(Delta(choice.index, "", "", calls, cast("Chunk", {})))
+        return deltas
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a choice, and every choice has a finish reason."""
+        choices = self._choices.values()
+        return bool(choices) and all(choice.finish_reason is not None for choice in choices)
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything of an answer has arrived."""
+        return any(choice.has_content for choice in self._choices.values())
+
+    def body(self) -> CompletionBody:
+        """Return the answer so far, in the shape of one that was not streamed."""
+        choices = [self._choices[index].render(self._id) for index in sorted(self._choices)]
+        body = {**self._facts, "object": "chat.completion", "choices": choices}
+        body.pop("usage", None)
+        if self._usage is not None:
+            body["usage"] = self._usage
+        return cast("CompletionBody", body)
+
+    def completion(self) -> Completion:
+        """Return the answer so far, read."""
+        return parse_completion(self.body(), requested_model=self._requested_model)
+
+    @property
+    def _id(self) -> str | None:
+        return parse_word(self._facts.get("id"))
+
+    def _find_choice(self, sent_index: Any, position: int) -> ChoiceAccumulator:
+        """Return the choice of this index, or of this place in the list when it has none."""
+        index = parse_index(sent_index)
+        if index is None:
+            index = position
+        state = self._choices.get(index)
+        if state is None:
+            state = self._choices[index] = ChoiceAccumulator(index)
+        return state
+
+    def _take_usage(self, usage: Any) -> None:
+        if isinstance(usage, dict) and usage:
+            self._usage = usage

@@ -1,0 +1,130 @@
+"""Bytes of a streamed answer -> deltas and a whole completion, or this package's error. Fed from outside; no I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.answer.body import parse_json_object, quote
+from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
+from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
+from kilo_gateway.jsontext import loads
+from kilo_gateway.refs import render_ref
+from kilo_gateway.stream.accumulator import Accumulator
+from kilo_gateway.stream.sse import SseDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kilo_gateway.answer.completion import Completion
+    from kilo_gateway.stream.accumulator import Delta
+
+_DONE = b"[DONE]"
+
+MAX_PLAIN_BYTES = 1024 * 1024
+"""How much is kept of an answer that turns out to be no event stream, to say what it was."""
+
+
+class StreamReader:
+    """The state of one streamed answer: feed it bytes as they come, take deltas out."""
+
+    def __init__(self, *, model: str) -> None:
+        self._ref = render_ref(model)
+        self.is_done = False
+        """Whether `[DONE]` was seen; what comes after it is not read."""
+        self.heard = False
+        """Whether the bytes fed last completed an event, as opposed to keep-alive comments."""
+        self.has_delivered = False
+        """Whether a delta was given out: from then on the request must not be sent again."""
+        self.headers: Mapping[str, str] = {}
+        """The response's headers, for an error that an event holds."""
+        self._sse = SseDecoder()
+        self._accumulator = Accumulator(requested_model=model)
+        self._plain: bytearray | None = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Delta]:
+        """Yield the deltas that these bytes complete.
+
+        Raises:
+            GatewayError: an event holds an error; what stood before it has been yielded.
+            MalformedAnswerError: an event is not a JSON object; its line is quoted.
+        """
+        payloads = self._sse.feed(data)
+        self.heard = bool(payloads)
+        if self._plain is not None:
+            self._keep_plain(data)
+        for payload in payloads:
+            if payload == _DONE:
+                self.is_done, self._plain = True, None
+                return
+            if payload:
+                yield from self._read(self._parse(payload))
+
+    def finish(self) -> Iterator[Delta]:
+        """Yield what is left at the end of the stream, and check that the answer is whole.
+
+        Raises:
+            TruncatedStreamError: the stream ended before a finish reason.
+            GatewayError, MalformedAnswerError: the answer was no event stream, but an error, a page or nothing.
+        """
+        rest = self._sse.finish()
+        if rest and rest != _DONE and not self.is_done:
+            yield from self._read_rest(rest)
+        if self._plain is not None:
+            yield from self._read(parse_json_object(bytes(self._plain), model=self._ref))
+        if not self._accumulator.is_complete:
+            raise TruncatedStreamError(
+                f"The answer of model {self._ref!r} stopped before its end: no finish reason came. "
+                "What had arrived is in `partial`; try again.",
+                model=self._ref,
+                status=200,
+            )
+        for delta in self._accumulator.finish():
+            self.has_delivered = True
+            yield delta
+
+    def completion(self) -> Completion:
+        """Return the answer so far; the whole answer once `finish` has run."""
+        return self._accumulator.completion()
+
+    def partial(self) -> Completion | None:
+        """Return what had arrived, for an error; None when nothing had."""
+        return self._accumulator.completion() if self._accumulator.has_content else None
+
+    def _parse(self, payload: bytes) -> dict[str, Any]:
+        self._plain = None
+        try:
+            event = loads(payload)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            raise MalformedAnswerError(
+                f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload)}",
+                model=self._ref,
+                status=200,
+                snippet=quote(payload),
+            )
+        return event
+
+    def _read(self, event: dict[str, Any]) -> Iterator[Delta]:
+        error = find_error(event)
+        for delta in self._accumulator.add(event if error is None else without_error(event)):
+            self.has_delivered = True
+            yield delta
+        if error is not None:
+            raise parse_error_object({**event, "error": error}, model=self._ref, headers=self.headers)
+
+    def _read_rest(self, rest: bytes) -> Iterator[Delta]:
+        """Read an event that the end of the stream cut off, if it happens to be whole."""
+        self._plain = None
+        try:
+            event = loads(rest)
+        except ValueError:
+            return
+        if isinstance(event, dict):
+            yield from self._read(event)
+
+    def _keep_plain(self, data: bytes) -> None:
+        if self._plain is not None and len(self._plain) < MAX_PLAIN_BYTES:
+            self._plain += data[: MAX_PLAIN_BYTES - len(self._plain)]
+            if self._plain.startswith(b":"):  # a comment: an event stream after all
+                self._plain = None

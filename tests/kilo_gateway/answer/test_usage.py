@@ -1,0 +1,109 @@
+"""Tokens, cost and the billing rule."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from kilo_gateway.answer.usage import Usage, parse_usage
+from kilo_gateway.wire import UsageBody
+
+FULL = {
+    "prompt_tokens": 326,
+    "completion_tokens": 91,
+    "total_tokens": 417,
+    "cost": 0.0001,
+    "is_byok": False,
+    "prompt_tokens_details": {
+        "cached_tokens": 1,
+        "cache_write_tokens": 2,
+        "audio_tokens": 3,
+        "image_tokens": 8,
+        "video_tokens": 4,
+    },
+    "completion_tokens_details": {"reasoning_tokens": 5, "image_tokens": 6, "audio_tokens": 7, "video_tokens": 9},
+    "cost_details": {"upstream_inference_cost": 0.0003253, "upstream_inference_prompt_cost": 9.78e-05},
+    "server_tool_use_details": {"web_search_requests": 1},
+}
+
+
+def test_every_count_and_cost_is_read() -> None:
+    """A full usage object is read field by field and kept as sent."""
+    assert parse_usage(FULL) == Usage(
+        input_tokens=326,
+        output_tokens=91,
+        total_tokens=417,
+        cached_tokens=1,
+        cache_write_tokens=2,
+        reasoning_tokens=5,
+        audio_input_tokens=3,
+        audio_output_tokens=7,
+        image_input_tokens=8,
+        image_output_tokens=6,
+        video_input_tokens=4,
+        video_output_tokens=9,
+        cost=0.0001,
+        is_byok=False,
+        upstream_cost=0.0003253,
+        body=cast("UsageBody", FULL),
+    )
+
+
+@pytest.mark.parametrize("body", [None, {}, [], "usage", 3, True])
+def test_no_usage_is_none(body: Any) -> None:
+    """Whatever is no object with something in it is no usage."""
+    assert parse_usage(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"prompt_tokens": None, "completion_tokens": 5}, (0, 5, 5)),
+        ({"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": None}, (3, 5, 8)),
+        ({"prompt_tokens": 3.0, "completion_tokens": "5", "total_tokens": 9}, (3, 5, 9)),
+        ({"prompt_tokens": True, "completion_tokens": -5, "total_tokens": []}, (0, 0, 0)),
+        ({"prompt_tokens": float("inf"), "completion_tokens": float("nan"), "total_tokens": "many"}, (0, 0, 0)),
+        ({"prompt_tokens": 10**400, "completion_tokens": 1, "total_tokens": 1e19}, (0, 1, 1)),
+        ({"foo": 1}, (0, 0, 0)),
+    ],
+)
+def test_odd_counts_are_absent_ones(body: dict[str, Any], expected: tuple[int, int, int]) -> None:
+    """Null, text, fractions and nonsense never raise; a missing total is the sum."""
+    usage = parse_usage(body)
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == expected
+
+
+@pytest.mark.parametrize("details", [None, [], "x", 1, {"cached_tokens": None, "reasoning_tokens": "?"}])
+def test_odd_details_are_unknown(details: Any) -> None:
+    """Details that are no object, or hold no numbers, leave the counts unknown."""
+    keys = ("prompt_tokens_details", "completion_tokens_details", "cost_details")
+    usage = parse_usage({"prompt_tokens": 1, **dict.fromkeys(keys, details)})
+    assert usage is not None
+    assert (usage.cached_tokens, usage.reasoning_tokens, usage.upstream_cost) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "billed", "microdollars"),
+    [
+        ({"cost": 0.000837, "is_byok": False}, 0.000837, 837),
+        ({"cost": 0.000837}, 0.000837, 837),
+        ({"cost": 0.000837, "is_byok": None, "cost_details": {"upstream_inference_cost": 1}}, 0.000837, 837),
+        ({"cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.0003253}}, 0.0003253, 325),
+        ({"cost": 0.1, "is_byok": True, "cost_details": {"upstream_inference_cost": None}}, None, None),
+        ({"cost": 0.1, "is_byok": True}, None, None),
+        ({"cost": 0, "is_byok": False}, 0.0, 0),
+        ({"cost": "0.5"}, 0.5, 500_000),
+        ({"cost": "free", "prompt_tokens": 1}, None, None),
+        ({"cost": 0.0000005}, 0.0000005, 1),
+        ({"cost": 0.1, "is_byok": "yes"}, 0.1, 100_000),
+        ({"prompt_tokens": 120}, None, None),
+    ],
+)
+def test_what_is_billed(body: dict[str, Any], billed: float | None, microdollars: int | None) -> None:
+    """With the gateway's own provider key the upstream cost is billed, else the cost; unknown stays unknown."""
+    usage = parse_usage(body)
+    assert usage is not None
+    assert usage.billed_cost == billed
+    assert usage.billed_microdollars == microdollars

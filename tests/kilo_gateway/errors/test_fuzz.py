@@ -1,0 +1,90 @@
+"""Hostile answers: whatever arrives becomes a typed error that can be printed, copied and pickled."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kilo_gateway.errors import GatewayError
+from kilo_gateway.errors.bodies import find_error, parse_error, parse_error_object
+from kilo_gateway.errors.redaction import redact_error
+
+WORDS = [
+    "error", "message", "code", "metadata", "raw", "provider_name", "headers", "type", "error_type", "title", "balance",
+    "buyCreditsUrl", "choices", "finish_reason", "native_finish_reason", "reasons", "user_id", "vercel_request_id",
+    "x-ratelimit-reset", "retry-after", "detail", "errors", "model", "provider", "id",
+]  # fmt: skip
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(
+        ["error", "429", "rate_limit_exceeded", '{"error":{"message":1}}', "[[", "maximum context length"]
+    )
+)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(), inner, max_size=5),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
+STATUSES = st.integers(300, 999)
+HEADERS = st.dictionaries(
+    st.sampled_from(["Retry-After", "retry-after-ms", "Date", "Location", "x-vercel-id", "Content-Type"]), st.text()
+)
+
+
+def check(error: GatewayError) -> None:
+    """Hold an error to what every error promises."""
+    assert isinstance(error, GatewayError)
+    assert str(error).isprintable()
+    assert 0 < len(str(error)) < 3000
+    assert error.retry in {"soon", "later", "never"}
+    assert error.status is None or 300 <= error.status <= 999
+    assert error.code is None or type(error.code) in {int, str}
+    assert all(
+        value is None or isinstance(value, str)
+        for value in (error.error_type, error.provider, error.upstream, error.title, error.request_id, error.model)
+    )
+    assert error.balance is None or type(error.balance) is float
+    assert repr(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(copy.deepcopy(error)) == str(error)
+    redact_error(error, ["a-key-of-the-user"])
+
+
+@given(STATUSES, HEADERS, st.binary(max_size=200))
+def test_random_bytes(status: int, headers: dict[str, str], body: bytes) -> None:
+    """Bytes without sense, with headers without sense."""
+    check(parse_error(status, headers, body))
+
+
+@settings(max_examples=300)
+@given(STATUSES, HEADERS, JSON | OBJECTS | OBJECTS.map(lambda error: {"error": error}))
+def test_random_json(status: int, headers: dict[str, str], body: Any) -> None:
+    """JSON of any shape under the names that are read, with values of any type."""
+    check(parse_error(status, headers, json.dumps(body).encode(), model="lab/x"))
+
+
+@given(st.text(alphabet='{}[]":,errorcdmsag0 \n<>html', max_size=80))
+def test_random_text_that_is_nearly_json_or_html(text: str) -> None:
+    """Broken JSON and broken HTML."""
+    check(parse_error(500, {}, text.encode()))
+
+
+@settings(max_examples=300)
+@given(OBJECTS | OBJECTS.map(lambda error: {"error": error}) | OBJECTS.map(lambda choice: {"choices": [choice]}))
+def test_random_events(event: dict[str, Any]) -> None:
+    """An event of any shape is an error or none, is never changed, and can always be read as an error."""
+    before = repr(event)
+    found = find_error(event)
+
+    assert found is None or isinstance(found, dict)
+    check(parse_error_object(event))
+    assert repr(event) == before

@@ -1,0 +1,211 @@
+"""The reader of streamed answers: any cut of the bytes, any order of misfortunes, one outcome."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from kilo_gateway import Completion, Delta, GatewayError, KiloError, MalformedAnswerError, TruncatedStreamError
+from kilo_gateway.stream.reader import MAX_PLAIN_BYTES, StreamReader
+
+SAMPLES = {path.stem: path for path in (Path(__file__).parents[2] / "data" / "samples").rglob("*.sse")}
+TEXT = b'data: {"id":"gen-1","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n'
+STOP = b'data: {"id":"gen-1","choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}\n\n'
+DONE = b"data: [DONE]\n\n"
+ERROR = b'data: {"error":{"code":502,"message":"Upstream fell"},"choices":[]}\n\n'
+
+
+def read(*pieces: bytes) -> tuple[list[Delta], KiloError | None, StreamReader]:
+    """Return the deltas and the error of a stream that arrives in these pieces, and its reader."""
+    reader, deltas = StreamReader(model="a/b"), []
+    try:
+        for delta in _deltas(reader, pieces):
+            deltas.append(delta)  # noqa: PERF402 - those before an error are wanted
+    except KiloError as error:
+        return deltas, error, reader
+    return deltas, None, reader
+
+
+def _deltas(reader: StreamReader, pieces: tuple[bytes, ...]) -> Iterator[Delta]:
+    for piece in pieces:
+        yield from reader.feed(piece)
+        if reader.is_done:
+            break
+    yield from reader.finish()
+
+
+def outcome(*pieces: bytes) -> tuple[Any, ...]:
+    """Return all of a stream's outcome that can be compared."""
+    deltas, error, reader = read(*pieces)
+    texts = [(delta.choice, delta.text, delta.reasoning, len(delta.tool_calls)) for delta in deltas]
+    return texts, type(error), str(error), reader.completion().body, reader.is_done
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_recorded_streams_cut_anywhere(name: str) -> None:
+    """A recorded stream has one outcome, error included, wherever it is cut in two and byte by byte."""
+    data = SAMPLES[name].read_bytes()
+    whole = outcome(data)
+    assert whole[0]
+    step = max(1, len(data) // 120)
+    assert all(outcome(data[:at], data[at:]) == whole for at in range(1, len(data), step))
+    assert outcome(*(data[at : at + 1] for at in range(len(data)))) == whole
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_recorded_streams_cut_off_anywhere(name: str) -> None:
+    """A recorded stream that ends early raises, unless its finish reason had come; what had arrived is in it."""
+    data = SAMPLES[name].read_bytes()
+    step = max(1, len(data) // 120)
+    for at in range(0, len(data), step):
+        deltas, error, reader = read(data[:at])
+        finished = any(choice.finish_reason for choice in reader.completion().choices)
+        assert (error is None) == finished or isinstance(error, GatewayError)
+        if deltas and any(delta.text for delta in deltas):
+            assert reader.partial() is not None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_every_line_end_at_every_cut(end: str) -> None:
+    """Each line end, and a byte order mark, at each cut gives the same text."""
+    body = (b"\xef\xbb\xbf: hi\n\n" + TEXT + b"event: x\nid: 1\n" + TEXT + STOP + DONE).replace(b"\n", end.encode())
+    expected = outcome(TEXT + TEXT + STOP + DONE)
+    assert all(outcome(body[:at], body[at:]) == expected for at in range(len(body)))
+
+
+def test_three_pieces() -> None:
+    """A short stream in any three pieces is the same stream."""
+    body = b":x\n\n" + TEXT + STOP
+    expected = outcome(body)
+    for first in range(0, len(body), 7):
+        for second in range(first, len(body), 5):
+            assert outcome(*(body[a:b] for a, b in pairwise((0, first, second, len(body))))) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", MalformedAnswerError),
+        (b" \r\n", MalformedAnswerError),
+        (b"<html>", MalformedAnswerError),
+        (b"[1]", MalformedAnswerError),
+        (b"event: ping\n\n", MalformedAnswerError),
+        (b"data: \n\n", MalformedAnswerError),
+        (b"data: nonsense\n\n", MalformedAnswerError),
+        (b"data: \xff\xfe\n\n", MalformedAnswerError),
+        (b": comment\n\n", TruncatedStreamError),
+        (DONE, TruncatedStreamError),
+        (b": comment\n\n" + DONE, TruncatedStreamError),
+        (TEXT, TruncatedStreamError),
+        (TEXT + DONE, TruncatedStreamError),
+        (TEXT + STOP[:-20], TruncatedStreamError),
+        (STOP + STOP.replace(b'"index":0', b'"index":1').replace(b'"stop"', b"null"), TruncatedStreamError),
+        (ERROR, GatewayError),
+        (TEXT + ERROR, GatewayError),
+        (b'{"error":{"message":"no"}}', GatewayError),
+        (b'{"choices":[]}', TruncatedStreamError),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_what_is_no_success(body: bytes, kind: type[KiloError]) -> None:
+    """An answer without a finish reason, or that is none, raises; at every cut."""
+    for at in range(len(body) + 1):
+        _, error, _ = read(body[:at], body[at:])
+        assert isinstance(error, kind), at
+        assert error.model in {"kilocode/a/b", None}
+
+
+@pytest.mark.parametrize("body", [TEXT + STOP, TEXT + STOP[:-1], TEXT + STOP[:-2], TEXT + STOP + DONE[:-2]])
+def test_a_missing_blank_line_at_the_end(body: bytes) -> None:
+    """The last event counts although its blank line is missing."""
+    deltas, error, reader = read(body)
+    assert error is None
+    assert "".join(delta.text for delta in deltas) == reader.completion().text == "Hi"
+
+
+def test_delivery_is_noticed_at_the_first_delta() -> None:
+    """`has_delivered` turns with the first delta that is given out, not with bytes, comments or empty chunks."""
+    reader = StreamReader(model="a/b")
+    assert list(reader.feed(b': x\n\ndata: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n')) == []
+    assert not reader.has_delivered
+    deltas = reader.feed(TEXT)
+    assert not reader.has_delivered
+    next(deltas)
+    assert reader.has_delivered
+
+
+def test_life_is_an_event_not_a_comment() -> None:
+    """`heard` is true after bytes that completed an event, and false after comments and halves."""
+    reader = StreamReader(model="a/b")
+    heard = []
+    for piece in (b": x\n\n", TEXT[:9], TEXT[9:], b": x\n\n", DONE):
+        list(reader.feed(piece))
+        heard.append(reader.heard)
+    assert heard == [False, False, True, False, True]
+
+
+def test_an_error_comes_after_the_text_of_its_event() -> None:
+    """Text in the very event that carries the error is given out before the error is raised."""
+    event = b'data: {"error":{"code":502,"message":"no"},"choices":[{"index":0,"delta":{"content":"last"}}]}\n\n'
+    deltas, error, reader = read(TEXT, event)
+    assert [delta.text for delta in deltas] == ["Hi", "last"]
+    assert isinstance(error, GatewayError)
+    assert isinstance(reader.partial(), Completion)
+
+
+def test_nothing_after_done_is_read() -> None:
+    """Events after `[DONE]` are not looked at, not even broken ones."""
+    deltas, error, reader = read(TEXT + STOP + DONE + TEXT + b"data: nonsense\n\n")
+    assert (len(deltas), error, reader.is_done) == (1, None, True)
+
+
+def test_headers_of_the_answer_reach_the_error() -> None:
+    """An error event knows the response's headers, such as the id of the request."""
+    reader = StreamReader(model="a/b")
+    reader.headers = {"x-vercel-id": "iad1::abc"}
+    with pytest.raises(GatewayError) as caught:
+        list(reader.feed(ERROR))
+    assert caught.value.headers["x-vercel-id"] == "iad1::abc"
+
+
+def test_an_answer_that_is_no_stream_is_kept_in_part() -> None:
+    """Of a huge page no more is kept than it takes to say what it is."""
+    tracemalloc.start()
+    reader = StreamReader(model="a/b")
+    for _ in range(64):
+        list(reader.feed(b"<p>" + b"x" * 65_000 + b"\n"))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 2 * MAX_PLAIN_BYTES
+    with pytest.raises(MalformedAnswerError, match="web page"):
+        list(reader.finish())
+
+
+def test_a_hundred_thousand_comments_cost_nothing() -> None:
+    """Memory stays flat while comments and consumed events go by."""
+    reader = StreamReader(model="a/b")  # M04
+    list(reader.feed(b": KILO PROCESSING\n\n"))
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(100_000):
+        list(reader.feed(b": KILO PROCESSING\n\n"))
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 10_000
+    assert peak - before < 50_000
+
+
+def test_json_in_place_of_a_stream_is_the_answer() -> None:
+    """A whole completion that arrives in pieces instead of a stream comes out as deltas."""
+    message = {"role": "assistant", "content": "Hi", "tool_calls": []}
+    body = orjson.dumps({"id": "gen-1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+    for at in range(len(body)):
+        deltas, error, reader = read(body[:at], body[at:])
+        assert error is None
+        assert "".join(delta.text for delta in deltas) == reader.completion().text == "Hi"

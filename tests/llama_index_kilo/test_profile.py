@@ -1,0 +1,93 @@
+"""What LlamaIndex is told of a model, and what traces are told of a call: always known, never asked for."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from llama_index.core.indices.prompt_helper import PromptHelper
+
+from kilo_gateway.catalog import discovery
+from kilo_gateway.catalog.catalog import bundled_catalog
+from llama_index_kilo import KiloLLM
+from llama_index_kilo.profile import UNKNOWN_CONTEXT_WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kilo_gateway.testing import EmbeddedGateway
+
+
+def test_b1_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B1: the default model has its real window, calls tools, and leaves the answer's length open; nothing is asked."""
+
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        raise AssertionError("metadata must not touch the network")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    metadata = KiloLLM(api_key="test-key").metadata
+    assert metadata.context_window == 1_000_000
+    assert metadata.num_output == -1
+    assert metadata.is_chat_model
+    assert metadata.is_function_calling_model
+    assert metadata.model_name == "kilocode/kilo/auto"
+
+
+@pytest.mark.parametrize("info", bundled_catalog().models, ids=lambda info: info.id)
+def test_b1_every_bundled_model(info: Any) -> None:
+    """B1: for every model of the bundled catalog the window and the tools are those of the catalog."""
+    metadata = KiloLLM(api_key="test-key", model=info.id).metadata
+    assert metadata.context_window == info.context_window
+    assert metadata.is_function_calling_model is (info.tools is not False)
+
+
+def test_b1_unknown_model_is_taken_cautiously() -> None:
+    """B1: a model that no list knows has a cautious window and may call tools; the caller's word wins."""
+    metadata = KiloLLM(api_key="test-key", model="new-lab/new-model").metadata
+    assert metadata.context_window == UNKNOWN_CONTEXT_WINDOW
+    assert metadata.is_function_calling_model
+    told = KiloLLM(
+        api_key="test-key", model="new-lab/new-model", context_window=200_000, is_function_calling_model=False
+    ).metadata
+    assert (told.context_window, told.is_function_calling_model) == (200_000, False)
+
+
+def test_b1_live_list_wins(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
+    """B1: after a discovery, metadata answers from the gateway's own list."""
+    llm = make_llm(model="typesafe/jev-router")
+    entry = next(entry for entry in gateway.catalog if entry["id"] == "typesafe/jev-router")
+    assert llm.metadata.context_window == UNKNOWN_CONTEXT_WINDOW
+    llm._client().discover()
+    assert llm.metadata.context_window == entry["context_length"]
+    discovery.forget()
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "window", "expected"),
+    [(None, 128_000, -1), (500, 128_000, 500), (128_000, 128_000, 123_904), (9000, 8000, 4000)],
+)
+def test_b1_output_never_fills_the_window(max_tokens: int | None, window: int, expected: int) -> None:
+    """B1: a longest answer as long as the window leaves room for a prompt, so that LlamaIndex can pack one."""
+    llm = KiloLLM(api_key="test-key", context_window=window, max_tokens=max_tokens)
+    assert llm.metadata.num_output == expected
+    assert PromptHelper.from_llm_metadata(llm.metadata)._get_available_context_size(200) > 0
+
+
+def test_b28_payload_has_model_and_temperature() -> None:
+    """B28: what traces are given holds model and temperature, and no key."""
+    llm = KiloLLM(api_key="sk-very-secret-0123456789", model="lab/model", temperature=0.25)
+    payload = llm.to_payload()
+    assert (payload["model"], payload["temperature"]) == ("kilocode/lab/model", 0.25)
+    assert payload["class_name"] == "Kilo_LLM"
+    assert "sk-very-secret" not in repr(payload)
+
+
+def test_class_name_and_round_trip() -> None:
+    """The class has a name of its own in dumps, and a dump gives the same model back."""
+    llm = KiloLLM(api_key="test-key", model="lab/model", stop=["x"], reasoning={"effort": "low"}, top_k=3)
+    data = llm.to_dict()
+    assert data["class_name"] == KiloLLM.class_name() == "Kilo_LLM"
+    restored = KiloLLM.from_dict(data, api_key="test-key")
+    assert restored.to_dict() == data
