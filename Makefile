@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := .venv-bench
+BENCH_STAMP := $(BENCH)/.installed
+PEERS := langchain-openai llama-index-llms-openrouter matplotlib
 
 .DEFAULT_GOAL := help
 
@@ -14,6 +17,12 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (about a minute the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+$(BENCH_STAMP): pyproject.toml
+	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	@echo "Installing the peers into $(BENCH) ..."
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" $(PEERS)
 	@touch $@
 
 install: $(STAMP) ## Make the virtual environment with everything in it
@@ -40,13 +49,13 @@ format: $(STAMP) ## Mend what ruff can mend
 serve: $(STAMP) ## Run the embedded gateway in the foreground
 	@$(BIN)/python -m kilo_gateway.testing
 
-bench: $(STAMP) ## Measure client CPU per chunk and per call against bare httpx and the frameworks
-	@$(BIN)/python -m benchmarks
+bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a picture (QUICK=1: two minutes)
+	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) --png docs/performance.png
 
 models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (needs the network)
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 .PHONY: help install demo test record check format serve bench models clean

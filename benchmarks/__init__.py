@@ -1,1 +1,1 @@
-"""Client CPU per streamed chunk and per call, as ratios within one run. Run with `make bench`."""
+"""What a call and a chunk cost, ours beside the nearest packages, in one run on one machine: `make bench`."""

@@ -1,74 +1,94 @@
-"""Measure all contenders in turns within one run and print client CPU with ratios to bare httpx."""
+"""Measure all contenders in turns within one run; print tables with ratios, and draw the curves."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
-import platform
+import os
+import resource
 import statistics
-import time
+import sys
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.contenders import contenders, warm_up
+from benchmarks.chart import draw
+from benchmarks.contenders import MAKERS, PAIRS, is_installed
+from benchmarks.report import render_curves, render_table
 from benchmarks.server import canned_gateway
+from benchmarks.works import FULL, QUESTION, QUICK, WORKS, calls_at_once, chunks_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Figures = dict[tuple[str, str], list[float]]
-_COLUMNS = ("stream", "astream", "call", "acall")
-_TITLES = ("us/chunk sync", "us/chunk async", "us/call sync", "us/call async")
+    from benchmarks.contenders import Contender
+    from benchmarks.report import Curves, Figures
+    from benchmarks.works import Size
 
 
-def _microseconds(work: Callable[[], int]) -> float:
-    """Return the CPU time for each of the things that `work` says it did: chunks that arrived, or calls."""
-    gc.collect()
-    before = time.process_time()
-    count = work()
-    return (time.process_time() - before) / count * 1e6
+def _warm_up(contender: Contender, run: Any) -> None:
+    """Make the first calls, which pay for clients and connections, outside of the measurement."""
+    contender.call(QUESTION)
+    contender.stream("chunks=10")
+    run(contender.acall(QUESTION))
+    run(contender.astream("chunks=10"))
 
 
-def _round(contender: Any, runner: asyncio.Runner, chunks: int, calls: int, figures: Figures) -> None:
-    async def many() -> int:
-        return len([await contender.acall() for _ in range(calls)])
+def _measure(everybody: dict[str, Contender], run: Any, size: Size, wanted: str) -> Figures:
+    found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    works = [work for work in WORKS if wanted in work.name]
+    for turn in range(size.rounds):
+        names = list(everybody)[turn % len(everybody) :] + list(everybody)[: turn % len(everybody)]
+        for work in works:
+            if work.is_heavy and turn >= max(1, size.rounds // 2):
+                continue
+            for name in names:
+                print(f"\r{turn + 1}/{size.rounds} {work.name}, {name} ...", end="\033[K", file=sys.stderr, flush=True)
+                found[work.name, name].append(work.measure(everybody[name], run, size))
+    print("\r\033[K", end="", file=sys.stderr)
+    return {key: statistics.median(values) for key, values in found.items()}
 
-    works: dict[str, Callable[[], int]] = {
-        "stream": lambda: contender.stream(chunks),
-        "astream": lambda: runner.run(contender.astream(chunks)),
-        "call": lambda: len([contender.call() for _ in range(calls)]),
-        "acall": lambda: runner.run(many()),
-    }
-    for column, work in works.items():
-        figures[contender.name, column].append(_microseconds(work))
+
+def _grow(everybody: dict[str, Contender], run: Any, size: Size) -> Curves:
+    curves: Curves = {}
+    for what, measure in (("call", calls_at_once), ("chunk", chunks_at_once)):
+        for name, contender in everybody.items():
+            print(f"\rgrowth of a {what}, {name} ...", end="\033[K", file=sys.stderr, flush=True)
+            curves[what, name] = {
+                count: statistics.median(measure(contender, run, count) for _ in range(min(size.rounds, 3)))
+                for count in size.curve
+            }
+    print("\r\033[K", end="", file=sys.stderr)
+    return curves
+
+
+def _allow_many_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65536), most))
 
 
 def main() -> None:
     """Run the benchmark; see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="every contender takes part in each; medians are shown")
-    parser.add_argument("--chunks", type=int, default=3000, help="text chunks of a stream")
-    parser.add_argument("--calls", type=int, default=200, help="calls of a round")
+    parser.add_argument("--quick", action="store_true", help="about two minutes instead of about fifteen")
+    parser.add_argument("--only", default="", metavar="TEXT", help="works whose name holds this; no curves")
+    parser.add_argument("--ours", action="store_true", help="without peers")
+    parser.add_argument("--png", type=Path, help="where to draw cost against concurrency")
     options = parser.parse_args()
-    figures: Figures = defaultdict(list)
+    size = QUICK if options.quick else FULL
+    _allow_many_files()
     with canned_gateway() as base_url, asyncio.Runner() as runner:
-        everybody = contenders(base_url)
-        for contender in everybody:
-            warm_up(contender, runner.run)
-        for _ in range(options.rounds):
-            for contender in everybody:
-                _round(contender, runner, options.chunks, options.calls, figures)
-    _show([contender.name for contender in everybody], figures)
-
-
-def _show(names: list[str], figures: Figures) -> None:
-    medians = {key: statistics.median(values) for key, values in figures.items()}
-    print(f"Client CPU, medians; Python {platform.python_version()}. In brackets: ratio to {names[0]}.")
-    print(f"{'':28}" + "".join(f"{title:>22}" for title in _TITLES))
-    for name in names:
-        cells = (f"{medians[name, c]:8.1f} ({medians[name, c] / medians[names[0], c]:.2f})" for c in _COLUMNS)
-        print(f"{name:28}" + "".join(f"{cell:>22}" for cell in cells))
+        os.environ["BENCHMARK_BASE_URL"] = base_url
+        names = [name for pair in PAIRS for name in (pair.ours, pair.peer) if is_installed(name)]
+        if options.ours:
+            names = [pair.ours for pair in PAIRS]
+        everybody = {name: MAKERS[name](base_url) for name in names}
+        for contender in everybody.values():
+            _warm_up(contender, runner.run)
+        print(render_table(_measure(everybody, runner.run, size, options.only), size))
+        if not options.only:
+            curves = _grow(everybody, runner.run, size)
+            print(f"\n{render_curves(curves)}")
+            if options.png is not None:
+                draw(curves, options.png)
 
 
 if __name__ == "__main__":

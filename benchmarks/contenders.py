@@ -1,64 +1,29 @@
-"""Who is measured: each contender streams n chunks or makes one call, sync and async. Peers run when installed."""
+"""Who is measured: our two classes, and the nearest package of each framework where it is installed."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
-
-import httpx
-import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-QUESTION = "What is the answer?"
 KEY = "benchmark-key"
 
 
 class Contender(Protocol):
-    """One way to talk to the gateway; a method it lacks is not measured."""
+    """One way to talk to the gateway. Streams return how many chunks came, and the delays of those that say when."""
 
     name: str
 
-
-class BareHttpx:
-    """httpx and a JSON parse of each event: what any adapter over httpx pays."""
-
-    name = "bare httpx + orjson"
-
-    def __init__(self, base_url: str) -> None:
-        self.url = f"{base_url}chat/completions"
-        self.client = httpx.Client()
-        self.async_client: httpx.AsyncClient | None = None
-
-    @staticmethod
-    def _body(chunks: int | None) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": "kilo/auto", "messages": [{"role": "user", "content": QUESTION}]}
-        return body if chunks is None else {**body, "stream": True, "max_tokens": chunks}
-
-    def stream(self, chunks: int) -> int:
-        with self.client.stream("POST", self.url, json=self._body(chunks)) as response:
-            return sum(_count(line) for line in response.iter_lines())
-
-    def call(self) -> None:
-        orjson.loads(self.client.post(self.url, json=self._body(None)).content)
-
-    async def astream(self, chunks: int) -> int:
-        async with self._async().stream("POST", self.url, json=self._body(chunks)) as response:
-            return sum([_count(line) async for line in response.aiter_lines()])
-
-    async def acall(self) -> None:
-        orjson.loads((await self._async().post(self.url, json=self._body(None))).content)
-
-    def _async(self) -> httpx.AsyncClient:
-        if self.async_client is None:
-            self.async_client = httpx.AsyncClient()
-        return self.async_client
-
-
-def _count(line: str) -> int:
-    if not line.startswith("data: ") or line == "data: [DONE]":
-        return 0
-    return len(orjson.loads(line[6:])["choices"])
+    def call(self, prompt: Any) -> None: ...
+    async def acall(self, prompt: Any) -> None: ...
+    def stream(self, prompt: Any) -> int: ...
+    async def astream(self, prompt: Any) -> int: ...
+    async def adelays(self, prompt: Any) -> list[float]: ...
+    def history(self, count: int) -> Any: ...
 
 
 class Core:
@@ -71,108 +36,157 @@ class Core:
 
         self.client = KiloClient(api_key=KEY, base_url=base_url)
         self.async_client = AsyncKiloClient(api_key=KEY, base_url=base_url)
-        self.messages = [{"role": "user", "content": QUESTION}]
 
-    def stream(self, chunks: int) -> int:
-        return sum(1 for _ in self.client.stream(self.messages, max_tokens=chunks))
+    @staticmethod
+    def _messages(prompt: Any) -> Any:
+        return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
 
-    def call(self) -> None:
-        self.client.complete(self.messages)
+    def call(self, prompt: Any) -> None:
+        self.client.complete(self._messages(prompt))
 
-    async def astream(self, chunks: int) -> int:
-        return sum([1 async for _ in self.async_client.stream(self.messages, max_tokens=chunks)])
+    async def acall(self, prompt: Any) -> None:
+        await self.async_client.complete(self._messages(prompt))
 
-    async def acall(self) -> None:
-        await self.async_client.complete(self.messages)
+    def stream(self, prompt: Any) -> int:
+        return sum(1 for _ in self.client.stream(self._messages(prompt)))
+
+    async def astream(self, prompt: Any) -> int:
+        return sum([1 async for _ in self.async_client.stream(self._messages(prompt))])
+
+    async def adelays(self, prompt: Any) -> list[float]:
+        return [_delay(delta.text) async for delta in self.async_client.stream(self._messages(prompt)) if delta.text]
+
+    def history(self, count: int) -> Any:
+        roles = ("user", "assistant")
+        return [{"role": roles[i % 2], "content": f"Message {i} of a talk."} for i in range(count - 1)] + [
+            {"role": "user", "content": "And now?"}
+        ]
 
 
 class LangChain:
-    """Any LangChain chat model."""
+    """A LangChain chat model."""
 
     def __init__(self, name: str, model: Any) -> None:
         self.name = name
         self.model = model
 
-    def stream(self, chunks: int) -> int:
-        return sum(1 for _ in self.model.stream(QUESTION, max_tokens=chunks))
+    def call(self, prompt: Any) -> None:
+        self.model.invoke(prompt)
 
-    def call(self) -> None:
-        self.model.invoke(QUESTION)
+    async def acall(self, prompt: Any) -> None:
+        await self.model.ainvoke(prompt)
 
-    async def astream(self, chunks: int) -> int:
-        return sum([1 async for _ in self.model.astream(QUESTION, max_tokens=chunks)])
+    def stream(self, prompt: Any) -> int:
+        return sum(1 for _ in self.model.stream(prompt))
 
-    async def acall(self) -> None:
-        await self.model.ainvoke(QUESTION)
+    async def astream(self, prompt: Any) -> int:
+        return sum([1 async for _ in self.model.astream(prompt)])
+
+    async def adelays(self, prompt: Any) -> list[float]:
+        return [_delay(text) async for chunk in self.model.astream(prompt) if (text := chunk.text)]
+
+    def history(self, count: int) -> Any:
+        from langchain_core.messages import AIMessage, HumanMessage
+
+        classes = (HumanMessage, AIMessage)
+        return [classes[i % 2](f"Message {i} of a talk.") for i in range(count - 1)] + [HumanMessage("And now?")]
 
 
 class LlamaIndex:
-    """Any LlamaIndex LLM."""
+    """A LlamaIndex LLM."""
 
     def __init__(self, name: str, llm: Any) -> None:
-        from llama_index.core.llms import ChatMessage
-
         self.name = name
         self.llm = llm
-        self.messages = [ChatMessage(role="user", content=QUESTION)]
 
-    def stream(self, chunks: int) -> int:
-        return sum(1 for _ in self.llm.stream_chat(self.messages, max_tokens=chunks))
+    @staticmethod
+    def _messages(prompt: Any) -> Any:
+        from llama_index.core.llms import ChatMessage
 
-    def call(self) -> None:
-        self.llm.chat(self.messages)
+        return [ChatMessage(role="user", content=prompt)] if isinstance(prompt, str) else prompt
 
-    async def astream(self, chunks: int) -> int:
-        return sum([1 async for _ in await self.llm.astream_chat(self.messages, max_tokens=chunks)])
+    def call(self, prompt: Any) -> None:
+        self.llm.chat(self._messages(prompt))
 
-    async def acall(self) -> None:
-        await self.llm.achat(self.messages)
+    async def acall(self, prompt: Any) -> None:
+        await self.llm.achat(self._messages(prompt))
+
+    def stream(self, prompt: Any) -> int:
+        return sum(1 for _ in self.llm.stream_chat(self._messages(prompt)))
+
+    async def astream(self, prompt: Any) -> int:
+        return sum([1 async for _ in await self.llm.astream_chat(self._messages(prompt))])
+
+    async def adelays(self, prompt: Any) -> list[float]:
+        responses = await self.llm.astream_chat(self._messages(prompt))
+        return [_delay(response.delta) async for response in responses if response.delta]
+
+    def history(self, count: int) -> Any:
+        from llama_index.core.llms import ChatMessage
+
+        roles = ("user", "assistant")
+        messages = [ChatMessage(role=roles[i % 2], content=f"Message {i} of a talk.") for i in range(count - 1)]
+        return [*messages, ChatMessage(role="user", content="And now?")]
 
 
-def contenders(base_url: str) -> list[Any]:
-    """Return everybody who can take part here, floors first."""
-    from benchmarks.floors import langchain_floor, llama_index_floor
+def _delay(text: str) -> float:
+    """Return the seconds since the moment that a chunk says it was sent."""
+    return time.monotonic() - float(text)
+
+
+def _chat_kilo(base_url: str) -> Contender:
     from langchain_kilo import ChatKilo
-    from llama_index_kilo import KiloLLM
 
-    found: list[Any] = [
-        BareHttpx(base_url),
-        Core(base_url),
-        LangChain("LangChain alone", langchain_floor()),
-        LangChain("ChatKilo", ChatKilo(api_key=KEY, base_url=base_url)),
-        LlamaIndex("LlamaIndex alone", llama_index_floor()),
-        LlamaIndex("KiloLLM", KiloLLM(api_key=KEY, base_url=base_url)),
-    ]
-    for make in (_chat_openai, _chat_openrouter, _llama_openrouter):
-        try:
-            found.append(make(base_url))
-        except ImportError:
-            continue
-    return found
+    return LangChain("ChatKilo", ChatKilo(api_key=KEY, base_url=base_url))
 
 
-def _chat_openai(base_url: str) -> LangChain:
+def _chat_openai(base_url: str) -> Contender:
     from langchain_openai import ChatOpenAI
 
-    return LangChain("langchain-openai", ChatOpenAI(model="kilo/auto", api_key=KEY, base_url=base_url))
+    return LangChain("langchain-openai", ChatOpenAI(model="kilo/auto", api_key=KEY, base_url=base_url, max_retries=0))
 
 
-def _chat_openrouter(base_url: str) -> LangChain:
-    from langchain_openrouter import ChatOpenRouter
+def _kilo_llm(base_url: str) -> Contender:
+    from llama_index_kilo import KiloLLM
 
-    return LangChain("langchain-openrouter", ChatOpenRouter(model="kilo/auto", api_key=KEY, base_url=base_url))
+    return LlamaIndex("KiloLLM", KiloLLM(api_key=KEY, base_url=base_url))
 
 
-def _llama_openrouter(base_url: str) -> LlamaIndex:
+def _llama_openrouter(base_url: str) -> Contender:
     from llama_index.llms.openrouter import OpenRouter
 
     llm = OpenRouter(model="kilo/auto", api_key=KEY, api_base=base_url, max_retries=0)
     return LlamaIndex("llama-index-llms-openrouter", llm)
 
 
-def warm_up(contender: Any, run: Callable[[Any], Any]) -> None:
-    """Make the first call of a contender, which pays for its clients, outside of the measurement."""
-    contender.call()
-    contender.stream(10)
-    run(contender.acall())
-    run(contender.astream(10))
+@dataclass(frozen=True)
+class Pair:
+    """One of ours and the package it is measured against."""
+
+    ours: str
+    peer: str
+    packages: tuple[str, ...]
+    """Whose versions the table names."""
+
+
+MAKERS: dict[str, Callable[[str], Contender]] = {
+    "core": Core,
+    "ChatKilo": _chat_kilo,
+    "langchain-openai": _chat_openai,
+    "KiloLLM": _kilo_llm,
+    "llama-index-llms-openrouter": _llama_openrouter,
+}
+PAIRS = (
+    Pair("ChatKilo", "langchain-openai", ("langchain-core", "langchain-openai", "openai")),
+    Pair("KiloLLM", "llama-index-llms-openrouter", ("llama-index-core", "llama-index-llms-openrouter")),
+)
+
+
+def is_installed(name: str) -> bool:
+    """Return whether a contender can take part: ours always, a peer where its package is there."""
+    if name in {"core", "ChatKilo", "KiloLLM"}:
+        return True
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
