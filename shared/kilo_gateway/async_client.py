@@ -14,8 +14,9 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
-from kilo_gateway.transport.connections import async_client
-from kilo_gateway.transport.exchange import AsyncExchange, AsyncHttpClient
+from kilo_gateway.transport.connections import async_carrier
+from kilo_gateway.transport.exchange import AsyncExchange
+from kilo_gateway.transport.given_client import AsyncHttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.models import ModelInfo
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.stream.reader import StreamReader
-    from kilo_gateway.transport.connections import AsyncClient
+    from kilo_gateway.transport.carrier import AsyncCarrier
 
 
 class AsyncKiloClient(ClientBase[AsyncHttpClient]):
@@ -39,6 +40,8 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             print(delta.text, end="")
         ```
     """
+
+    _is_async = True
 
     async def complete(
         self,
@@ -88,14 +91,13 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         if known is not None:
             return known
         exchange = AsyncExchange(self._outgoing_models())
-        client, is_own = await self._http()
         try:
-            await exchange.open(client, is_own=is_own)
+            await exchange.open(await self._carrier())
             return self._read_models(exchange.status, exchange.headers, await exchange.read())
         except KiloError as error:
             return self._without_models(error)
         finally:
-            await exchange.close()
+            exchange.abort()
 
     async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
@@ -112,11 +114,11 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def aclose(self) -> None:
         """Do nothing: connections belong to the event loop, or to the httpx client that was passed in."""
 
-    async def _http(self) -> tuple[AsyncClient, bool]:
-        return (await async_client(self._route), True) if self._http_client is None else (self._http_client, False)
+    async def _carrier(self) -> AsyncCarrier:
+        return await async_carrier(self._route, self._http_client)
 
     async def _ask(self, call: GatewayCall[Answer]) -> Answer:
-        await self._admit(call)
+        await self._prepare(call)
         while True:
             exchange = AsyncExchange(self._outgoing(call))
             try:
@@ -125,16 +127,15 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             except KiloError as error:
                 wait = await self._after(call, error)
             finally:
-                await exchange.close()
+                exchange.abort()
             await anyio.sleep(wait)
 
     async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
-        client, is_own = await self._http()
-        await exchange.open(client, is_own=is_own)
+        await exchange.open(await self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, await exchange.read())
 
-    async def _admit(self, call: GatewayCall[Any]) -> None:
+    async def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):
             await self.discover()
         self._check_key(call)
@@ -142,7 +143,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def _after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
         wait = self._decide(call, error, reader)
         if wait is None:
-            self._succeed(call, error, await self.discover(refresh=True))
+            self._use_successor(call, error, await self.discover(refresh=True))
             return 0.0
         if call.on_retry is not None and isawaitable(told := call.on_retry(Retry(error, call.attempt, wait))):
             await told

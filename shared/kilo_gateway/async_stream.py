@@ -29,8 +29,8 @@ class AsyncChatStream:
     def __init__(self, client: AsyncKiloClient, call: Call) -> None:
         self._client = client
         self._call = call
-        self._try: _Try | None = None
-        self._is_admitted = False
+        self._attempt: _Attempt | None = None
+        self._is_prepared = False
         self._is_over = False
         self._is_running = False
 
@@ -69,30 +69,30 @@ class AsyncChatStream:
     async def aclose(self) -> None:
         """End the stream; the connection is closed unless the answer was read to its end."""
         self._is_over = True
-        if self._try is not None:
-            await self._try.exchange.close()
+        if self._attempt is not None:
+            self._attempt.exchange.abort()
 
     async def _next(self) -> Delta | None:
         """Return the next delta; None at the end of the answer, and of a stream that was closed."""
-        if not self._is_admitted and not self._is_over:
-            await self._client._admit(self._call)
-            self._is_admitted = True
+        if not self._is_prepared and not self._is_over:
+            await self._client._prepare(self._call)
+            self._is_prepared = True
         while not self._is_over:
-            if self._try is None:
-                self._try = _Try(self._client, self._call)
+            if self._attempt is None:
+                self._attempt = _Attempt(self._client, self._call)
             try:
-                return await self._try.read()
+                return await self._attempt.read()
             except KiloError as error:
                 if self._is_over:
                     break
-                wait = await self._client._after(self._call, error, self._try.reader)
-            await self._try.exchange.close()
-            self._try = None
+                wait = await self._client._after(self._call, error, self._attempt.reader)
+            self._attempt.exchange.abort()
+            self._attempt = None
             await anyio.sleep(wait)
         return None
 
 
-class _Try:
+class _Attempt:
     """One request, and the reading of its answer."""
 
     def __init__(self, client: AsyncKiloClient, call: Call) -> None:
@@ -115,10 +115,10 @@ class _Try:
         return delta
 
     async def _receive(self) -> Iterator[Delta]:
-        self.exchange.heard = self.reader.heard
+        self.exchange.had_event = self.reader.heard
         if self.reader.is_done:
             await self.exchange.drain()
-        elif (piece := await anext(self.exchange, None)) is not None:
+        elif (piece := await self.exchange.next_piece()) is not None:
             return self.reader.feed(piece)
         self._is_read = True
         return self.reader.finish()

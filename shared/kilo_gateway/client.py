@@ -11,8 +11,9 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
-from kilo_gateway.transport.connections import sync_client
-from kilo_gateway.transport.exchange import Exchange, HttpClient
+from kilo_gateway.transport.connections import sync_carrier
+from kilo_gateway.transport.exchange import Exchange
+from kilo_gateway.transport.given_client import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.stream.accumulator import Delta
     from kilo_gateway.stream.reader import StreamReader
-    from kilo_gateway.transport.connections import SyncClient
+    from kilo_gateway.transport.carrier import Carrier
 
 
 class KiloClient(ClientBase[HttpClient]):
@@ -37,6 +38,8 @@ class KiloClient(ClientBase[HttpClient]):
         print(answer.text, answer.usage.cost)
         ```
     """
+
+    _is_async = False
 
     def complete(
         self,
@@ -111,8 +114,7 @@ class KiloClient(ClientBase[HttpClient]):
         known = None if refresh else discovery.fresh_catalog(self.settings, now=monotonic())
         if known is not None:
             return known
-        client, is_own = self._http()
-        return self._fetch_models(client, is_own=is_own)
+        return self._fetch_models(self._carrier())
 
     def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
@@ -127,11 +129,11 @@ class KiloClient(ClientBase[HttpClient]):
     def close(self) -> None:
         """Do nothing: connections belong to the process, or to the httpx client that was passed in."""
 
-    def _http(self) -> tuple[SyncClient, bool]:
-        return (sync_client(self._route), True) if self._http_client is None else (self._http_client, False)
+    def _carrier(self) -> Carrier:
+        return sync_carrier(self._route, self._http_client)
 
     def _ask(self, call: GatewayCall[Answer]) -> Answer:
-        self._admit(call)
+        self._prepare(call)
         while True:
             exchange = Exchange(self._outgoing(call))
             try:
@@ -144,12 +146,11 @@ class KiloClient(ClientBase[HttpClient]):
             time.sleep(wait)
 
     def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
-        client, is_own = self._http()
-        exchange.open(client, is_own=is_own)
+        exchange.open(self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, exchange.read())
 
-    def _admit(self, call: GatewayCall[Any]) -> None:
+    def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):
             self.discover()
         self._check_key(call)
@@ -157,7 +158,7 @@ class KiloClient(ClientBase[HttpClient]):
     def _after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
         wait = self._decide(call, error, reader)
         if wait is None:
-            self._succeed(call, error, self.discover(refresh=True))
+            self._use_successor(call, error, self.discover(refresh=True))
             return 0.0
         if call.on_retry is not None:
             call.on_retry(Retry(error, call.attempt, wait))
@@ -194,18 +195,17 @@ class ChatStream:
 
 
 def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
-    client._admit(call)
+    client._prepare(call)
     while True:
         reader = call.fresh_reader()
         exchange = Exchange(client._outgoing(call))
         try:
             client._open(exchange, call)
-            pieces = exchange.pieces()
-            for piece in pieces:
+            while (piece := exchange.next_piece()) is not None:
                 yield from reader.feed(piece)
-                exchange.heard = reader.heard
+                exchange.had_event = reader.heard
                 if reader.is_done:
-                    exchange.drain(pieces)
+                    exchange.drain()
                     break
             yield from reader.finish()
         except KiloError as error:

@@ -8,7 +8,7 @@ from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import SecretStr
 
@@ -23,8 +23,9 @@ from kilo_gateway.request.body import render_request
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import check_key, render_headers
 from kilo_gateway.settings.settings import Settings, resolve_settings
-from kilo_gateway.transport.connections import Route, route_of, sync_client
-from kilo_gateway.transport.exchange import Exchange, HttpClient, Outgoing
+from kilo_gateway.transport.connections import Route, route_of, sync_carrier
+from kilo_gateway.transport.exchange import Exchange, Outgoing
+from kilo_gateway.transport.given_client import check_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.stream.reader import StreamReader
-    from kilo_gateway.transport.connections import SyncClient
+    from kilo_gateway.transport.carrier import Carrier
 
 C = TypeVar("C")
 
@@ -42,12 +43,14 @@ class ClientBase(Generic[C]):
 
     `settings` are effective settings made before; without them, keyword arguments and the environment make some
     (`api_key`, `organization_id`, `model`, `base_url`, `timeout`, `max_retries`, `feature`, `task_id`, `mode`,
-    `client_version`, `default_headers`, `discover`). `http_client` is an httpx client of the caller's, used as it is
-    and never closed.
+    `client_version`, `default_headers`, `discover`). `http_client` is an httpx (or httpx2) client of the caller's,
+    used as it is and never closed.
 
     Raises:
         SetupError: a setting that cannot work, or settings given both ways.
     """
+
+    _is_async: ClassVar[bool]
 
     def __init__(self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Any) -> None:
         if settings is not None and arguments:
@@ -55,6 +58,7 @@ class ClientBase(Generic[C]):
         if isinstance(arguments.get("api_key"), str):
             arguments["api_key"] = SecretStr(arguments["api_key"])  # before a traceback can show it
         self.settings = resolve_settings(arguments, os.environ) if settings is None else settings
+        check_client(http_client, name="http_client", is_async=self._is_async)
         self._http_client = http_client
         if self.settings.discover == "startup" and not discovery.was_asked(self.settings):
             self._discover_at_startup()
@@ -146,7 +150,7 @@ class ClientBase(Generic[C]):
             raise error
         return wait
 
-    def _succeed(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
+    def _use_successor(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""
         successor = catalog.successor_of_auto()
         if successor is None:
@@ -169,11 +173,11 @@ class ClientBase(Generic[C]):
         redact_error(error, self.settings.secrets())
         return discovery.remember_failure(self.settings, error, now=monotonic())
 
-    def _fetch_models(self, client: SyncClient, *, is_own: bool) -> Catalog:
+    def _fetch_models(self, carrier: Carrier) -> Catalog:
         """Return the catalog after asking the gateway, blocking: a constructor cannot await."""
         exchange = Exchange(self._outgoing_models())
         try:
-            exchange.open(client, is_own=is_own)
+            exchange.open(carrier)
             return self._read_models(exchange.status, exchange.headers, exchange.read())
         except KiloError as error:
             return self._without_models(error)
@@ -182,10 +186,9 @@ class ClientBase(Generic[C]):
 
     def _discover_at_startup(self) -> None:
         """Fetch the list once per process and account; what is wrong with a setting is for the first call to say."""
-        given = self._http_client
-        is_own = not isinstance(given, HttpClient)
+        given: Any = None if self._is_async else self._http_client
         with suppress(SetupError):
-            self._fetch_models(given if isinstance(given, HttpClient) else sync_client(self._route), is_own=is_own)
+            self._fetch_models(sync_carrier(self._route, given))
 
     def known_models(self) -> Catalog:
         """Return the catalog as known now, without asking the gateway."""

@@ -1,6 +1,7 @@
-"""The httpx clients that a process shares: one for threads, one for each event loop, none across a fork.
+"""What a process shares to reach gateways: one carrier for threads, one for each event loop, none across a fork.
 
-A model object owns no connection, so that objects can be made and dropped freely.
+Here, and only here, is decided what carries a call. A model object owns no connection, so that objects can be made and
+dropped freely.
 """
 
 from __future__ import annotations
@@ -11,25 +12,23 @@ import os
 import ssl
 import sys
 import threading
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 import httpx
 
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.settings.base_url import is_loopback
-from kilo_gateway.transport.direct import AsyncDirectClient, DirectClient
+from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-D = TypeVar("D", DirectClient, AsyncDirectClient)
-P = TypeVar("P", httpx.Client, httpx.AsyncClient)
-
-SyncClient: TypeAlias = DirectClient | httpx.Client
-AsyncClient: TypeAlias = AsyncDirectClient | httpx.AsyncClient
+    from kilo_gateway.transport.carrier import AsyncCarrier, Carrier
+    from kilo_gateway.transport.given_client import AsyncHttpClient, HttpClient
 
 _PROXIED = frozenset({"http", "https", "all"})
 """Schemes for which a proxy may be set, in the environment or in the settings of the system."""
@@ -67,17 +66,21 @@ def _tls_context(route: Route) -> ssl.SSLContext:
     return httpx.create_ssl_context() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _make(direct: type[D], proxied: type[P], route: Route) -> D | P:
-    """Return a client of one of the kinds; cookies are refused, for accounts share connections.
+def _client_options(route: Route) -> dict[str, Any]:
+    """Return the arguments of a client; cookies are refused, for accounts share connections."""
+    return {
+        "limits": _LIMITS,
+        "verify": _tls_context(route),
+        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        "trust_env": not _is_local(route) and bool(_PROXIED & getproxies().keys()),
+    }
 
-    Raises:
-        InvalidSettingError: a proxy or a certificate file that the environment names cannot be used.
-    """
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Say what is wrong when a proxy or a certificate file that the environment names cannot be used."""
     try:
-        if _is_local(route) or not _PROXIED & getproxies().keys():
-            return direct(limits=_LIMITS, verify=_tls_context(route))
-        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        return proxied(limits=_LIMITS, verify=_tls_context(route), cookies=cookies, follow_redirects=False)
+        yield
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
         raise InvalidSettingError(
             f"The environment's proxy or certificate settings cannot be used: {failure}. Check HTTPS_PROXY, "
@@ -85,35 +88,46 @@ def _make(direct: type[D], proxied: type[P], route: Route) -> D | P:
         ) from None
 
 
+def _make_sync(route: Route) -> HttpxCarrier:
+    with _explaining():
+        return HttpxCarrier(httpx.Client(**_client_options(route)), is_own=True)
+
+
+def _make_async(route: Route) -> AsyncHttpxCarrier:
+    with _explaining():
+        return AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(route)), is_own=True)
+
+
 class _Shared:
     """The clients of this process."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.sync: dict[Route, SyncClient] = {}
-        self.of_loop: dict[Any, dict[Route, _LoopClient]] = {}
+        self.process_id = os.getpid()
+        self.sync: dict[Route, HttpxCarrier] = {}
+        self.of_loop: dict[Any, dict[Route, _LoopCarrier]] = {}
 
-    def entry(self, loop: Any, route: Route) -> tuple[_LoopClient, bool]:
+    def of_running(self, loop: Any, route: Route) -> tuple[_LoopCarrier, bool]:
         """Return the entry of a loop, and whether it was made just now."""
         with self.lock:
             for closed in [other for other in self.of_loop if getattr(other, "is_closed", bool)()]:
                 del self.of_loop[closed]
             entries = self.of_loop.setdefault(loop, {})
             entry = entries.get(route)
-            if entry is not None and not entry.client.is_closed:
+            if entry is not None and not entry.carrier.is_closed:
                 return entry, False
-            entry = entries[route] = _LoopClient(route, on_close=lambda: self.of_loop.pop(loop, None))
+            entry = entries[route] = _LoopCarrier(route, on_close=lambda: self.of_loop.pop(loop, None))
             return entry, True
 
 
-class _LoopClient:
-    """A client of one event loop, closed when that loop shuts its async generators down, or else when it closes."""
+class _LoopCarrier:
+    """The carrier of one event loop, closed when that loop shuts its async generators down, or else when it closes."""
 
     def __init__(self, route: Route, *, on_close: Callable[[], object]) -> None:
-        self.client: AsyncClient = _make(AsyncDirectClient, httpx.AsyncClient, route)
+        self.carrier = _make_async(route)
         self._guard = self._close_at_end(on_close)
 
-    async def arm(self, loop: Any) -> None:
+    async def close_with_loop(self, loop: Any) -> None:
         """Start the generator whose end closes the client; `asyncio.run` ends every generator it has seen.
 
         A loop that is closed by hand ends none, so its `close` is made to see to the client first, where it can be.
@@ -123,8 +137,8 @@ class _LoopClient:
             loop.close = partial(self._close_with, loop, loop.close)  # type: ignore[method-assign] # of this loop only
 
     def _close_with(self, loop: asyncio.BaseEventLoop, close: Callable[[], None]) -> None:
-        if not (self.client.is_closed or loop.is_closed() or loop.is_running()):
-            closing = self.client.aclose()
+        if not (self.carrier.is_closed or loop.is_closed() or loop.is_running()):
+            closing = self.carrier.aclose()
             try:
                 loop.run_until_complete(closing)
             except RuntimeError:  # another loop runs in this thread
@@ -136,7 +150,7 @@ class _LoopClient:
             yield
         finally:
             on_close()
-            await self.client.aclose()
+            await self.carrier.aclose()
 
 
 _shared = _Shared()
@@ -144,24 +158,36 @@ _inherited: list[_Shared] = []
 """Clients of a parent process: kept, never used, never finalised, for their sockets are the parent's."""
 
 
-def sync_client(route: Route) -> SyncClient:
-    """Return the client that all threads of this process share."""
-    client = _shared.sync.get(route)
-    if client is None:
-        with _shared.lock:
-            client = _shared.sync.get(route)
-            if client is None:
-                client = _shared.sync[route] = _make(DirectClient, httpx.Client, route)
-    return client
+def sync_carrier(route: Route, client: HttpClient | None = None) -> Carrier:
+    """Return what carries a blocking call: the caller's client, else what all threads of this process share."""
+    if client is not None:
+        return HttpxCarrier(client, is_own=False)
+    shared = _shared_here()
+    carrier = shared.sync.get(route)
+    if carrier is None:
+        with shared.lock:
+            carrier = shared.sync.get(route)
+            if carrier is None:
+                carrier = shared.sync[route] = _make_sync(route)
+    return carrier
 
 
-async def async_client(route: Route) -> AsyncClient:
-    """Return the client of the running event loop."""
+async def async_carrier(route: Route, client: AsyncHttpClient | None = None) -> AsyncCarrier:
+    """Return what carries an awaited call: the caller's client, else what the running event loop shares."""
+    if client is not None:
+        return AsyncHttpxCarrier(client, is_own=False)
     loop = _running_loop()
-    entry, is_new = _shared.entry(loop, route)
+    entry, is_new = _shared_here().of_running(loop, route)
     if is_new:
-        await entry.arm(loop)
-    return entry.client
+        await entry.close_with_loop(loop)
+    return entry.carrier
+
+
+def _shared_here() -> _Shared:
+    """Return the registry of this process, also after a fork that did not run Python's hooks, as uwsgi's."""
+    if _shared.process_id != os.getpid():
+        _forget_after_fork()
+    return _shared
 
 
 def _running_loop() -> Any:
@@ -175,9 +201,11 @@ def _running_loop() -> Any:
         return trio.lowlevel.current_trio_token()
 
 
-def _close_sync_clients() -> None:
-    for client in _shared.sync.values():
-        client.close()
+def _close_sync_carriers() -> None:
+    if _shared.process_id != os.getpid():
+        return
+    for carrier in _shared.sync.values():
+        carrier.close()
     _shared.sync.clear()
 
 
@@ -187,6 +215,6 @@ def _forget_after_fork() -> None:
     _shared = _Shared()
 
 
-atexit.register(_close_sync_clients)
+atexit.register(_close_sync_carriers)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)

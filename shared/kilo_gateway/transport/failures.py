@@ -14,6 +14,7 @@ from kilo_gateway.errors import (
     MalformedAnswerError,
     RequestTimeoutError,
 )
+from kilo_gateway.transport.outgoing import host_of
 
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError)
 """All that a broken exchange raises."""
@@ -66,9 +67,3 @@ def _render_bound(failure: httpx.TimeoutException, name: str) -> str:
         seconds = failure.request.extensions.get("timeout", {}).get(name)
         return f" within {seconds:g} s" if seconds is not None else " in time"
     return " in time"
-
-
-def host_of(url: str) -> str:
-    """Return host and port, for messages."""
-    parsed = httpx.URL(url)
-    return f"{parsed.host}:{parsed.port or {'http': 80}.get(parsed.scheme, 443)}"

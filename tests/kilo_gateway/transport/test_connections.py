@@ -12,7 +12,7 @@ import pytest
 
 from kilo_gateway import InvalidSettingError
 from kilo_gateway.transport import connections
-from kilo_gateway.transport.connections import async_client, route_of, sync_client
+from kilo_gateway.transport.connections import async_carrier, route_of, sync_carrier
 
 PLAIN = route_of("http://127.0.0.1/", {})
 TLS = route_of("https://gateway.example/", {})
@@ -23,7 +23,7 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A registry for this test alone, its clients closed at the end."""
     monkeypatch.setattr(connections, "_shared", connections._Shared())
     yield
-    connections._close_sync_clients()
+    connections._close_sync_carriers()
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_what_makes_a_route(url: str, environ: dict[str, str], same_as_plain: bo
 
 def test_threads_share_one_client() -> None:
     """All threads get the same client, however they race for it; another route has another."""
-    found: list[httpx.Client] = []
+    found: list[Any] = []
     barrier = threading.Barrier(16)
 
     def fetch() -> None:
         barrier.wait()
-        found.append(sync_client(PLAIN))
+        found.append(sync_carrier(PLAIN))
 
     threads = [threading.Thread(target=fetch) for _ in range(16)]
     for thread in threads:
@@ -60,14 +60,13 @@ def test_threads_share_one_client() -> None:
         thread.join()
     assert len(found) == 16
     assert len({id(client) for client in found}) == 1
-    assert sync_client(TLS) is not found[0]
+    assert sync_carrier(TLS) is not found[0]
 
 
 def test_proxied_clients_neither_redirect_nor_keep_cookies(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that goes through a proxy follows no redirect and forgets cookies, because accounts share it."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    client = sync_client(route_of("http://gateway.example/", {"HTTP_PROXY": "http://127.0.0.1:9"}))
-    assert isinstance(client, httpx.Client)
+    client: Any = sync_carrier(route_of("http://gateway.example/", {"HTTP_PROXY": "http://127.0.0.1:9"})).client
     assert not client.follow_redirects
     response = httpx.Response(200, headers={"set-cookie": "a=b"}, request=httpx.Request("GET", "http://127.0.0.1/"))
     client.cookies.extract_cookies(response)
@@ -77,8 +76,8 @@ def test_proxied_clients_neither_redirect_nor_keep_cookies(monkeypatch: pytest.M
 def test_each_loop_has_its_own_client() -> None:
     """Within a loop there is one client for a route; it is closed when asyncio.run ends."""
 
-    async def fetch() -> tuple[httpx.AsyncClient, ...]:
-        return await async_client(PLAIN), await async_client(PLAIN), await async_client(TLS)
+    async def fetch() -> tuple[Any, ...]:
+        return await async_carrier(PLAIN), await async_carrier(PLAIN), await async_carrier(TLS)
 
     first, second = asyncio.run(fetch()), asyncio.run(fetch())
     assert first[0] is first[1]
@@ -92,7 +91,7 @@ def test_tasks_of_a_loop_share_one_client() -> None:
     """Tasks that ask at the same moment get one client."""
 
     async def main() -> int:
-        return len({id(client) for client in await asyncio.gather(*(async_client(PLAIN) for _ in range(20)))})
+        return len({id(client) for client in await asyncio.gather(*(async_carrier(PLAIN) for _ in range(20)))})
 
     assert asyncio.run(main()) == 1
 
@@ -101,9 +100,9 @@ def test_a_closed_client_is_replaced() -> None:
     """A client that somebody closed within its loop is not handed out again."""
 
     async def main() -> bool:
-        client = await async_client(PLAIN)
+        client = await async_carrier(PLAIN)
         await client.aclose()
-        return (await async_client(PLAIN)).is_closed
+        return (await async_carrier(PLAIN)).is_closed
 
     assert asyncio.run(main()) is False
 
@@ -111,10 +110,10 @@ def test_a_closed_client_is_replaced() -> None:
 def test_a_dead_loop_is_forgotten() -> None:
     """A loop that was closed without its generators being ended is dropped when the next loop comes."""
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(async_client(PLAIN))
+    loop.run_until_complete(async_carrier(PLAIN))
     loop.close()
     assert loop in connections._shared.of_loop
-    asyncio.run(async_client(PLAIN))
+    asyncio.run(async_carrier(PLAIN))
     assert connections._shared.of_loop == {}
     del loop
     gc.collect()
@@ -123,7 +122,7 @@ def test_a_dead_loop_is_forgotten() -> None:
 def test_a_loop_closed_by_hand_closes_its_client() -> None:
     """A loop that is closed without being shut down, as LlamaIndex closes its own, leaves no open client."""
     loop = asyncio.new_event_loop()
-    client = loop.run_until_complete(async_client(PLAIN))
+    client = loop.run_until_complete(async_carrier(PLAIN))
     loop.close()
     assert client.is_closed
     assert loop.is_closed()
@@ -132,7 +131,7 @@ def test_a_loop_closed_by_hand_closes_its_client() -> None:
 def test_a_loop_closed_inside_another_is_still_closed() -> None:
     """Where another loop runs in the thread, so that nothing can be awaited, the loop closes all the same."""
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(async_client(PLAIN))
+    loop.run_until_complete(async_carrier(PLAIN))
 
     async def close_it() -> bool:
         loop.close()
@@ -144,21 +143,21 @@ def test_a_loop_closed_inside_another_is_still_closed() -> None:
 def test_there_must_be_a_loop() -> None:
     """Without a running loop there is no client for one."""
     with pytest.raises(RuntimeError):
-        async_client(PLAIN).send(None)
+        async_carrier(PLAIN).send(None)
 
 
 def test_a_fork_begins_anew() -> None:
     """After a fork the parent's clients are kept untouched, and never handed out."""
-    client = sync_client(PLAIN)
+    client = sync_carrier(PLAIN)
     parents = connections._shared
     try:
         connections._forget_after_fork()
         assert connections._inherited[-1] is parents
-        assert sync_client(PLAIN) is not client
+        assert sync_carrier(PLAIN) is not client
         assert not client.is_closed
     finally:
         connections._inherited.remove(parents)
-        connections._close_sync_clients()
+        connections._close_sync_carriers()
         connections._shared = parents
 
 
@@ -169,13 +168,13 @@ def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(name, environ[name])
     for _ in range(2):
         with pytest.raises(InvalidSettingError, match="HTTPS_PROXY"):
-            sync_client(route_of("http://gateway.example/", environ))
+            sync_carrier(route_of("http://gateway.example/", environ))
         with pytest.raises(InvalidSettingError, match="HTTPS_PROXY"):
-            asyncio.run(async_client(route_of("http://gateway.example/", environ)))
+            asyncio.run(async_carrier(route_of("http://gateway.example/", environ)))
 
 
 def test_clients_end_with_the_process() -> None:
     """At the end of the process every shared client is closed."""
-    client = sync_client(PLAIN)
-    connections._close_sync_clients()
+    client = sync_carrier(PLAIN)
+    connections._close_sync_carriers()
     assert client.is_closed

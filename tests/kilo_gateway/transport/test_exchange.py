@@ -24,7 +24,9 @@ from kilo_gateway import (
 from kilo_gateway.settings.headers import HeaderList
 from kilo_gateway.transport import exchange as exchange_module
 from kilo_gateway.transport.exchange import AsyncExchange, Exchange, Outgoing
-from kilo_gateway.transport.failures import host_of, translate
+from kilo_gateway.transport.failures import translate
+from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
+from kilo_gateway.transport.outgoing import Bounds, host_of
 
 URL = "http://gateway.example/api/chat"
 SECRET = "sk-kilo-0123456789"
@@ -53,7 +55,7 @@ class Pair:
         with httpx.Client(transport=self._mock) as client:
             exchange = Exchange(self.request)
             try:
-                exchange.open(client, is_own=True)
+                exchange.open(HttpxCarrier(client, is_own=True))
                 return exchange.status, exchange.read()
             finally:
                 exchange.close()
@@ -62,10 +64,10 @@ class Pair:
         async with httpx.AsyncClient(transport=self._mock) as client:
             exchange = AsyncExchange(self.request)
             try:
-                await exchange.open(client, is_own=True)
+                await exchange.open(AsyncHttpxCarrier(client, is_own=True))
                 return exchange.status, await exchange.read()
             finally:
-                await exchange.close()
+                exchange.abort()
 
 
 def raising(failure: Exception) -> Any:
@@ -220,53 +222,16 @@ def test_compressed_answers(mode: str) -> None:
         Pair(mode, outgoing(), lambda _: httpx.Response(200, headers=headers, stream=Broken())).run()
 
 
-@pytest.mark.parametrize("version", [b"HTTP/2", b"HTTP/1.1"])
-def test_draining_minds_whose_connection_it_is(version: bytes) -> None:
-    """The end of a stream is read under a short bound, but never on a connection that carries other answers."""
-
-    class NetworkStream:
-        def __init__(self) -> None:
-            self.asked: list[float] = []
-
-        def read(self, size: int, timeout: float | None = None) -> bytes:
-            self.asked.append(timeout or 99)
-            return b""
-
-    stream = NetworkStream()
-    extensions = {"network_stream": stream, "http_version": version}
-    exchange = Exchange(outgoing())
-    exchange._response = httpx.Response(200, extensions=extensions)
-    pieces = (stream.read(10, timeout=60) for _ in range(3))
-    exchange.drain(pieces)
-    assert [seconds <= exchange_module.DRAIN_SECONDS for seconds in stream.asked] == (
-        [] if version == b"HTTP/2" else [True]
-    )
-    assert stream.read(1, timeout=60) == b""
-    assert stream.asked.pop() == 60
-
-
-def test_draining_what_has_no_network() -> None:
-    """An answer that came from no socket is left alone."""
-    exchange = Exchange(outgoing())
-    exchange._response = httpx.Response(200)
-    pieces = iter([b"x"])
-    exchange.drain(pieces)
-    assert next(pieces) == b"x"
-
-
 def test_an_exchange_that_was_not_opened(mode: str) -> None:
     """Closing an exchange that never began is harmless; reading it is a mistake of the caller's."""
     exchange: Any = AsyncExchange(outgoing()) if mode == "async" else Exchange(outgoing())
     with pytest.raises(RuntimeError, match="opened"):
         _ = exchange.status
-    if mode == "async":
-        asyncio.run(exchange.close())
-    else:
-        exchange.close()
+    (exchange.abort if mode == "async" else exchange.close)()
 
 
 @pytest.mark.parametrize(
-    ("moments", "heard", "late"),
+    ("moments", "had_event", "late"),
     [
         ([1, 2, 3], [True] * 3, None),
         ([5, 9, 13], [True] * 3, None),
@@ -275,15 +240,36 @@ def test_an_exchange_that_was_not_opened(mode: str) -> None:
         ([5, 21], [True, True], "total"),
     ],
 )
-def test_the_watch(monkeypatch: Any, moments: list[float], heard: list[bool], late: str | None) -> None:
+def test_the_bounds(monkeypatch: Any, moments: list[float], had_event: list[bool], late: str | None) -> None:
     """Silence is counted from the last event, the deadline from the start."""
-    clock = iter([0.0, *moments])
-    monkeypatch.setattr(exchange_module, "monotonic", lambda: next(clock))
-    watch = exchange_module._Watch(outgoing(timeouts=Timeouts(silence=10), deadline=20.0))
+    now = [0.0]
+    monkeypatch.setattr("kilo_gateway.transport.outgoing.monotonic", lambda: now[0])
+    bounds = Bounds(outgoing(timeouts=Timeouts(silence=10), deadline=20.0), 0.0)
     said = None
-    for was_heard in heard:
+    for now[0], had in zip(moments, had_event, strict=True):
+        if had:
+            bounds.note_event()
         try:
-            watch.check(heard=was_heard)
+            bounds.check()
         except RequestTimeoutError as error:
             said = str(error)
     assert (said is None) if late is None else (late in (said or ""))
+
+
+@pytest.mark.parametrize(
+    ("silence", "deadline", "seconds", "end"),
+    [
+        (None, None, None, None),
+        (None, None, 2, 2),
+        (10, None, None, 10),
+        (10, 5, 7, 5),
+        (10, 50, 7, 7),
+        (3, 5, None, 3),
+    ],
+)
+def test_when_a_wait_ends(
+    monkeypatch: Any, silence: float | None, deadline: float | None, seconds: float | None, end: float | None
+) -> None:
+    """A wait ends by its own bound, by silence or by the deadline, whichever is first."""
+    monkeypatch.setattr("kilo_gateway.transport.outgoing.monotonic", lambda: 0.0)
+    assert Bounds(outgoing(timeouts=Timeouts(silence=silence), deadline=deadline), 0.0).end_of_wait(seconds) == end
