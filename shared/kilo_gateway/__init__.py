@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import AnswerError as AnswerError
     from kilo_gateway.errors import AuthenticationError as AuthenticationError
     from kilo_gateway.errors import BadRequestError as BadRequestError
+    from kilo_gateway.errors import BatchStoppedError as BatchStoppedError
+    from kilo_gateway.errors import BudgetExceededError as BudgetExceededError
     from kilo_gateway.errors import ConflictError as ConflictError
     from kilo_gateway.errors import ConnectionFailedError as ConnectionFailedError
     from kilo_gateway.errors import ContextLengthError as ContextLengthError
@@ -69,6 +71,8 @@ _HOMES = {
         "AnswerError",
         "AuthenticationError",
         "BadRequestError",
+        "BatchStoppedError",
+        "BudgetExceededError",
         "ConflictError",
         "ConnectionFailedError",
         "ContextLengthError",

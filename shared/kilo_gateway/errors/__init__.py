@@ -21,6 +21,8 @@ KiloError
 │   ├── RateLimitError             429, or a quota in any status: wait
 │   └── ServerError                5xx, or an error inside a 200 that names no status: try again or report
 │       └── ServiceUnavailableError  408, 502, 503, 504, 520-524, 529: try again
+├── BatchStoppedError              a batch ended early: see its reason, then resume
+│   └── BudgetExceededError        raise the budget, or be content
 └── AnswerError                    an answer arrived that cannot be trusted
     ├── MalformedAnswerError       not what the API promises: HTML, nothing, broken JSON
     └── TruncatedStreamError       the answer stopped before its finish reason
@@ -34,6 +36,8 @@ from kilo_gateway.errors.tree import Advice as Advice
 from kilo_gateway.errors.tree import AnswerError as AnswerError
 from kilo_gateway.errors.tree import AuthenticationError as AuthenticationError
 from kilo_gateway.errors.tree import BadRequestError as BadRequestError
+from kilo_gateway.errors.tree import BatchStoppedError as BatchStoppedError
+from kilo_gateway.errors.tree import BudgetExceededError as BudgetExceededError
 from kilo_gateway.errors.tree import ConflictError as ConflictError
 from kilo_gateway.errors.tree import ConnectionFailedError as ConnectionFailedError
 from kilo_gateway.errors.tree import ContextLengthError as ContextLengthError
@@ -62,6 +66,8 @@ __all__ = [
     "AnswerError",
     "AuthenticationError",
     "BadRequestError",
+    "BatchStoppedError",
+    "BudgetExceededError",
     "ConflictError",
     "ConnectionFailedError",
     "ContextLengthError",

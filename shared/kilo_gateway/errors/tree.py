@@ -17,6 +17,9 @@ GET_A_KEY = (
 Advice = Literal["soon", "later", "never"]
 """When the same request may succeed: after seconds, after minutes, or not at all."""
 
+StopReason = Literal["key", "credits", "budget", "no_progress", "errors", "interrupted"]
+"""Why a batch ended early."""
+
 
 class KiloError(Exception):
     """What every error of this package is.
@@ -225,3 +228,19 @@ class ServerError(GatewayError):
 
 class ServiceUnavailableError(ServerError):
     """The gateway or a provider cannot answer at the moment."""
+
+
+class BatchStoppedError(KiloError):
+    """A batch ended before all of its requests had; what is written can be resumed."""
+
+    def __init__(self, message: str, *, reason: StopReason, model: str | None = None) -> None:
+        super().__init__(message, model=model)
+        self.reason: StopReason = reason
+        """Why: `key`, `credits`, `budget`, `no_progress`, `errors` or `interrupted`."""
+
+
+class BudgetExceededError(BatchStoppedError):
+    """The next request could pass the budget; it was not sent. Never tried again."""
+
+    def __init__(self, message: str, *, reason: StopReason = "budget", model: str | None = None) -> None:
+        super().__init__(message, reason=reason, model=model)

@@ -1,0 +1,100 @@
+"""How a batch asks the gateway: through a client whose own retries are off. The one file here that knows clients."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.async_client import AsyncKiloClient
+from kilo_gateway.batch.results import Result
+from kilo_gateway.call import Call, EmbeddingCall
+from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.settings.auth import render_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kilo_gateway.batch.requests import PreparedRequest
+    from kilo_gateway.batch.spending import PriceOf
+    from kilo_gateway.catalog.prices import Pricing
+    from kilo_gateway.client import KiloClient
+
+
+class _ChatRow(Call):
+    """A chat request that keeps its answer as it came."""
+
+    answer_body = b""
+
+    def parse_answer(self, body: bytes) -> Any:
+        self.answer_body = body
+        return super().parse_answer(body)
+
+
+class _EmbeddingRow(EmbeddingCall):
+    """An embeddings request that keeps its answer as it came."""
+
+    answer_body = b""
+
+    def parse_answer(self, body: bytes) -> Any:
+        self.answer_body = body
+        return super().parse_answer(body)
+
+
+def client_without_retries(client: AsyncKiloClient | KiloClient | None) -> AsyncKiloClient:
+    """Return an asynchronous client with the settings of the caller's, whose own retries are off.
+
+    Raises:
+        InvalidSettingError: a blocking client that has an HTTP client of its caller's.
+    """
+    client = AsyncKiloClient() if client is None else client
+    settings = client.settings.model_copy(update={"max_retries": 0})
+    http_client = client._http_client
+    if isinstance(client, AsyncKiloClient):
+        return AsyncKiloClient(settings, http_client=http_client)
+    if http_client is not None:
+        raise InvalidSettingError("A batch sends asynchronously: give an AsyncKiloClient with an async http_client.")
+    return AsyncKiloClient(settings)
+
+
+def ask_with(client: AsyncKiloClient, *, row_timeout_seconds: float) -> Callable[[PreparedRequest], Awaitable[Result]]:
+    """Return what sends a prepared request once."""
+    timeouts = replace(client.settings.timeout, total=row_timeout_seconds)
+
+    async def ask(request: PreparedRequest) -> Result:
+        began = monotonic()
+        row = _ChatRow if request.endpoint == "chat" else _EmbeddingRow
+        call: Any = row(
+            client.settings,
+            request.body,
+            headers=render_headers(client.settings, environ=os.environ),
+            timeout=timeouts,
+        )
+        answer = await client._ask(call)
+        return Result(
+            request.custom_id,
+            request,
+            answer,
+            body=call.answer_body,
+            status=call.answer_status,
+            request_id=call.answer_headers.get("x-request-id", "") or answer.id or "",
+            seconds=monotonic() - began,
+        )
+
+    return ask
+
+
+def prices_of(client: AsyncKiloClient, stated: Pricing | None) -> PriceOf:
+    """Return what tells the prices of a model: those stated, else those of the live list, fetched once."""
+    lock = asyncio.Lock()
+
+    async def price_of(model_id: str) -> Pricing | None:
+        if stated is not None:
+            return stated
+        async with lock:
+            model = (await client.discover()).get(model_id)
+        return None if model is None else model.pricing
+
+    return price_of

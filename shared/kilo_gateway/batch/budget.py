@@ -1,0 +1,83 @@
+"""A sum that a run never passes: what a request may cost at the most is reserved before it is sent, settled after.
+
+All amounts are exact decimals in USD. A cost that nobody told counts as its upper bound, never as nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from kilo_gateway.errors import InvalidSettingError
+
+if TYPE_CHECKING:
+    from kilo_gateway.catalog.prices import Pricing
+
+_PER_MILLION = Decimal(1_000_000)
+ESTIMATED_OUTPUT_TOKENS = 4096
+"""Output tokens that are reserved for a request without `max_tokens`: an estimate, not a bound."""
+
+
+class Budget:
+    """An amount in USD for as many runs as the caller hands it to. Safe to share between threads.
+
+    Raises:
+        InvalidSettingError: no amount, or one below zero.
+    """
+
+    def __init__(self, usd: Decimal | float | str) -> None:
+        try:
+            self.usd = Decimal(str(usd))
+        except InvalidOperation:
+            raise InvalidSettingError(f"A budget is an amount in USD such as 5 or 0.50, not {usd!r}.") from None
+        if not self.usd.is_finite() or self.usd < 0:
+            raise InvalidSettingError(f"A budget is an amount of USD of at least 0, not {usd}.")
+        self.spent = Decimal(0)
+        """Settled so far, in USD."""
+        self.reserved = Decimal(0)
+        """Held by requests under way, in USD."""
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Budget(usd={self.usd}, spent={self.spent}, reserved={self.reserved})"
+
+    @property
+    def left(self) -> Decimal:
+        """What is neither spent nor reserved, in USD."""
+        return self.usd - self.spent - self.reserved
+
+    def reserve(self, usd: Decimal) -> bool:
+        """Hold an amount for a request; False, and nothing held, when it does not fit."""
+        with self._lock:
+            if usd > self.left:
+                return False
+            self.reserved += usd
+            return True
+
+    def settle(self, reserved: Decimal, cost: Decimal | None) -> None:
+        """Replace a reservation by what the request cost; None, an unknown cost, counts as all that was reserved."""
+        with self._lock:
+            self.reserved -= reserved
+            self.spent += reserved if cost is None else cost
+
+
+def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int) -> Decimal | None:
+    """Return the most that a request can cost, in USD; None where a price is unknown.
+
+    No tokenizer makes more tokens than there are bytes, so the body's bytes bound the input. `output_tokens` are those
+    of all answers together. A price of what is cached is at most twice the price of input, and is not added.
+    """
+    if pricing.prompt is None or pricing.completion is None:
+        return None
+    dearest_input = max(pricing.prompt, pricing.cache_write or pricing.prompt)
+    tokens = dearest_input * body_bytes + pricing.completion * output_tokens
+    return tokens / _PER_MILLION + (pricing.request or 0)
+
+
+def output_bound(body: dict[str, object]) -> tuple[int, bool]:
+    """Return the output tokens that a body allows, and whether that is a bound rather than an estimate."""
+    asked = [value for name in ("max_tokens", "max_completion_tokens") if isinstance(value := body.get(name), int)]
+    count = body.get("n")
+    answers = count if isinstance(count, int) and count > 0 else 1
+    return (max(asked) if asked else ESTIMATED_OUTPUT_TOKENS) * answers, bool(asked)

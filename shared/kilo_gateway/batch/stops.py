@@ -1,0 +1,90 @@
+"""What an error means for a batch: wait at the gate, try the request again, let it fail, or end the run. No I/O."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Literal
+
+from kilo_gateway.errors import (
+    AuthenticationError,
+    BatchStoppedError,
+    ConnectionFailedError,
+    GatewayError,
+    InsufficientCreditsError,
+    MissingKeyError,
+)
+
+if TYPE_CHECKING:
+    from kilo_gateway.errors import KiloError
+
+Meaning = Literal["busy", "again", "failed", "stop"]
+
+_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_NO_CREDIT_WORDS: Final = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits", "credit_limit_reached"}
+)
+"""What a 429 may say that no waiting mends."""
+
+
+def meaning_of(error: KiloError) -> Meaning:
+    """Return what follows from an error."""
+    if stop_after(error) is not None:
+        return "stop"
+    if isinstance(error, GatewayError):
+        if error.status in _BUSY:
+            return "busy"
+    elif isinstance(error, ConnectionFailedError) and not was_sent(error):
+        return "busy"
+    return "again" if error.retry == "soon" else "failed"
+
+
+def was_sent(error: KiloError) -> bool:
+    """Return whether the request may have reached the gateway, and may therefore have been billed."""
+    return bool(getattr(error, "was_sent", True))
+
+
+def stop_after(error: KiloError) -> BatchStoppedError | None:
+    """Return the error that ends the run, for what no further request of it can mend; None for all else."""
+    if isinstance(error, (AuthenticationError, MissingKeyError)):
+        return _stopped(error, "key")
+    words = {str(getattr(error, name, None)).lower() for name in ("code", "error_type")}
+    if isinstance(error, InsufficientCreditsError) or words & _NO_CREDIT_WORDS:
+        return _stopped(error, "credits")
+    return None
+
+
+def _stopped(error: KiloError, reason: Literal["key", "credits"]) -> BatchStoppedError:
+    stop = BatchStoppedError(f"The run was stopped: {error.message}", reason=reason, model=error.model)
+    stop.__cause__ = error
+    return stop
+
+
+def no_progress(seconds: float) -> BatchStoppedError:
+    """Return the error of a run in which nothing was answered for so long."""
+    return BatchStoppedError(
+        f"The run was stopped: the gateway has answered nothing for {seconds:g} s. Resume it later.",
+        reason="no_progress",
+    )
+
+
+def pause_too_long(seconds: float, error: KiloError) -> BatchStoppedError:
+    """Return the error of a run that would have to wait longer for the gateway than it may."""
+    until = datetime.now(UTC).astimezone() + timedelta(seconds=seconds)
+    stop = BatchStoppedError(
+        f"The run was stopped: the gateway asks for a pause until {until:%Y-%m-%d %H:%M:%S}. Resume it then.",
+        reason="no_progress",
+        model=error.model,
+    )
+    stop.__cause__ = error
+    return stop
+
+
+def too_many_errors(count: int) -> BatchStoppedError:
+    """Return the error of a run in which as many requests failed as may."""
+    return BatchStoppedError(f"The run was stopped: {count} requests failed.", reason="errors")
+
+
+def interrupted() -> BatchStoppedError:
+    """Return the error of a run that somebody ended."""
+    return BatchStoppedError("The run was interrupted.", reason="interrupted")

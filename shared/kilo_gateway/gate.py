@@ -1,0 +1,125 @@
+"""The one gate before a gateway and key: open, paused until a moment, or waiting for what one probe finds.
+
+A gateway that says 429 or 503 to one request says it to all of them, so they share one pause: nothing is sent while it
+lasts, then one request tries, and the rest follows when it got through. Decides by the clock it is given; never sleeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kilo_gateway.settings.settings import Settings
+
+FIRST_PAUSE_SECONDS: Final = 1.0
+"""The first pause after a refusal that names no time; each further one is twice as long."""
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""The longest pause of our own; a time that the gateway names may be longer."""
+_JITTER_SHARE: Final = 0.1
+_LONGEST_JITTER_SECONDS: Final = 1.0
+"""Jitter only adds to a pause: the time named by the gateway is a lower bound."""
+_DOUBLINGS: Final = 10
+
+
+class Gate:
+    """What this process knows of one gateway and key. Safe to share between threads and loops."""
+
+    def __init__(self, *, rng: Callable[[], float] = random.random) -> None:
+        self._lock = threading.Lock()
+        self._rng = rng
+        self._paused_until = 0.0
+        self._refusals = 0
+        """Pauses since the last request that got through."""
+        self._is_proving = False
+        """Whether the pause is over and one request is to show that the gateway takes more."""
+        self._probe: int | None = None
+        self._tickets = 0
+        self._listeners: set[Callable[[], None]] = set()
+
+    @property
+    def paused_until(self) -> float:
+        """When the pause ends, by the monotonic clock; a moment in the past without one."""
+        return self._paused_until
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener`, from any thread, whenever somebody may ask again; returns what ends that."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def enter(self, now: float) -> Ticket | float | None:
+        """Return a ticket to send one request, the seconds until the pause ends, or None while a probe is under way."""
+        with self._lock:
+            if now < self._paused_until:
+                return self._paused_until - now
+            if self._is_proving:
+                if self._probe is not None:
+                    return None
+                self._probe = self._tickets + 1
+            self._tickets += 1
+            return Ticket(self._tickets, self._refusals)
+
+    def got_through(self, ticket: Ticket) -> None:
+        """Note that the gateway took a request, whatever it answered to it."""
+        with self._lock:
+            if not self._is_proving or ticket.refusals_before != self._refusals:
+                return  # sent before the last pause: says nothing about now
+            self._is_proving, self._probe, self._refusals = False, None, 0
+        self._tell()
+
+    def refused(self, ticket: Ticket, *, now: float, retry_after_seconds: float | None = None) -> bool:
+        """Note a 429 or 503, or a connection that was refused; returns whether a new pause begins with it.
+
+        Requests that were under way together are refused together: they lengthen the pause only by a later time that
+        the gateway names.
+        """
+        with self._lock:
+            is_new = ticket.refusals_before == self._refusals
+            if is_new:
+                self._refusals += 1
+            own = FIRST_PAUSE_SECONDS * 2.0 ** min(self._refusals - 1, _DOUBLINGS)
+            wait = min(own, LONGEST_PAUSE_SECONDS) if retry_after_seconds is None else retry_after_seconds
+            if is_new or retry_after_seconds is not None:
+                jitter = min(wait * _JITTER_SHARE, _LONGEST_JITTER_SECONDS) * self._rng()
+                self._paused_until = max(self._paused_until, now + wait + jitter)
+            self._is_proving, self._probe = True, None
+        self._tell()
+        return is_new
+
+    def left(self, ticket: Ticket) -> None:
+        """Note that a request ended without showing anything of the gateway, such as one that was cancelled."""
+        with self._lock:
+            if self._probe != ticket.number:
+                return
+            self._probe = None
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+
+class Ticket:
+    """The permission to send one request."""
+
+    __slots__ = ("number", "refusals_before")
+
+    def __init__(self, number: int, refusals_before: int) -> None:
+        self.number = number
+        self.refusals_before = refusals_before
+
+
+_gates: dict[tuple[str, bytes], Gate] = {}
+_gates_lock = threading.Lock()
+
+
+def gate_of(settings: Settings) -> Gate:
+    """Return the gate that all callers of this process share for the gateway and key of these settings."""
+    key = "" if settings.api_key is None else settings.api_key.get_secret_value()
+    account = settings.base_url, hashlib.blake2b(key.encode(), digest_size=16).digest()
+    with _gates_lock:
+        return _gates.setdefault(account, Gate())
