@@ -16,6 +16,7 @@ _DEPTH = 200
 _TOO_DEEP = f"(nested more than {_DEPTH} deep, or in a circle)"
 _LEAVES = frozenset({str, int, bool, type(None)})
 """Types that are never NaN and hold nothing: most of a request."""
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 _ESCAPE = re.compile(
     rb"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)"
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}",
@@ -69,8 +70,7 @@ def _find_in_leaf(value: Any, place: str) -> str | None:
     try:
         orjson.dumps(_plain(value, 0))
     except TypeError:
-        kind = "a whole number of more than 64 bits" if isinstance(value, int) else f"of type {type(value).__name__}"
-        return f"{place} ({kind})"
+        return f"{place} (of type {type(value).__name__})"
     return None
 
 
@@ -117,6 +117,8 @@ def _plain(value: Any, depth: int) -> Any:
         return drop_lone_surrogates(value)
     if isinstance(value, float):
         return float(value)
+    if isinstance(value, int) and not isinstance(value, bool) and not _SMALLEST <= value <= _LARGEST:
+        return orjson.Fragment(str(value))  # JSON carries any whole number, orjson 64 bits
     if depth > _DEPTH:
         raise RecursionError(_TOO_DEEP)
     if isinstance(value, Mapping):

@@ -6,7 +6,6 @@ Three kinds: OpenAI's batch JSONL; plain JSONL and CSV, where a template makes a
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
 from dataclasses import dataclass, field
@@ -67,8 +66,8 @@ class InputFile:
         """
         if not self.is_table:
             return ()
-        with self.path.open("rb") as file:
-            header = next(csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline="")), [])
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), [])
         if not header:
             raise InvalidSettingError(f"{self.path} is empty; a table begins with the names of its columns.")
         twice = next((name for name in header if header.count(name) > 1), None)
@@ -107,8 +106,8 @@ class InputFile:
     def _table_rows(self) -> Iterator[PreparedRequest | Problem]:
         csv.field_size_limit(_LONGEST_CELL)
         columns = self.columns()
-        with self.path.open("rb") as file:
-            reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
             next(reader)
             number = 0
             try:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from kilo_gateway.batch.inputs import InputFile
 from kilo_gateway.batch.inspection import Inspection, inspect
 from kilo_gateway.batch.journal import Found, Journal, digest_of, read_journal, rewrite_journal
 from kilo_gateway.batch.json_rows import JsonRows
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from kilo_gateway.batch.inputs import InputFile
     from kilo_gateway.batch.journal import Format
     from kilo_gateway.batch.requests import PreparedRequest
     from kilo_gateway.batch.results import Result
@@ -71,7 +71,7 @@ class BatchJob:
     _found: Found = field(default_factory=Found)
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def __enter__(self) -> BatchJob:
+    def __enter__(self) -> Self:
         """Take hold of the output for the whole run.
 
         Raises:

@@ -7,6 +7,7 @@ What no further request can mend (no credits, a refused key, a budget that is us
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 from decimal import Decimal
 from time import monotonic
@@ -23,7 +24,7 @@ from kilo_gateway.errors import BatchStoppedError, GatewayError, KiloError
 from kilo_gateway.errors.waits import retry_delay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
     from types import TracebackType
 
     from kilo_gateway.batch.budget import Budget
@@ -65,6 +66,7 @@ class BatchRun:
         self._limit = ConcurrencyLimit(options.concurrency)
         self._throttle = Throttle(gate, self._limit)
         self._spending = Spending(budget, price_of)
+        self._ready: deque[Result] = deque()
         self._results: asyncio.Queue[tuple[int, Result] | None] = asyncio.Queue(options.concurrency)
         self._workers: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[Any]] = set()
@@ -119,19 +121,32 @@ class BatchRun:
         await asyncio.gather(*self._workers, *self._keepers, return_exceptions=True)
         self._throttle.close()
 
-    async def __aiter__(self) -> AsyncIterator[Result]:
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Result:
+        if not self._keepers:
+            self._begin()
+        while not self._ready:
+            found = await self._results.get()
+            if found is None:
+                await self._end()
+                raise StopAsyncIteration
+            self._ready.extend(self._order.put(*found))
+        return self._ready.popleft()
+
+    def _begin(self) -> None:
         self._throttle.open()
         self._hire()
         self._keepers = asyncio.create_task(self._wait_for_workers()), asyncio.create_task(self._watch_progress())
-        try:
-            while (found := await self._results.get()) is not None:
-                for result in self._order.put(*found):
-                    yield result
-            for keeper in self._keepers:
-                if keeper.done() and not keeper.cancelled():
-                    keeper.result()  # raises what went wrong with the requests themselves
-        finally:
-            await self.aclose()
+
+    async def _end(self) -> None:
+        """Clear up, and raise what ended the run early."""
+        await self.aclose()
+        self._results.put_nowait(None)  # whoever asks again is told the same
+        for keeper in self._keepers:
+            if not keeper.cancelled():
+                keeper.result()  # raises what went wrong with the requests themselves
         if self.stopped is not None:
             raise self.stopped
 

@@ -1,0 +1,93 @@
+"""The parts that decide by themselves: how many at once, and what a request can cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kilo_gateway.batch import Budget
+from kilo_gateway.batch.budget import ESTIMATED_OUTPUT_TOKENS, bound_of_cost, output_bound
+from kilo_gateway.batch.concurrency import START, ConcurrencyLimit
+from kilo_gateway.catalog.prices import Pricing
+from kilo_gateway.errors import InvalidSettingError
+
+
+def rounds(limit: ConcurrencyLimit, count: int) -> list[int]:
+    """Return the limit after each of so many rounds of successes."""
+    values = []
+    for _ in range(count):
+        for _ in range(limit.value):
+            limit.succeeded()
+        values.append(limit.value)
+    return values
+
+
+def test_the_limit_doubles_up_to_the_ceiling() -> None:
+    """A run starts small and doubles with each round of successes."""
+    limit = ConcurrencyLimit(200)
+    assert limit.value == START
+    assert rounds(limit, 5) == [40, 80, 160, 200, 200]
+
+
+def test_after_a_pause_it_doubles_back_and_then_creeps() -> None:
+    """After a refusal the limit begins at one, doubles to four fifths of where it was, and grows slowly from there."""
+    limit = ConcurrencyLimit(200)
+    limit.paused(100)
+    assert rounds(limit, 9) == [2, 4, 8, 16, 32, 64, 80, 84, 89]
+
+
+def test_a_refused_probe_does_not_lower_the_aim() -> None:
+    """A probe that is refused again says nothing about how many the gateway takes."""
+    limit = ConcurrencyLimit(200)
+    limit.paused(100)
+    limit.paused(1)
+    assert rounds(limit, 7)[-1] == 80
+
+
+@pytest.mark.parametrize("ceiling", [1, 3, 20])
+def test_small_ceilings(ceiling: int) -> None:
+    """The limit is never above its ceiling nor below one."""
+    limit = ConcurrencyLimit(ceiling)
+    limit.paused(ceiling)
+    assert limit.value == 1
+    assert max(rounds(limit, 60)) == ceiling
+
+
+def test_what_a_request_can_cost() -> None:
+    """Every byte of the body counts as a token, every allowed output token too, and the request's own price."""
+    pricing = Pricing(prompt=Decimal(2), completion=Decimal(10), request=Decimal("0.01"))
+    bound = bound_of_cost(pricing, body_bytes=500_000, output_tokens=100_000)
+    assert bound == Decimal(1) + Decimal(1) + Decimal("0.01")
+    assert bound_of_cost(Pricing(prompt=Decimal(1)), body_bytes=1, output_tokens=1) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"max_tokens": 10}, (10, True)),
+        ({"max_tokens": 10, "n": 3}, (30, True)),
+        ({"max_tokens": 10, "max_completion_tokens": 20}, (20, True)),
+        ({}, (ESTIMATED_OUTPUT_TOKENS, False)),
+    ],
+)
+def test_how_much_output_a_body_allows(body: dict[str, Any], expected: tuple[int, bool]) -> None:
+    """`max_tokens` times `n` is a bound; without it there is an estimate only."""
+    assert output_bound(body) == expected
+
+
+def test_budgets_reserve_and_settle() -> None:
+    """What is reserved is not left; what was settled is spent; what does not fit is not reserved."""
+    budget = Budget("1.00")
+    assert budget.reserve(Decimal("0.75"))
+    assert not budget.reserve(Decimal("0.26"))
+    budget.settle(Decimal("0.75"), Decimal("0.10"))
+    assert (budget.spent, budget.reserved, budget.left) == (Decimal("0.10"), 0, Decimal("0.90"))
+
+
+@pytest.mark.parametrize("wrong", ["five", "", float("nan"), float("inf"), -1, None])
+def test_amounts_that_are_none(wrong: Any) -> None:
+    """A budget that is no amount is refused."""
+    with pytest.raises(InvalidSettingError):
+        Budget(wrong)
