@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     from kilo_gateway.testing import EmbeddedGateway
     from langchain_kilo import ChatKilo
 
-CORE_CLASSES = [value for value in vars(core).values() if inspect.isclass(value) and issubclass(value, core.KiloError)]
+CORE_CLASSES = [
+    value
+    for value in vars(core).values()
+    if inspect.isclass(value)
+    and issubclass(value, core.KiloError)
+    and not issubclass(value, core.BatchStoppedError)  # ends a batch, never a call of a chat model
+]
 
 
 @pytest.mark.parametrize("cls", CORE_CLASSES, ids=lambda cls: cls.__name__)

@@ -233,7 +233,7 @@ class ServiceUnavailableError(ServerError):
 class BatchStoppedError(KiloError):
     """A batch ended before all of its requests had; what is written can be resumed."""
 
-    def __init__(self, message: str, *, reason: StopReason, model: str | None = None) -> None:
+    def __init__(self, message: str, *, reason: StopReason = "interrupted", model: str | None = None) -> None:
         super().__init__(message, model=model)
         self.reason: StopReason = reason
         """Why: `key`, `credits`, `budget`, `no_progress`, `errors` or `interrupted`."""
