@@ -19,6 +19,7 @@ from kilo_gateway.errors import InvalidSettingError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from kilo_gateway.batch.inputs import InputFile
@@ -109,11 +110,11 @@ class BatchJob:
             if bad := self._found.bad_rows[before:]:
                 self.resumption.mended.append((path, bad))
         if not self.accept_changed:
-            self._refuse_changed()
+            self._refuse_foreign()
         again = self._found.failed if self.retry_failed else frozenset[bytes]()
-        self.resumption.resumed = len(self._found.fingerprints) - len(again)
-        self.resumption.failed_before = len(self._found.failed) - len(again)
-        self.resumption.asked_again = len(again)
+        self._compare(again)
+        if self.resumption.changed_count and not self.accept_changed:
+            self._refuse_changed()
         mended = {path for path, _ in self.resumption.mended}
         for path in self._outputs():
             if path.exists() and (again or path in mended):
@@ -169,22 +170,37 @@ class BatchJob:
             if there is not None:
                 raise InvalidSettingError(f"{there} is there already: resume it or overwrite it.")
 
-    def _refuse_changed(self) -> None:
+    def _compare(self, again: AbstractSet[bytes]) -> None:
+        """Count the requests that have a row, and those of them that are others than what was answered."""
+        done = self.resumption
+        if not self._found.fingerprints:
+            return
+        for request in self.source.requests():
+            key = digest_of(request.custom_id)
+            known = self._found.fingerprints.get(key)
+            if known is None:
+                continue
+            if key in again:
+                done.asked_again += 1
+                continue
+            done.resumed += 1
+            done.failed_before += key in self._found.failed
+            if known != request.fingerprint:
+                done.changed_count += 1
+                if len(done.changed) < _MOST_NAMED:
+                    done.changed.append(request.custom_id)
+
+    def _refuse_foreign(self) -> None:
         foreign = next((id_ for id_ in self._found.fingerprints.values() if not id_.startswith(ID_PREFIX)), None)
         if foreign is not None:
             raise InvalidSettingError(
                 f"{self.output} was made by another tool (the id {foreign!r} is not ours), so what was asked cannot be "
                 "compared. Accept changed requests to resume it all the same."
             )
-        for request in self.source.requests():
-            known = self._found.fingerprints.get(digest_of(request.custom_id))
-            if known is not None and known != request.fingerprint:
-                self.resumption.changed_count += 1
-                if len(self.resumption.changed) < _MOST_NAMED:
-                    self.resumption.changed.append(request.custom_id)
-        if self.resumption.changed_count:
-            raise InvalidSettingError(
-                f"{self.resumption.changed_count} requests are others than those that were answered, among them "
-                f"{', '.join(map(repr, self.resumption.changed))}: the model, the prompt or an option was changed. "
-                "Accept changed requests to keep their answers, or write to another output."
-            )
+
+    def _refuse_changed(self) -> None:
+        raise InvalidSettingError(
+            f"{self.resumption.changed_count} requests are others than those that were answered, among them "
+            f"{', '.join(map(repr, self.resumption.changed))}: the model, the prompt or an option was changed. "
+            "Accept changed requests to keep their answers, or write to another output."
+        )

@@ -57,6 +57,7 @@ from kilo_gateway.errors.tree import RequestTimeoutError as RequestTimeoutError
 from kilo_gateway.errors.tree import ServerError as ServerError
 from kilo_gateway.errors.tree import ServiceUnavailableError as ServiceUnavailableError
 from kilo_gateway.errors.tree import SetupError as SetupError
+from kilo_gateway.errors.tree import StopReason as StopReason
 from kilo_gateway.errors.tree import TransportError as TransportError
 from kilo_gateway.errors.tree import TruncatedStreamError as TruncatedStreamError
 
@@ -87,6 +88,7 @@ __all__ = [
     "ServerError",
     "ServiceUnavailableError",
     "SetupError",
+    "StopReason",
     "TransportError",
     "TruncatedStreamError",
 ]

@@ -1,0 +1,96 @@
+"""What was typed after `kilo-gateway batch`, and the job that it means."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.batch.inputs import InputFile
+from kilo_gateway.batch.job import BatchJob
+from kilo_gateway.batch.options import RunOptions
+from kilo_gateway.batch.template import Template
+from kilo_gateway.errors import InvalidSettingError
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from kilo_gateway.batch import Budget
+    from kilo_gateway.catalog.prices import Pricing
+
+
+@dataclass(slots=True)
+class BatchCommand:
+    """What was typed."""
+
+    source: str
+    """The input's path, or `-` for stdin."""
+    output: Path
+    error_file: Path | None = None
+    model: str | None = None
+    base_url: str | None = None
+    template: str | None = None
+    system: str | None = None
+    schema: dict[str, Any] | None = None
+    request_options: dict[str, Any] = field(default_factory=dict)
+    """Put into each request that a template makes."""
+    resume: bool = False
+    overwrite: bool = False
+    retry_failed: bool = False
+    accept_changed: bool = False
+    dry_run: bool = False
+    budget: Budget | None = None
+    price: Pricing | None = None
+    numbers: RunOptions = field(default_factory=RunOptions)
+
+
+def input_path(command: BatchCommand, stack: ExitStack) -> Path:
+    """Return where the input is: stdin is put into a file first, for it is read more than once.
+
+    Raises:
+        InvalidSettingError: no such file.
+    """
+    if command.source != "-":
+        path = Path(command.source)
+        if not path.is_file():
+            raise InvalidSettingError(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
+        return path
+    file = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".jsonl"))  # noqa: SIM115 - the stack closes it
+    shutil.copyfileobj(sys.stdin.buffer, file)
+    file.flush()
+    return Path(file.name)
+
+
+def job_of(command: BatchCommand, path: Path) -> BatchJob:
+    """Return the job.
+
+    Raises:
+        InvalidSettingError: options that need a template, without one.
+    """
+    template = None if command.template is None else Template(command.template)
+    if template is None and (path.suffix.lower() == ".csv" or command.schema or command.system):
+        raise InvalidSettingError(
+            "A table, a schema and a system prompt need a template that makes prompts of the rows."
+        )
+    options = dict(command.request_options)
+    fields: tuple[str, ...] = ()
+    if command.schema is not None:
+        options["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": command.schema},
+        }
+        fields = tuple(command.schema.get("properties", {}))
+    source = InputFile(path, command.model, template, options, command.system)
+    return BatchJob(
+        source,
+        command.output,
+        command.error_file,
+        fields,
+        resume=command.resume,
+        overwrite=command.overwrite,
+        retry_failed=command.retry_failed,
+        accept_changed=command.accept_changed,
+    )
