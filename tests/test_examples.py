@@ -1,33 +1,51 @@
-"""The examples run as they are, with no key and no network."""
+"""The examples run as they are, with no key and no network; the demo as a person starts it."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kilo_gateway.catalog import discovery
+
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("[!_]*.py"))
+EXAMPLES = sorted(path for path in (ROOT / "examples").glob("[!_]*.py") if path.stem != "demo")
 
 
+@pytest.fixture(autouse=True)
+def _without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of somebody without a key, and nothing known of any gateway."""
+    for name in [name for name in os.environ if name.startswith("KILO")]:
+        monkeypatch.delenv(name)
+    # What the examples set themselves is taken back afterwards.
+    for name in ("KILOCODE_BASE_URL", "KILOCODE_API_KEY"):
+        monkeypatch.setenv(name, "")
+    discovery.forget()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks, about themselves
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_runs(path: Path) -> None:
+def test_every_example_runs(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """Each example ends well, says something, and warns of nothing on the way."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KILO")}
-    command = [sys.executable, "-W", "error::ResourceWarning", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "Warning" not in done.stderr
-    assert len(done.stdout.splitlines()) > 3
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(path.parent))
+    runpy.run_path(str(path), run_name="__main__")
+    assert len(capsys.readouterr().out.splitlines()) > 3
+    assert not [record for record in caplog.records if record.name.startswith("kilo_gateway")]
 
 
 def test_the_demo_shows_what_a_person_wants_to_see() -> None:
     """The demo prints answers as they come from both frameworks, reasoning, the tool calls, model, tokens and cost."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KILO")}
-    command = [sys.executable, str(ROOT / "examples/demo.py")]
-    shown = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, cwd=ROOT).stdout
+    command = [sys.executable, "-W", "error::ResourceWarning", str(ROOT / "examples/demo.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
     for text in (
         "20:29",
         "get_temperature({'city': 'Paris'})",
@@ -35,7 +53,7 @@ def test_the_demo_shows_what_a_person_wants_to_see() -> None:
         "27",
         "193 kilometres",
     ):
-        assert text in shown
+        assert text in done.stdout
     for label in (
         "reasoning  ",
         "tool call  ",
@@ -45,4 +63,4 @@ def test_the_demo_shows_what_a_person_wants_to_see() -> None:
         "tokens     ",
         "cost       $",
     ):
-        assert label in shown
+        assert label in done.stdout

@@ -32,19 +32,20 @@ async def dropped():
     await anext(start())
 async def held_to_the_end():
     held.append(start())
-    await anext(held[0])
+    await anext(held[-1])
 async def held_in_a_generator():
     held.append(outer(start()))
-    await anext(held[0])
+    await anext(held[-1])
 async def raised():
     async for _ in start():
         raise ZeroDivisionError
 async def raised_in_a_generator():
     async for _ in outer(start()):
         raise ZeroDivisionError
-with suppress(ZeroDivisionError):
-    asyncio.run(globals()[sys.argv[4]]())
-print("done")
+for way in (dropped, held_to_the_end, held_in_a_generator, raised, raised_in_a_generator):
+    with suppress(ZeroDivisionError):
+        asyncio.run(way())
+    print(way.__name__)
 """
 
 
@@ -53,15 +54,13 @@ def client_of(gateway: Any) -> AsyncKiloClient:
     return AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
 
 
-@pytest.mark.parametrize(
-    "way", ["dropped", "held_to_the_end", "held_in_a_generator", "raised", "raised_in_a_generator"]
-)
-def test_a_stream_left_when_its_loop_ends_prints_nothing(gateway: Any, way: str) -> None:
+def test_a_stream_left_when_its_loop_ends_prints_nothing(gateway: Any) -> None:
     """A loop that ends with a stream in the middle, alone or inside a generator, ends without a word."""
     flags = ("-X", "dev", "-W", "error::ResourceWarning")
-    command = [sys.executable, *flags, "-c", LEAVE, gateway.base_url, gateway.api_key, MODEL, way]
+    command = [sys.executable, *flags, "-c", LEAVE, gateway.base_url, gateway.api_key, MODEL]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.stdout, done.stderr) == ("done\n", "")
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 5
 
 
 def test_a_stream_left_by_break_ends_at_the_gateway(gateway: Any) -> None:
