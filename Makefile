@@ -36,6 +36,9 @@ test: $(STAMP) ## Run the tests: offline, no key
 record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_API_KEY is set)
 	@$(BIN)/python -m pytest --kilo-record=rewrite tests/recorded
 
+versions: $(STAMP) ## Run the tests with the lowest and the newest versions of everything, on Python 3.11 and 3.13
+	@$(BIN)/python tools/versions.py
+
 check: $(STAMP) ## Lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,6 +59,6 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test record check format serve bench models clean
+.PHONY: help install demo test versions record check format serve bench models clean
