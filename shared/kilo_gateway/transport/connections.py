@@ -22,7 +22,10 @@ import httpx
 
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.settings.base_url import is_loopback
+from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier, HttpcoreCarrier
 from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
+from kilo_gateway.transport.patches import is_patched
+from kilo_gateway.transport.sockets.backends import pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -72,7 +75,7 @@ def _client_options(route: Route) -> dict[str, Any]:
         "limits": _LIMITS,
         "verify": _tls_context(route),
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        "trust_env": not _is_local(route) and bool(_PROXIED & getproxies().keys()),
+        "trust_env": _uses_proxy(route),
     }
 
 
@@ -88,14 +91,64 @@ def _explaining() -> Iterator[None]:
         ) from None
 
 
-def _make_sync(route: Route) -> HttpxCarrier:
-    with _explaining():
-        return HttpxCarrier(httpx.Client(**_client_options(route)), is_own=True)
+def _uses_proxy(route: Route) -> bool:
+    return not _is_local(route) and bool(_PROXIED & getproxies().keys())
 
 
-def _make_async(route: Route) -> AsyncHttpxCarrier:
-    with _explaining():
-        return AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(route)), is_own=True)
+class _Carriers:
+    """What carries blocking calls of one route: connections of our own, or httpx's where httpx is needed."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._uses_proxy = _uses_proxy(route)
+        self._direct: HttpcoreCarrier | None = None
+        self._stock: HttpxCarrier | None = None
+        with _explaining():
+            self.choose()
+
+    def choose(self) -> Carrier:
+        """Return what carries the next call; the decision takes about a microsecond."""
+        if self._uses_proxy or is_patched():
+            if self._stock is None or self._stock.is_closed or type(self._stock.client) is not httpx.Client:
+                self._stock = HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True)
+            return self._stock
+        if self._direct is None or self._direct.is_closed:
+            self._direct = HttpcoreCarrier(_tls_context(self._route))
+        return self._direct
+
+    def close(self) -> None:
+        for carrier in (self._direct, self._stock):
+            if carrier is not None:
+                carrier.close()
+
+
+class _AsyncCarriers:
+    """What carries awaited calls of one route on one event loop."""
+
+    def __init__(self, route: Route) -> None:
+        self.is_closed = False
+        self._route = route
+        self._uses_proxy = _uses_proxy(route)
+        self._direct: AsyncHttpcoreCarrier | None = None
+        self._stock: AsyncHttpxCarrier | None = None
+        with _explaining():
+            self.choose()
+
+    def choose(self) -> AsyncCarrier:
+        """Return what carries the next call; the decision takes about a microsecond."""
+        if self._uses_proxy or is_patched():
+            if self._stock is None or self._stock.is_closed or type(self._stock.client) is not httpx.AsyncClient:
+                self._stock = AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True)
+            return self._stock
+        if self._direct is None or self._direct.is_closed:
+            self._direct = AsyncHttpcoreCarrier(_tls_context(self._route))
+        return self._direct
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+        for carrier in (self._direct, self._stock):
+            if carrier is not None:
+                await carrier.aclose()
 
 
 class _Shared:
@@ -104,7 +157,7 @@ class _Shared:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process_id = os.getpid()
-        self.sync: dict[Route, HttpxCarrier] = {}
+        self.sync: dict[Route, _Carriers] = {}
         self.of_loop: dict[Any, dict[Route, _LoopCarrier]] = {}
 
     def of_running(self, loop: Any, route: Route) -> tuple[_LoopCarrier, bool]:
@@ -114,7 +167,7 @@ class _Shared:
                 del self.of_loop[closed]
             entries = self.of_loop.setdefault(loop, {})
             entry = entries.get(route)
-            if entry is not None and not entry.carrier.is_closed:
+            if entry is not None and not entry.carriers.is_closed:
                 return entry, False
             entry = entries[route] = _LoopCarrier(route, on_close=lambda: self.of_loop.pop(loop, None))
             return entry, True
@@ -124,7 +177,7 @@ class _LoopCarrier:
     """The carrier of one event loop, closed when that loop shuts its async generators down, or else when it closes."""
 
     def __init__(self, route: Route, *, on_close: Callable[[], object]) -> None:
-        self.carrier = _make_async(route)
+        self.carriers = _AsyncCarriers(route)
         self._guard = self._close_at_end(on_close)
 
     async def close_with_loop(self, loop: Any) -> None:
@@ -133,12 +186,13 @@ class _LoopCarrier:
         A loop that is closed by hand ends none, so its `close` is made to see to the client first, where it can be.
         """
         await anext(self._guard)
+        await pause()  # what is imported for a first call takes long enough without the TLS context
         if isinstance(loop, asyncio.BaseEventLoop):
             loop.close = partial(self._close_with, loop, loop.close)  # type: ignore[method-assign] # of this loop only
 
     def _close_with(self, loop: asyncio.BaseEventLoop, close: Callable[[], None]) -> None:
-        if not (self.carrier.is_closed or loop.is_closed() or loop.is_running()):
-            closing = self.carrier.aclose()
+        if not (self.carriers.is_closed or loop.is_closed() or loop.is_running()):
+            closing = self.carriers.aclose()
             try:
                 loop.run_until_complete(closing)
             except RuntimeError:  # another loop runs in this thread
@@ -150,7 +204,7 @@ class _LoopCarrier:
             yield
         finally:
             on_close()
-            await self.carrier.aclose()
+            await self.carriers.aclose()
 
 
 _shared = _Shared()
@@ -163,13 +217,13 @@ def sync_carrier(route: Route, client: HttpClient | None = None) -> Carrier:
     if client is not None:
         return HttpxCarrier(client, is_own=False)
     shared = _shared_here()
-    carrier = shared.sync.get(route)
-    if carrier is None:
+    carriers = shared.sync.get(route)
+    if carriers is None:
         with shared.lock:
-            carrier = shared.sync.get(route)
-            if carrier is None:
-                carrier = shared.sync[route] = _make_sync(route)
-    return carrier
+            carriers = shared.sync.get(route)
+            if carriers is None:
+                carriers = shared.sync[route] = _Carriers(route)
+    return carriers.choose()
 
 
 async def async_carrier(route: Route, client: AsyncHttpClient | None = None) -> AsyncCarrier:
@@ -180,7 +234,7 @@ async def async_carrier(route: Route, client: AsyncHttpClient | None = None) -> 
     entry, is_new = _shared_here().of_running(loop, route)
     if is_new:
         await entry.close_with_loop(loop)
-    return entry.carrier
+    return entry.carriers.choose()
 
 
 def _shared_here() -> _Shared:
@@ -204,8 +258,8 @@ def _running_loop() -> Any:
 def _close_sync_carriers() -> None:
     if _shared.process_id != os.getpid():
         return
-    for carrier in _shared.sync.values():
-        carrier.close()
+    for carriers in _shared.sync.values():
+        carriers.close()
     _shared.sync.clear()
 
 

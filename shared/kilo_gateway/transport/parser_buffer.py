@@ -16,8 +16,7 @@ _WAY = ("_stream", "_httpcore_stream", "_connection", "_h11_state")
 
 
 def unread_bytes(holder: Any) -> bytes | None:
-    """Return what the parser of a response or connection has not handed out; None when it cannot be known."""
-    holder = getattr(holder, "stream", holder)
+    """Return what the parser of a response's stream, or of a connection, holds; None when it cannot be known."""
     for _ in range(8):  # each layer wraps the next
         parser = getattr(holder, "_h11_state", None)
         if parser is not None:

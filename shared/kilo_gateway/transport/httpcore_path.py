@@ -1,0 +1,346 @@
+"""httpcore's connections over our own sockets, with a free list instead of its pool, as a carrier.
+
+The pool looks at every idle connection for every request, and hands one on without looking for bytes behind the answer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from functools import lru_cache
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import httpcore
+import httpx
+
+from kilo_gateway.errors import RequestTimeoutError
+from kilo_gateway.transport.background import close_later
+from kilo_gateway.transport.body import Body, offered_codings
+from kilo_gateway.transport.carrier import DRAIN_SECONDS
+from kilo_gateway.transport.decoding import ACCEPT_ENCODING, OFFERED
+from kilo_gateway.transport.outgoing import Bounds, Outgoing
+from kilo_gateway.transport.parser_buffer import unread_bytes
+from kilo_gateway.transport.sockets.backends import AsyncBackend, Backend
+from kilo_gateway.transport.vocabulary import as_httpx, render_timeouts
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+KEPT = 1000
+"""How many idle connections are kept for each host."""
+
+KEPT_SECONDS = 30.0
+"""How long an idle connection is kept: servers close theirs after a minute, and a race with that loses a request."""
+
+FAILURES = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
+
+
+class _Connection:
+    """A connection of httpcore's with the backend that made its socket."""
+
+    def __init__(self, http: Any, backend: Backend | AsyncBackend) -> None:
+        self.http = http
+        self.backend = backend
+        self.idle_since = 0.0
+
+    def lend(self, bounds: Bounds) -> None:
+        """Let an exchange wait by its bounds."""
+        if self.backend.channel is None:
+            self.backend.bounds = bounds
+        else:
+            self.backend.channel.bounds = bounds
+
+    def is_whole(self) -> bool:
+        """Return whether the answer ended where the bytes ended, and the connection may be used again."""
+        channel = self.backend.channel
+        return channel is not None and not channel.is_closed and unread_bytes(self.http) == b""
+
+    def is_fresh(self) -> bool:
+        """Return whether it may carry another request: young enough, and silent since the last answer."""
+        channel = self.backend.channel
+        return channel is not None and monotonic() - self.idle_since < KEPT_SECONDS and channel.is_quiet()
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+        if self.backend.channel is not None:
+            self.backend.channel.abort()
+
+
+class _FreeList:
+    """The idle connections of a carrier, by host: the one given back last is taken first."""
+
+    def __init__(self) -> None:
+        self._idle: dict[tuple[Any, ...], deque[_Connection]] = {}
+        self._all: WeakSet[_Connection] = WeakSet()
+
+    def take(self, key: tuple[Any, ...]) -> _Connection | None:
+        idle = self._idle.get(key)
+        while idle:
+            try:
+                connection = idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if connection.is_fresh():
+                return connection
+            connection.abort()
+        return None
+
+    def add(self, connection: _Connection) -> _Connection:
+        self._all.add(connection)
+        return connection
+
+    def give_back(self, key: tuple[Any, ...], connection: _Connection) -> None:
+        if connection.backend.channel is not None:
+            connection.backend.channel.bounds = None
+        connection.idle_since = now = monotonic()
+        idle = self._idle.setdefault(key, deque())
+        idle.append(connection)
+        try:
+            while len(idle) > KEPT or now - idle[0].idle_since > KEPT_SECONDS:
+                idle.popleft().abort()
+        except IndexError:  # another thread took the last one
+            return
+
+    def close(self) -> None:
+        for connection in list(self._all):
+            connection.abort()
+        self._idle.clear()
+
+
+@lru_cache(maxsize=64)
+def _parse(url: str) -> tuple[httpcore.URL, bytes]:
+    """Return the URL as httpcore takes it, and the value of the Host header. URLs are few, parsing one is slow."""
+    parsed = httpx.URL(url)
+    target = httpcore.URL(
+        scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path or b"/"
+    )
+    return target, parsed.netloc
+
+
+def _render(outgoing: Outgoing) -> tuple[httpcore.Request, tuple[Any, ...], tuple[str, ...]]:
+    """Return the request, the key of its connections, and the codings that it offers."""
+    url, host = _parse(outgoing.url)
+    headers = [(name.encode("ascii"), value.encode("ascii")) for name, value in outgoing.headers]
+    named = {name.lower() for name, _ in headers}
+    own = (
+        (b"Host", host),
+        (b"Accept-Encoding", ACCEPT_ENCODING.encode("ascii")),
+        (b"Connection", b"keep-alive"),
+        *(() if outgoing.content is None else ((b"Content-Length", str(len(outgoing.content)).encode("ascii")),)),
+    )
+    headers[:0] = [(name, value) for name, value in own if name.lower() not in named]
+    request = httpcore.Request(
+        outgoing.method,
+        url,
+        headers=headers,
+        content=outgoing.content,
+        extensions={"timeout": render_timeouts(outgoing)},
+    )
+    offered = offered_codings(outgoing.headers)
+    return request, (url.scheme, url.host, url.port), OFFERED if offered is None else offered
+
+
+class _Response:
+    """What both kinds of response share."""
+
+    def __init__(self, response: Any, connection: _Connection, free: _FreeList, outgoing: Outgoing) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = httpx.Headers(response.headers)
+        self._response = response
+        self._connection = connection
+        self._free = free
+        self._outgoing = outgoing
+        self._is_over = False
+        self._key: tuple[Any, ...] = ()
+        self._offered: tuple[str, ...] = OFFERED
+        self._body: Body | None = None
+
+    def _begin(self) -> Body:
+        self._body = Body(self.headers, self._offered)
+        return self._body
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._connection.is_whole():
+            self._free.give_back(self._key, self._connection)
+        else:
+            self._connection.abort()
+
+    def _bound_drain(self) -> None:
+        self._connection.lend(Bounds(replace(self._outgoing, deadline=monotonic() + DRAIN_SECONDS)))
+
+
+class _SyncResponse(_Response):
+    _raw: Any = None
+
+    def next_piece(self) -> bytes | None:
+        try:
+            while not self._is_over:
+                body = self._body or self._begin()
+                if (piece := body.take() or self._receive(body)) is not None:
+                    return piece
+        except FAILURES as failure:
+            self.close()
+            raise as_httpx(failure, self._outgoing) from failure
+        except BaseException:
+            self.close()
+            raise
+        return None
+
+    def _receive(self, body: Body) -> bytes | None:
+        if self._raw is None:
+            self._raw = iter(self._response.stream)
+        data = next(self._raw, None)
+        if data is not None:
+            return body.feed(data)
+        self._response.close()
+        self._end()
+        body.finish()
+        return None
+
+    def drain(self) -> None:
+        if self._is_over or self._raw is None:
+            return
+        self._bound_drain()
+        try:
+            if next(self._raw, None) is None:
+                self._response.close()
+                self._end()
+        except (*FAILURES, RequestTimeoutError):
+            pass
+        self.close()
+
+    def close(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._connection.abort()
+            self._response.close()
+
+
+class HttpcoreCarrier:
+    """Sends over connections of its own, blocking; shared by threads."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.is_closed = False
+        self._context = context
+        self._free = _FreeList()
+
+    def send(self, outgoing: Outgoing, bounds: Bounds) -> _SyncResponse:
+        """Return the answer when its head has come."""
+        request, key, offered = _render(outgoing)
+        connection = self._free.take(key) or self._connect(request.url.origin)
+        try:
+            connection.lend(bounds)
+            response = _SyncResponse(connection.http.handle_request(request), connection, self._free, outgoing)
+        except FAILURES as failure:
+            connection.abort()
+            raise as_httpx(failure, outgoing) from failure
+        except BaseException:
+            connection.abort()
+            raise
+        response._key, response._offered = key, offered
+        return response
+
+    def _connect(self, origin: httpcore.Origin) -> _Connection:
+        backend = Backend()
+        http = httpcore.HTTPConnection(origin, ssl_context=self._context, network_backend=backend)
+        return self._free.add(_Connection(http, backend))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.is_closed = True
+        self._free.close()
+
+
+class _AsyncResponse(_Response):
+    _raw: Any = None
+
+    async def next_piece(self) -> bytes | None:
+        try:
+            while not self._is_over:
+                body = self._body or self._begin()
+                if (piece := body.take() or await self._receive(body)) is not None:
+                    return piece
+        except BaseException as failure:
+            self._raw = None  # it has ended with the failure
+            self.abort()
+            if isinstance(failure, FAILURES):
+                raise as_httpx(failure, self._outgoing) from failure
+            raise
+        return None
+
+    async def _receive(self, body: Body) -> bytes | None:
+        if self._raw is None:
+            self._raw = aiter(self._response.stream)
+        data = await anext(self._raw, None)
+        if data is not None:
+            return body.feed(data)
+        await self._response.aclose()
+        self._end()
+        body.finish()
+        return None
+
+    async def drain(self) -> None:
+        if self._is_over or self._raw is None:
+            return
+        self._bound_drain()
+        try:
+            if await anext(self._raw, None) is None:
+                await self._response.aclose()
+                self._end()
+        except (*FAILURES, RequestTimeoutError):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the socket at once; httpcore's generators, which await to end, end in a task that nobody waits for."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._connection.abort()
+        if self._raw is not None:
+            close_later(self._raw.aclose)
+
+    def __del__(self) -> None:
+        if not self._is_over:  # dropped without an end: nobody waits, so that any thread may close
+            self._connection.abort()
+
+
+class AsyncHttpcoreCarrier:
+    """Sends over connections of its own on one event loop."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.is_closed = False
+        self._context = context
+        self._free = _FreeList()
+
+    async def send(self, outgoing: Outgoing, bounds: Bounds) -> _AsyncResponse:
+        """Return the answer when its head has come."""
+        request, key, offered = _render(outgoing)
+        connection = self._free.take(key) or self._connect(request.url.origin)
+        try:
+            connection.lend(bounds)
+            answer = await connection.http.handle_async_request(request)
+            response = _AsyncResponse(answer, connection, self._free, outgoing)
+        except FAILURES as failure:
+            connection.abort()
+            raise as_httpx(failure, outgoing) from failure
+        except BaseException:
+            connection.abort()
+            raise
+        response._key, response._offered = key, offered
+        return response
+
+    def _connect(self, origin: httpcore.Origin) -> _Connection:
+        backend = AsyncBackend()
+        http = httpcore.AsyncHTTPConnection(origin, ssl_context=self._context, network_backend=backend)
+        return self._free.add(_Connection(http, backend))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self.is_closed = True
+        self._free.close()

@@ -1,0 +1,276 @@
+"""httpcore's network backends over our channels: `connect_tcp`, and streams that read and write under bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import ip_address
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import httpcore
+
+from kilo_gateway.transport.sockets.channel import Channel
+from kilo_gateway.transport.sockets.dialing import dial, parse_addresses
+from kilo_gateway.transport.sockets.waits import run, run_async, wait_in_asyncio, wait_in_thread, wait_in_trio
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from kilo_gateway.transport.outgoing import Bounds
+    from kilo_gateway.transport.sockets.waits import Wait
+
+_READS_WITHOUT_PAUSE = 16
+"""How often a task may read without waiting before the others of its loop have their turn."""
+
+
+class _Stream:
+    """What both kinds of stream share."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def _until(self, seconds: float | None) -> float | None:
+        bounds = self.channel.bounds
+        if bounds is not None:
+            return bounds.end_of_wait(seconds)
+        return None if seconds is None else monotonic() + seconds
+
+    def _check(self) -> None:
+        if self.channel.bounds is not None:
+            self.channel.bounds.check()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what httpcore asks for."""
+        return {
+            "socket": self.channel.sock,
+            "ssl_object": self.channel.tls,
+            "is_readable": False,  # who takes a kept connection has asked the channel
+        }.get(info)
+
+    def _fail(self, failure: OSError, kind: type[Exception], late: type[Exception]) -> NoReturn:
+        if isinstance(failure, TimeoutError) and failure.errno is None:
+            self._check()
+            raise late(str(failure)) from failure
+        raise kind(str(failure)) from failure
+
+
+class _Backend:
+    """What both kinds of backend share: the one channel that it made."""
+
+    def __init__(self) -> None:
+        self.bounds: Bounds | None = None
+        """Those of the exchange for which the connection is made."""
+        self.channel: Channel | None = None
+
+    def _until(self, seconds: float | None) -> float | None:
+        if self.bounds is not None:
+            return self.bounds.end_of_wait(seconds)
+        return None if seconds is None else monotonic() + seconds
+
+    def _keep(self, sock: socket.socket, until: float | None) -> Channel:
+        self.channel = Channel(sock, until)
+        self.channel.bounds, self.bounds = self.bounds, None
+        return self.channel
+
+    def _fail(self, failure: OSError) -> NoReturn:
+        if isinstance(failure, TimeoutError) and failure.errno is None:
+            if self.bounds is not None:
+                self.bounds.check()
+            raise httpcore.ConnectTimeout(str(failure)) from failure
+        raise httpcore.ConnectError(str(failure)) from failure
+
+
+class Stream(_Stream, httpcore.NetworkStream):
+    """A connection of a thread."""
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what comes next; empty at the end."""
+        channel = self.channel
+        self._check()
+        try:
+            if (data := channel.take()) is not None:
+                return data
+            until = self._until(timeout)
+            while wait_in_thread(channel.wait_for_bytes(until)):
+                if (data := channel.take()) is not None:
+                    return data
+        except OSError as failure:
+            self._fail(failure, httpcore.ReadError, httpcore.ReadError)
+        self._check()
+        raise httpcore.ReadTimeout
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it, or as much as is wanted."""
+        try:
+            run(self.channel.write(buffer, self._until(timeout)))
+        except OSError as failure:
+            self._fail(failure, httpcore.WriteError, httpcore.WriteTimeout)
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> Stream:
+        """Return this stream with TLS on it."""
+        try:
+            run(self.channel.start_tls(ssl_context, server_hostname))
+        except BaseException as failure:
+            self.channel.abort()
+            if isinstance(failure, OSError):
+                self._fail(failure, httpcore.ConnectError, httpcore.ConnectTimeout)
+            raise
+        return self
+
+    def close(self) -> None:
+        """Close at once."""
+        self.channel.abort()
+
+
+class Backend(_Backend, httpcore.NetworkBackend):
+    """Makes one connection for a thread."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> Stream:
+        """Return a connected stream; only the resolver cannot be bounded without a thread."""
+        until = self._until(timeout)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return Stream(self._keep(run(dial(parse_addresses(found), until)), until))
+        except OSError as failure:
+            self._fail(failure)
+
+
+class AsyncStream(_Stream, httpcore.AsyncNetworkStream):
+    """A connection of an event loop."""
+
+    def __init__(self, channel: Channel, wait_for: Callable[[Wait], Awaitable[bool]]) -> None:
+        super().__init__(channel)
+        self._wait_for = wait_for
+        self._reads = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        """Return what comes next; empty at the end."""
+        channel = self.channel
+        self._check()
+        try:
+            if (data := channel.take()) is not None:
+                await self._pause_at_times()
+                return data
+            self._reads, until = 0, self._until(timeout)
+            while await self._wait_for(channel.wait_for_bytes(until)):
+                if (data := channel.take()) is not None:
+                    return data
+        except OSError as failure:
+            self._fail(failure, httpcore.ReadError, httpcore.ReadError)
+        self._check()
+        raise httpcore.ReadTimeout
+
+    async def _pause_at_times(self) -> None:
+        self._reads += 1
+        if self._reads >= _READS_WITHOUT_PAUSE:
+            self._reads = 0
+            await pause()
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Send all of it, or as much as is wanted."""
+        try:
+            await run_async(self.channel.write(buffer, self._until(timeout)), self._wait_for)
+        except OSError as failure:
+            self._fail(failure, httpcore.WriteError, httpcore.WriteTimeout)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the bound of connecting covers it
+    ) -> AsyncStream:
+        """Return this stream with TLS on it."""
+        try:
+            await run_async(self.channel.start_tls(ssl_context, server_hostname), self._wait_for)
+        except BaseException as failure:
+            self.channel.abort()
+            if isinstance(failure, OSError):
+                self._fail(failure, httpcore.ConnectError, httpcore.ConnectTimeout)
+            raise
+        return self
+
+    async def aclose(self) -> None:
+        """Close at once."""
+        self.channel.abort()
+
+
+class AsyncBackend(_Backend, httpcore.AsyncNetworkBackend):
+    """Makes one connection for an event loop."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> AsyncStream:
+        """Return a connected stream."""
+        until, wait_for = self._until(timeout), _wait_of_loop()
+        try:
+            addresses = parse_addresses(await _resolve(host, port, until))
+            return AsyncStream(self._keep(await run_async(dial(addresses, until), wait_for), until), wait_for)
+        except OSError as failure:
+            self._fail(failure)
+
+    async def sleep(self, seconds: float) -> None:
+        """Never asked for: httpcore sleeps between connecting again, which it is not told to do."""
+        raise NotImplementedError
+
+
+def _is_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _wait_of_loop() -> Callable[[Wait], Awaitable[bool]]:
+    return wait_in_asyncio if _is_asyncio() else wait_in_trio
+
+
+async def pause() -> None:
+    """Let the other tasks of the loop run."""
+    if _is_asyncio():
+        await asyncio.sleep(0)
+    else:
+        import trio  # noqa: PLC0415 - only where trio runs already
+
+        await trio.lowlevel.checkpoint()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def _resolve(host: str, port: int, until: float | None) -> Any:
+    seconds = None if until is None else max(until - monotonic(), 0.0)
+    if _is_address(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if _is_asyncio():
+        async with asyncio.timeout(seconds):
+            return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    import trio  # noqa: PLC0415 - only where trio runs already
+
+    with trio.move_on_after(float("inf") if seconds is None else seconds):
+        return await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    raise TimeoutError("the name was not resolved")

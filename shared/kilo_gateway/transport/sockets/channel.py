@@ -1,0 +1,212 @@
+"""One connection: a non-blocking socket, layers of TLS over it, and what came and was not read yet. Never waits."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from kilo_gateway.transport.sockets.waits import Wait
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Generator
+
+    from kilo_gateway.transport.outgoing import Bounds
+
+READ_BYTES = 64 * 1024
+_WRITE_BYTES = 256 * 1024
+"""How much is offered to the socket at once; an answer is looked for when it takes no more."""
+_STATUS = len(b"HTTP/1.1 ")
+
+
+class AnswerCameError(OSError):
+    """The answer is there before the request was sent whole."""
+
+
+class _Layer(Protocol):
+    def read(self) -> bytes | None:
+        """Return what has come: None for nothing yet, empty for the end."""
+
+    def write(self, data: memoryview) -> int:
+        """Return how many of the bytes were taken."""
+
+    def flush(self) -> bool:
+        """Return whether all that was taken is on its way."""
+
+
+class _Plain:
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def read(self) -> bytes | None:
+        try:
+            return self._sock.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def write(self, data: memoryview) -> int:
+        try:
+            return self._sock.send(data[:_WRITE_BYTES])
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def flush(self) -> bool:
+        return True
+
+
+class _Tls:
+    """TLS over another layer. An end without close_notify is an error of ssl's, as it must be (RFC 9112, 9.8)."""
+
+    def __init__(self, lower: _Layer, context: ssl.SSLContext, host: str | None) -> None:
+        self._lower = lower
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._unsent = memoryview(b"")
+
+    def read(self) -> bytes | None:
+        while True:
+            try:
+                return self.ssl_object.read(READ_BYTES)
+            except ssl.SSLWantReadError:
+                if not self._receive():
+                    return None
+            except ssl.SSLZeroReturnError:
+                return b""
+
+    def _receive(self) -> bool:
+        """Take what the layer below has; return whether there was anything, be it the end."""
+        self.flush()
+        data = self._lower.read()
+        if data:
+            self._incoming.write(data)
+        elif data is not None:
+            self._incoming.write_eof()
+        return data is not None
+
+    def write(self, data: memoryview) -> int:
+        if not self.flush():
+            return 0
+        try:
+            taken = self.ssl_object.write(data[:_WRITE_BYTES])
+        except ssl.SSLWantReadError:
+            return 0
+        self.flush()
+        return taken
+
+    def flush(self) -> bool:
+        while self._unsent or self._outgoing.pending:
+            self._unsent = self._unsent or memoryview(self._outgoing.read())
+            taken = self._lower.write(self._unsent)
+            if not taken:
+                return False
+            self._unsent = self._unsent[taken:]
+        return self._lower.flush()
+
+    def shake_hands(self) -> bool:
+        """Go on with the handshake; return whether it is done."""
+        while True:
+            try:
+                self.ssl_object.do_handshake()
+            except ssl.SSLWantReadError:
+                if not self._receive():
+                    return False
+            else:
+                return True
+            finally:
+                self.flush()
+
+
+class Channel:
+    """A connected socket as one exchange after another uses it. Whoever holds it sets `bounds`, and takes them off."""
+
+    def __init__(self, sock: socket.socket, connect_until: float | None) -> None:
+        self.sock = sock
+        self.connect_until = connect_until
+        """When connecting must be over, the TLS handshake included."""
+        self.bounds: Bounds | None = None
+        self.is_closed = False
+        self.tls: ssl.SSLObject | None = None
+        self.wait: Wait | None = None
+        """What is being waited for, if anything."""
+        self._top: _Layer = _Plain(sock)
+        self._early = b""
+        """What came while the request was being sent."""
+
+    def take(self) -> bytes | None:
+        """Return what has come: None for nothing yet, empty for the end. Raises OSError."""
+        if self._early:
+            data, self._early = self._early, b""
+            return data
+        return self._top.read()
+
+    def is_quiet(self) -> bool:
+        """Return whether nothing came since the answer, not even the end: only then it may carry the next request."""
+        if self.is_closed or self._early:
+            return False
+        try:
+            return self._top.read() is None
+        except OSError:
+            return False
+
+    def wait_for_bytes(self, until: float | None) -> Wait:
+        """Return the wait for what comes next."""
+        self.wait = Wait((self.sock,), (), until)
+        return self.wait
+
+    def write(self, data: bytes, until: float | None) -> Generator[Wait, bool, None]:
+        """Send the bytes; an answer that comes meanwhile wins.
+
+        Raises:
+            AnswerCameError: the head of a final answer has begun to come.
+            TimeoutError: the server took nothing for too long.
+            OSError: the connection broke.
+        """
+        rest = memoryview(data)
+        while True:
+            taken = self._top.write(rest) if rest else 0
+            rest = rest[taken:]
+            if not rest and self._top.flush():
+                return
+            if taken:
+                continue
+            self._look_for_answer()
+            self.wait = Wait((self.sock,), (self.sock,), until)
+            if not (yield self.wait):
+                raise TimeoutError
+
+    def _look_for_answer(self) -> None:
+        data = self._top.read()
+        if data == b"":
+            raise AnswerCameError("the server closed the connection")
+        self._early += data or b""
+        if _is_final(self._early):
+            raise AnswerCameError("the answer came before the request was sent")
+
+    def start_tls(self, context: ssl.SSLContext, host: str | None) -> Generator[Wait, bool, None]:
+        """Put TLS on top. Raises TimeoutError, or OSError, as ssl.SSLError is."""
+        layer = _Tls(self._top, context, host)
+        while not layer.shake_hands():
+            self.wait = Wait((self.sock,), (), self.connect_until)
+            if not (yield self.wait):
+                raise TimeoutError
+        self._top, self.tls = layer, layer.ssl_object
+
+    def abort(self) -> None:
+        """Close the socket at once; somebody who waits for it is woken first."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self.wait is not None and self.wait.wake is not None:
+            self.wait.wake()
+        with suppress(OSError):
+            self.sock.close()
+
+
+def _is_final(data: bytes) -> bool:
+    """Return whether these bytes begin a final answer, after any number of interim ones."""
+    while data[_STATUS : _STATUS + 1] == b"1":
+        _, end, data = data.partition(b"\r\n\r\n")
+        if not end:
+            return False
+    return len(data) > _STATUS

@@ -1,0 +1,116 @@
+"""A server that plays bytes: each connection is given to a function, and what the client did is noted."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import pytest
+
+
+class Peer:
+    """One connection as the server sees it."""
+
+    def __init__(self, sock: socket.socket, number: int, server: RawServer) -> None:
+        self.sock = sock
+        self.ending = server.ending
+        self.number = number
+        self._server = server
+
+    def request(self) -> bytes:
+        """Return the next request whole; empty when the client has gone."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = self.sock.recv(65536)
+            if not more:
+                return b""
+            data += more
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next(
+            (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+        )
+        while len(body) < length:
+            body += self.sock.recv(65536)
+        self._server.requests.append(self.number)
+        return head + b"\r\n\r\n" + body
+
+    def send(self, data: bytes) -> None:
+        """Send all of it."""
+        self.sock.sendall(data)
+
+    def wait_for_close(self) -> None:
+        """Note when the client has closed."""
+        with suppress(OSError):
+            while self.sock.recv(65536):
+                pass
+        self._server.closed.append(time.monotonic())
+        self._server.has_closed.set()
+
+
+class RawServer:
+    """Gives each connection to `play`, in a thread."""
+
+    def __init__(self, play: Callable[[Peer], None], tls: ssl.SSLContext | None) -> None:
+        self.requests: list[int] = []
+        """The number of the connection that each request came on."""
+        self.closed: list[float] = []
+        self.has_closed = threading.Event()
+        self.ending = threading.Event()
+        self._play, self._tls = play, tls
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self._listener.getsockname()[1]
+        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/"
+        self._peers: list[Any] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        number = 0
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            number += 1
+            self._peers.append(sock)
+            thread = threading.Thread(target=self._serve, args=(sock, number), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, sock: Any, number: int) -> None:
+        with suppress(OSError), sock:
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+                self._peers.append(sock)
+            with sock:
+                self._play(Peer(sock, number, self))
+
+    def close(self) -> None:
+        """End every connection."""
+        self.ending.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for peer in self._peers:
+            with suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(2)
+
+
+@pytest.fixture
+def serve_raw() -> Iterator[Callable[..., RawServer]]:
+    """Start servers that play bytes."""
+    with ExitStack() as stack:
+
+        def start(play: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> RawServer:
+            server = RawServer(play, tls)
+            stack.callback(server.close)
+            return server
+
+        yield start
