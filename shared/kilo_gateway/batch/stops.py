@@ -41,7 +41,7 @@ def meaning_of(error: KiloError) -> Meaning:
 
 def was_sent(error: KiloError) -> bool:
     """Return whether the request may have reached the gateway, and may therefore have been billed."""
-    return bool(getattr(error, "was_sent", True))
+    return not isinstance(error, ConnectionFailedError) or error.was_sent
 
 
 def stop_after(error: KiloError) -> BatchStoppedError | None:

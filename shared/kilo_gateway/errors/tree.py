@@ -93,6 +93,9 @@ class TransportError(KiloError):
 class ConnectionFailedError(TransportError):
     """The connection could not be made, or broke before or during the answer."""
 
+    was_sent: bool = True
+    """Whether the request may have reached the gateway; False where no connection was made."""
+
 
 class RequestTimeoutError(TransportError):
     """The gateway did not answer, or fell silent, for longer than the timeout."""

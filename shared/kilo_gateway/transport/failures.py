@@ -49,6 +49,12 @@ def translate(failure: Exception, url: str) -> KiloError:
 
 
 def _connect_error(host: str, failure: Exception) -> ConnectionFailedError:
+    error = _describe_connect_error(host, failure)
+    error.was_sent = False
+    return error
+
+
+def _describe_connect_error(host: str, failure: Exception) -> ConnectionFailedError:
     text = str(failure) or type(failure).__name__
     if "CERTIFICATE" in text.upper() or "SSL" in text.upper():
         error = ConnectionFailedError(

@@ -160,7 +160,7 @@ def test_nothing_is_sent_inside_a_pause() -> None:
 def test_refused_connections_use_up_no_tries() -> None:
     """A gateway that cannot be connected to is waited for."""
     refused = ConnectionFailedError("refused")
-    refused.was_sent = False  # type: ignore[attr-defined] # said by the transport
+    refused.was_sent = False
     refused.retry_after_seconds = 0.01
     gateway = Gateway(fate=lambda sent, number: refused if number <= 5 else None)
     results = asyncio.run(collect(gateway.run(requests(8), tries=1, concurrency=1)))

@@ -1,0 +1,158 @@
+"""The options of `kilo-gateway batch`, as typed. Imports no client before the command is run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kilo_gateway.catalog.prices import Pricing
+    from kilo_gateway.cli.batch.command import BatchCommand
+
+_NUMBERS = ("concurrency", "tries", "row_timeout_seconds", "no_progress_seconds", "grace_seconds", "max_errors")
+
+
+def _parse_price(_: click.Context, __: click.Parameter, text: str | None) -> Pricing | None:
+    if text is None:
+        return None
+    from kilo_gateway.catalog.prices import Pricing  # noqa: PLC0415 - needs pydantic
+
+    try:
+        prompt, completion = (Decimal(part.strip()) for part in text.split(","))
+    except (ValueError, InvalidOperation):
+        raise click.BadParameter("IN,OUT in USD per million tokens, such as 0.4,1.6") from None
+    if not (prompt.is_finite() and completion.is_finite() and prompt >= 0 and completion >= 0):
+        raise click.BadParameter("prices are amounts of at least 0")
+    return Pricing(prompt=prompt, completion=completion)
+
+
+def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
+    """Return a JSON Schema, from a file or as typed."""
+    if text is None:
+        return None
+    try:
+        schema = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.BadParameter(f"{text}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}") from None
+    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
+        raise click.BadParameter("a JSON Schema of an object with properties")
+    return schema
+
+
+def _parse_options(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options
+
+
+@click.command("batch", short_help="Run a file of requests into a file of results.")
+@click.argument("source", metavar="INPUT")
+@click.argument("output", type=click.Path(path_type=Path), metavar="OUTPUT")
+@click.option("-m", "--model", help="The model of rows that name none; a row that names another one is refused.")
+@click.option("--concurrency", type=int, default=100, show_default=True, help="The most requests at once.")
+@click.option("--budget", metavar="USD", help="Stop before this sum could be passed.")
+@click.option("--price", metavar="IN,OUT", callback=_parse_price, help="Prices in USD per million tokens.")
+@click.option("--resume", is_flag=True, help="Go on with an output that is there.")
+@click.option("--overwrite", is_flag=True, help="Begin an output that is there anew.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: ask failed rows again and replace them.")
+@click.option("--accept-changed", is_flag=True, help="With --resume: keep answers although requests were changed.")
+@click.option("--error-file", type=click.Path(path_type=Path), help="Where failed rows go instead of the output.")
+@click.option("--template", metavar="TEXT", help="Makes a prompt of each row of a CSV or plain JSONL file: {column}.")
+@click.option("-s", "--system", metavar="TEXT", help="With --template: the system prompt.")
+@click.option("--schema", metavar="JSON|FILE", callback=_parse_schema, help="With --template: a JSON Schema.")
+@click.option(
+    "-o",
+    "--option",
+    "request_options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_parse_options,
+    help="With --template: an option of each request, such as max_tokens=200.",
+)
+@click.option("--tries", type=int, default=3, show_default=True, help="How often a request is sent at the most.")
+@click.option(
+    "--row-timeout",
+    "row_timeout_seconds",
+    type=float,
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one try may take.",
+)
+@click.option(
+    "--no-progress-seconds",
+    type=float,
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop after so long without any answer.",
+)
+@click.option(
+    "--grace",
+    "grace_seconds",
+    type=float,
+    default=5,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long requests under way may go on when the run is stopped.",
+)
+@click.option("--max-errors", type=int, help="Stop after so many failed rows.")
+@click.option("--base-url", metavar="URL", help="Another gateway.")
+@click.option("--dry-run", is_flag=True, help="Check and price the whole input, send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout at the end.")
+@click.pass_context
+def batch(context: click.Context, /, **typed: Any) -> None:
+    """Run the requests of INPUT and write a line for each into OUTPUT.
+
+    INPUT is a batch file as OpenAI has it (- for stdin), or with --template a CSV or plain JSONL file; an OUTPUT that
+    ends in .csv is a table. A run that was stopped, for whatever reason, goes on with --resume.
+    """
+    from kilo_gateway.cli.batch.checks import BatchRefusedError  # noqa: PLC0415 - imports a client
+    from kilo_gateway.cli.batch.run import Screen, run_batch_command  # noqa: PLC0415
+    from kilo_gateway.errors import KiloError  # noqa: PLC0415
+
+    as_json = typed.pop("as_json")
+    screen = Screen(sys.stderr, is_terminal=sys.stderr.isatty())
+    try:
+        report = run_batch_command(_command(typed), screen)
+    except BatchRefusedError as refused:
+        for line in refused.lines:
+            screen.say(f"error: {line}")
+        context.exit(refused.status)
+    except KiloError as error:
+        screen.say(f"error: {error.message}")
+        context.exit(2)
+    if report.reason is not None:
+        screen.say(f"error: {report.reason}")
+    if as_json:
+        click.echo(report.as_json())
+    for line in report.lines():
+        screen.say(line)
+    if report.counts.left and not typed["dry_run"]:
+        screen.say("Go on with --resume.")
+    context.exit(report.status)
+
+
+def _command(typed: dict[str, Any]) -> BatchCommand:
+    from kilo_gateway.batch import Budget  # noqa: PLC0415 - as above
+    from kilo_gateway.batch.options import RunOptions  # noqa: PLC0415
+    from kilo_gateway.cli.batch.command import BatchCommand  # noqa: PLC0415
+
+    given = dict(typed)
+    numbers = RunOptions(**{name: given.pop(name) for name in _NUMBERS})
+    budget = given.pop("budget")
+    return BatchCommand(numbers=numbers, budget=None if budget is None else Budget(budget), **given)
