@@ -1,0 +1,56 @@
+"""The code of README and docs runs as it stands, against the embedded gateway; what they link to is there."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from kilo_gateway.catalog import discovery
+from kilo_gateway.settings.settings import VARIABLES
+from kilo_gateway.testing import EmbeddedGateway
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN_TEST = {"testing-with-cassettes.md"}
+"""Pages whose blocks belong together and have a test of their own."""
+
+
+def _blocks() -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        if page.name not in OWN_TEST:
+            blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+            found += [(f"{page.name}-{number}", code) for number, code in enumerate(blocks, 1)]
+    return found
+
+
+@pytest.mark.parametrize(("name", "code"), _blocks(), ids=lambda value: value if len(value) < 60 else "")
+def test_every_block_runs(
+    name: str, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each block can be pasted and run."""
+    for variable in [variable for variable in os.environ if variable.startswith("KILO")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(ROOT)
+    discovery.forget()
+    with EmbeddedGateway() as gateway:
+        monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
+        monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
+        exec(compile(code, name, "exec"), {"__name__": "page"})
+    discovery.forget()
+    assert capsys.readouterr().out or "assert " in code
+
+
+def test_every_setting_is_in_the_table() -> None:
+    """The table of settings names every variable that is read."""
+    missing = [name for names in VARIABLES.values() for name in names if f"`{name}`" not in README]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """What a page links to within the repository is there."""
+    links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
