@@ -133,7 +133,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
         await exchange.open(await self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
-            raise call.parse_error(exchange.status, exchange.headers, await exchange.read())
+            raise call.parse_error(exchange.status, exchange.headers, await exchange.read_refusal())
 
     async def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):

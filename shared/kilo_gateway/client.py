@@ -148,7 +148,7 @@ class KiloClient(ClientBase[HttpClient]):
     def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
         exchange.open(self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
-            raise call.parse_error(exchange.status, exchange.headers, exchange.read())
+            raise call.parse_error(exchange.status, exchange.headers, exchange.read_refusal())
 
     def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):

@@ -30,7 +30,7 @@ def _check_seconds(name: str, value: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Four bounds, each in seconds; None means no bound."""
+    """The bounds of a call, each in seconds; None means no bound."""
 
     connect: float | None = 10.0
     """To make a connection. Default 10."""
@@ -40,11 +40,20 @@ class Timeouts:
     """Without an event while only comments arrive, and for a whole answer that is not streamed.
     Default 600: the gateway itself gives up after ten minutes."""
     total: float | None = None
-    """For the whole call with its retries. Checked whenever bytes arrive. Default: no bound."""
+    """For the whole call with its retries. Ends every wait. Default: no bound."""
+    write: float | None = None
+    """For the gateway to take the next bytes of the request. Default None: as long as `read`."""
+    pool: float | None = None
+    """For a free connection, on an HTTP client of your own that limits them; ours do not. Default: no bound."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_seconds(f"timeout.{field.name}", getattr(self, field.name))
+
+    @property
+    def write_bound(self) -> float | None:
+        """The longest wait for the gateway to take bytes."""
+        return self.read if self.write is None else self.write
 
     @property
     def read_bound(self) -> float | None:
@@ -60,8 +69,8 @@ def parse_timeouts(value: Any) -> Timeouts:
     """Return the bounds that a `timeout` argument means.
 
     A number t gives connect min(t, 10), read t, silence 10 t; (connect, read) sets the two; a mapping sets what it
-    names; None gives the defaults; an object with `connect` and `read`, such as httpx.Timeout, gives those. Where
-    silence is not named it is 600, or as long as a longer read.
+    names; None gives the defaults; an object with `connect` and `read`, such as httpx.Timeout, gives those, its `write`
+    and its `pool`. Where silence is not named it is 600, or as long as a longer read.
 
     Raises:
         InvalidSettingError: not one of these, or not above zero.
@@ -77,7 +86,15 @@ def parse_timeouts(value: Any) -> Timeouts:
     if isinstance(value, Mapping):
         return _from_mapping(value)
     if hasattr(value, "connect") and hasattr(value, "read"):
-        return _from_mapping({"connect": value.connect, "read": value.read})
+        write = getattr(value, "write", value.read)
+        return _from_mapping(
+            {
+                "connect": value.connect,
+                "read": value.read,
+                "write": MAX_SECONDS if write is None else write,
+                "pool": getattr(value, "pool", None),
+            }
+        )
     raise InvalidSettingError(f"timeout={reprlib.repr(value)} is not usable: give {_FORMS}.")
 
 

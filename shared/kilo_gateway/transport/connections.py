@@ -102,22 +102,23 @@ class _Carriers:
         self._route = route
         self._uses_proxy = _uses_proxy(route)
         self._direct: HttpcoreCarrier | None = None
-        self._stock: HttpxCarrier | None = None
+        self._stock: list[HttpxCarrier] = []
+        """Those over httpx's clients; the last is in use, others belong to classes that somebody put in its place."""
         with _explaining():
             self.choose()
 
     def choose(self) -> Carrier:
         """Return what carries the next call; the decision takes about a microsecond."""
         if self._uses_proxy or is_patched():
-            if self._stock is None or self._stock.is_closed or type(self._stock.client) is not httpx.Client:
-                self._stock = HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True)
-            return self._stock
+            if not self._stock or self._stock[-1].is_closed or type(self._stock[-1].client) is not httpx.Client:
+                self._stock.append(HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True))
+            return self._stock[-1]
         if self._direct is None or self._direct.is_closed:
             self._direct = HttpcoreCarrier(_tls_context(self._route))
         return self._direct
 
     def close(self) -> None:
-        for carrier in (self._direct, self._stock):
+        for carrier in (self._direct, *self._stock):
             if carrier is not None:
                 carrier.close()
 
@@ -130,23 +131,24 @@ class _AsyncCarriers:
         self._route = route
         self._uses_proxy = _uses_proxy(route)
         self._direct: AsyncHttpcoreCarrier | None = None
-        self._stock: AsyncHttpxCarrier | None = None
+        self._stock: list[AsyncHttpxCarrier] = []
+        """Those over httpx's clients; the last is in use, others belong to classes that somebody put in its place."""
         with _explaining():
             self.choose()
 
     def choose(self) -> AsyncCarrier:
         """Return what carries the next call; the decision takes about a microsecond."""
         if self._uses_proxy or is_patched():
-            if self._stock is None or self._stock.is_closed or type(self._stock.client) is not httpx.AsyncClient:
-                self._stock = AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True)
-            return self._stock
+            if not self._stock or self._stock[-1].is_closed or type(self._stock[-1].client) is not httpx.AsyncClient:
+                self._stock.append(AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True))
+            return self._stock[-1]
         if self._direct is None or self._direct.is_closed:
             self._direct = AsyncHttpcoreCarrier(_tls_context(self._route))
         return self._direct
 
     async def aclose(self) -> None:
         self.is_closed = True
-        for carrier in (self._direct, self._stock):
+        for carrier in (self._direct, *self._stock):
             if carrier is not None:
                 await carrier.aclose()
 

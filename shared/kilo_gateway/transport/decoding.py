@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PIECE_BYTES = 256 * 1024
-"""The most that is decompressed at once; who reads the pieces decides when it is enough."""
+"""The most that is decompressed at once, twice that in brotli; who reads the pieces decides when it is enough."""
 
 _PLAIN = frozenset({"", "identity", "none", "utf-8", "binary", "8bit", "7bit"})
 """Names that servers write for a body that is not compressed."""
@@ -36,7 +36,7 @@ class Decoder(ABC):
         self._is_whole = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what these bytes hold, each piece at most `PIECE_BYTES` long.
+        """Yield what these bytes hold, in pieces of about `PIECE_BYTES`.
 
         Raises:
             httpx.DecodingError: not of this coding, or its checksum is wrong.

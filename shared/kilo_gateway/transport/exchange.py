@@ -24,6 +24,9 @@ __all__ = ["AsyncExchange", "Exchange", "Outgoing"]
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The largest answer that is read whole, after decompression: a bomb must not fill the memory."""
 
+MAX_REFUSAL_BYTES = 1024 * 1024
+"""How much is read of an answer that is an error."""
+
 R = TypeVar("R", Response, AsyncResponse)
 
 
@@ -94,6 +97,19 @@ class Exchange(_Exchange[Response]):
             self._check_size(size)
         return b"".join(pieces)
 
+    def read_refusal(self) -> bytes:
+        """Return the body of an error, as far as it can be read: its status is known, and stands."""
+        pieces, size = [], 0
+        try:
+            while size < MAX_REFUSAL_BYTES and (piece := self.next_piece()) is not None:
+                pieces.append(piece)
+                size += len(piece)
+        except MalformedAnswerError as unreadable:
+            return unreadable.message.encode()
+        except KiloError:  # cut off, or late
+            pass
+        return b"".join(pieces)
+
     def drain(self) -> None:
         """Let the connection serve the next call, if the end of the finished stream is there or comes at once."""
         with suppress(*FAILURES):
@@ -133,6 +149,19 @@ class AsyncExchange(_Exchange[AsyncResponse]):
             pieces.append(piece)
             size += len(piece)
             self._check_size(size)
+        return b"".join(pieces)
+
+    async def read_refusal(self) -> bytes:
+        """Return the body of an error, as far as it can be read: its status is known, and stands."""
+        pieces, size = [], 0
+        try:
+            while size < MAX_REFUSAL_BYTES and (piece := await self.next_piece()) is not None:
+                pieces.append(piece)
+                size += len(piece)
+        except MalformedAnswerError as unreadable:
+            return unreadable.message.encode()
+        except KiloError:  # cut off, or late
+            pass
         return b"".join(pieces)
 
     async def drain(self) -> None:

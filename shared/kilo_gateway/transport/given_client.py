@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Protocol
 
 from kilo_gateway.errors import InvalidSettingError
@@ -48,10 +47,8 @@ def check_client(client: Any, *, name: str, is_async: bool) -> None:
         return
     wanted = "an httpx.AsyncClient (or httpx2.AsyncClient)" if is_async else "an httpx.Client (or httpx2.Client)"
     what = f"the class {client.__name__}" if isinstance(client, type) else type(client).__name__
-    if isinstance(client, type) or any(not hasattr(client, needed) for needed in _NEEDED):
+    needed = (*_NEEDED, "aclose" if is_async else "close")
+    if isinstance(client, type) or any(not hasattr(client, attribute) for attribute in needed):
         raise InvalidSettingError(f"{name} must be {wanted}, not {what}.")
-    if inspect.iscoroutinefunction(inspect.unwrap(client.send)) is not is_async:
-        other = "awaited" if is_async else "blocking"
-        raise InvalidSettingError(f"{name} must be {wanted}, because these calls are {other}, not {what}.")
     if client.is_closed:
         raise InvalidSettingError(f"{name} is closed: pass an open {type(client).__name__}, or none.")

@@ -39,4 +39,4 @@ def _request_of(failure: Exception, outgoing: Outgoing) -> httpx.Request:
 def render_timeouts(outgoing: Outgoing) -> dict[str, float | None]:
     """Return the bounds as httpx and httpcore name them."""
     bounds = outgoing.timeouts
-    return {"connect": bounds.connect, "read": bounds.read_bound, "write": bounds.read, "pool": None}
+    return {"connect": bounds.connect, "read": bounds.read_bound, "write": bounds.write_bound, "pool": bounds.pool}

@@ -31,13 +31,15 @@ from kilo_gateway.settings.timeouts import MAX_SECONDS, Timeouts, parse_timeouts
         ({"read": 1200}, Timeouts(10, 1200, 1200, None)),
         ({"read": 1200, "silence": 60}, Timeouts(10, 1200, 60, None)),
         ({"silence": None, "total": 30}, Timeouts(10, 120, None, 30)),
-        (httpx.Timeout(7), Timeouts(7, 7, 600, None)),
-        (httpx.Timeout(1200, connect=3), Timeouts(3, 1200, 1200, None)),
-        (httpx.Timeout(7, read=None), Timeouts(7, None, 600, None)),
+        (httpx.Timeout(7), Timeouts(7, 7, 600, None, 7, 7)),
+        (httpx.Timeout(1200, connect=3), Timeouts(3, 1200, 1200, None, 1200, 1200)),
+        (httpx.Timeout(7, read=None), Timeouts(7, None, 600, None, 7, 7)),
+        (httpx.Timeout(7, write=None, pool=None), Timeouts(7, 7, 600, None, MAX_SECONDS)),
+        ({"write": 3}, Timeouts(10, 120, 600, None, 3)),
     ],
 )
 def test_meaning_of_an_argument(value: Any, bounds: Timeouts) -> None:
-    """Every form of a timeout means these four bounds, and bounds mean themselves."""
+    """Every form of a timeout means these bounds, and bounds mean themselves."""
     assert parse_timeouts(value) == bounds
     assert parse_timeouts(bounds) is bounds
 
@@ -70,7 +72,7 @@ def test_bounds_check_themselves(field: str, value: Any) -> None:
 
 def test_unknown_bound_is_named() -> None:
     """A misspelt bound is refused, with the names that exist."""
-    with pytest.raises(InvalidSettingError, match=r"named red: it knows connect, read, silence, total"):
+    with pytest.raises(InvalidSettingError, match=r"named red: it knows connect, pool, read, silence, total, write"):
         parse_timeouts({"red": 5})
 
 
