@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.adapters.media import audio_format
 from kilo_gateway.errors import InvalidRequestError
-from langchain_kilo.media import audio_format, media_url, mime_type_of
+from langchain_kilo.media import media_url, mime_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

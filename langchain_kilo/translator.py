@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.block_translators import register_translator
 
+from kilo_gateway.adapters.media import split_data_url
 from langchain_kilo.answers import PROVIDER
 from langchain_kilo.streaming import RUN_KEY
 
@@ -140,10 +141,10 @@ def _url_of(image: Mapping[str, Any]) -> str | None:
 
 
 def _media_block(kind: str, url: str) -> Block:
-    head, comma, data = url.partition(",")
-    if comma and head.startswith("data:") and head.endswith(";base64"):
-        return {"type": kind, "base64": data, "mime_type": head[len("data:") : -len(";base64")]}
-    return {"type": kind, "url": url}
+    found = split_data_url(url)
+    if found is None:
+        return {"type": kind, "url": url}
+    return {"type": kind, "base64": found[1], **({"mime_type": found[0]} if found[0] else {})}
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:

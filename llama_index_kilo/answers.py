@@ -17,6 +17,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
 )
 
+from kilo_gateway.adapters.media import split_data_url
 from kilo_gateway.answer.completion import Completion, render_metadata
 from llama_index_kilo.messages import DETAILS
 from llama_index_kilo.tools import parse_tool_call_block
@@ -142,11 +143,9 @@ def _parse_image(image: dict[str, Any]) -> ImageBlock | None:
     url = holder.get("url") if isinstance(holder, dict) else holder
     if not isinstance(url, str) or not url:
         return None
-    head, _, data = url.partition(",")
     try:
-        if head.startswith("data:") and head.endswith(";base64") and data:
-            mimetype = head.removeprefix("data:").partition(";")[0]
-            return ImageBlock(image=data.encode(), image_mimetype=mimetype or "image/png")
+        if (found := split_data_url(url)) is not None and found[1]:
+            return ImageBlock(image=found[1].encode(), image_mimetype=found[0] or "image/png")
         return ImageBlock(url=url)
     except ValueError:
         return None

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-import filetype  # type: ignore[import-untyped]
 from llama_index.core.base.llms.types import (
     AudioBlock,
     CachePoint,
@@ -21,15 +20,13 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
+from kilo_gateway.adapters.media import audio_format, data_url, sniff_mime_type, split_data_url
 from kilo_gateway.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Part = dict[str, Any]
-
-_AUDIO_FORMATS = {"mpeg": "mp3", "mpga": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "x-m4a": "m4a"}
-"""Subtypes of audio MIME types whose format goes by another name on the wire."""
 
 _UNTITLED = "input_document"
 """The title that LlamaIndex gives a document without one."""
@@ -87,8 +84,8 @@ def _render_audio(block: AudioBlock) -> list[Part]:
     url = _find_url(block.url)
     if url is not None and not url.startswith("data:"):
         return [{"type": "input_audio", "input_audio": {"data": url, **_given(format=block.format)}}]
-    mimetype, data = _split_data_url(url) if url is not None else (None, _read_base64(block, block.audio))
-    format_ = block.format or _audio_format(mimetype or _guess_mimetype(block, data))
+    mimetype, data = _read_data_url(url) if url is not None else (None, _read_base64(block, block.audio))
+    format_ = audio_format(block.format) or block.format or audio_format(mimetype or _guess_mimetype(block, data))
     return [{"type": "input_audio", "input_audio": {"data": data, "format": format_}}]
 
 
@@ -127,7 +124,7 @@ def _find_url(url: Any) -> str | None:
 
 def _render_data_url(block: Any, data: Any, mimetype: str | None) -> str:
     text = _read_base64(block, data)
-    return f"data:{mimetype or _guess_mimetype(block, text)};base64,{text}"
+    return data_url(text, mimetype or _guess_mimetype(block, text))
 
 
 def _read_base64(block: Any, data: Any) -> str:
@@ -156,33 +153,20 @@ def _encode(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-_HEAD_CHARACTERS = 1024
-"""Base64 characters that are enough to tell a file's type."""
-
-
 def _guess_mimetype(block: Any, text: str) -> str:
-    try:
-        found = filetype.guess(base64.b64decode(text[:_HEAD_CHARACTERS]))
-    except ValueError:
-        found = None
-    mimetype = found.mime if found else mimetypes.guess_type(str(block.path or ""))[0]
+    mimetype = sniff_mime_type(text) or mimetypes.guess_type(str(block.path or ""))[0]
     if mimetype is None:
         raise InvalidRequestError(
             f"What a {type(block).__name__} holds cannot be told from its bytes; name its MIME type or format."
         )
-    return str(mimetype)
+    return mimetype
 
 
-def _split_data_url(url: str) -> tuple[str | None, str]:
-    head, comma, data = url.partition(",")
-    if not comma or not head.endswith(";base64"):
+def _read_data_url(url: str) -> tuple[str | None, str]:
+    found = split_data_url(url)
+    if found is None:
         raise InvalidRequestError("The data: URL of an AudioBlock must be in base64.")
-    return head.removeprefix("data:").partition(";")[0] or None, data
-
-
-def _audio_format(mimetype: str) -> str:
-    subtype = mimetype.partition("/")[2]
-    return _AUDIO_FORMATS.get(subtype, subtype)
+    return found
 
 
 def _document_name(block: DocumentBlock) -> str:
