@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from langchain_core.runnables import RunnableMap, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel
 
+from kilo_gateway.adapters.schemas import object_schema, render_answer_format, render_function
 from kilo_gateway.errors import InvalidRequestError
-from langchain_kilo.strict_schema import is_strict, make_strict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,6 @@ from langchain_kilo.tools import UNUSABLE
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 METHODS: tuple[Method, ...] = get_args(Method)
-
-_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +49,22 @@ def make_plan(schema: Any, *, method: str | None, strict: bool | None, profile: 
         InvalidRequestError: a schema or a method that cannot be used.
     """
     chosen = check_method(method or choose_method(profile), strict=strict, has_schema=schema is not None)
-    function = None if schema is None else render_function(schema, strict=strict)
+    function = None if schema is None else describe_answer(schema)
     traced = {"ls_structured_output_format": {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}}
-    is_call = chosen == "function_calling" and function is not None
+    tool: dict[str, Any] | None = None
+    if chosen == "function_calling" and function is not None:
+        tool = {"type": "function", "function": render_function(function, strict=strict)}
     response_format = {"type": "json_object"}
     if chosen == "json_schema" and function is not None:
-        response_format = render_response_format(function, strict=strict)
+        name, description = str(function["name"]), function.get("description")
+        response_format = render_answer_format(name, function["parameters"], description=description, strict=strict)
     return Plan(
         traced={} if schema is None else traced,
-        tool={"type": "function", "function": function} if is_call else None,
-        response_format=None if is_call else response_format,
+        tool=tool,
+        response_format=response_format if tool is None else None,
         parser=StructuredParser(
             schema_class=schema if is_model_class(schema) else None,
-            function_name=function["name"] if is_call and function is not None else None,
+            function_name=None if tool is None else tool["function"]["name"],
             hint=f" Try another method than {chosen!r}.",
         ),
     )
@@ -105,10 +106,8 @@ def is_model_class(schema: Any) -> bool:
     return isinstance(schema, type) and is_basemodel_subclass(schema)
 
 
-def render_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
-    """Return the function of a schema: `{"name", "description", "parameters"}`.
-
-    `strict=True` makes the parameters such as strict providers accept.
+def describe_answer(schema: Any) -> dict[str, Any]:
+    """Return what an answer is to be, as a function: `{"name", "description", "parameters"}`.
 
     Takes pydantic classes of both versions, TypedDict classes, JSON schemas, functions and tools of OpenAI's shape.
 
@@ -123,27 +122,9 @@ def render_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any
         function = convert_to_openai_tool(schema)["function"]
     except UNUSABLE as error:
         raise InvalidRequestError(f"The schema cannot be used: {error}") from error
-    parameters = function.get("parameters") or {"type": "object", "properties": {}}
-    return {**function, "parameters": make_strict(parameters) if strict else parameters}
-
-
-def render_response_format(function: Mapping[str, Any], *, strict: bool | None) -> dict[str, Any]:
-    """Return the `response_format` that asks for this object.
-
-    `strict=True` makes the schema one that strict providers accept: every property required, none besides. None asks
-    for strictness where the schema is such already, so that no meaning changes.
-    """
-    schema = function["parameters"]
-    is_asked = strict or (strict is None and is_strict(schema))
-    wanted: dict[str, Any] = {
-        "name": re.sub(r"[^a-zA-Z0-9_-]", "_", str(function["name"]))[:_LONGEST_NAME] or "answer",
-        "schema": make_strict(schema) if is_asked else schema,
-    }
-    if function.get("description"):
-        wanted["description"] = function["description"]
-    if is_asked or strict is not None:
-        wanted["strict"] = bool(is_asked)
-    return {"type": "json_schema", "json_schema": wanted}
+    # LangChain's own schema of a class that holds itself has lost what is in it.
+    own = object_schema(schema) if isinstance(schema, type) and issubclass(schema, BaseModel) else None
+    return {**function, "parameters": own or function.get("parameters") or {"type": "object", "properties": {}}}
 
 
 def chain(

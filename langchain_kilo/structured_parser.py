@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers.transform import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.utils.json import parse_partial_json
 from pydantic import BaseModel, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
-_FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+
 _LONGEST_QUOTE = 500
 
 
@@ -74,7 +73,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
     def _so_far(self, message: BaseMessage) -> Any:
         found = self._call_arguments(message)
         if found is None and self.function_name is None:
-            found = _parse_partly(_unfenced(message.text))
+            found = find_partial_object(message.text)
         if not isinstance(found, dict):
             return None
         try:
@@ -100,7 +99,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
                 "The answer was cut off before the object was whole (finish reason 'length'): raise max_tokens.",
                 llm_output=_said(message),
             )
-        parsed = _parse_wholly(message.text)
+        parsed = find_object(message.text)
         if parsed is None:
             raise StructuredOutputError(self._complaint(message), llm_output=_said(message))
         return parsed
@@ -126,7 +125,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
             return found
         if issubclass(cls, BaseModelV1):
             return cls.parse_obj(found)
-        return cls.model_validate(found) if issubclass(cls, BaseModel) else cls(**found)
+        return make_instance(cls, found) if issubclass(cls, BaseModel) else cls(**found)
 
 
 def _is_whole(message: BaseMessage) -> bool:
@@ -136,42 +135,3 @@ def _is_whole(message: BaseMessage) -> bool:
 def _said(message: BaseMessage) -> str:
     calls = getattr(message, "invalid_tool_calls", None) or []
     return message.text or "".join(str(call.get("args") or "") for call in calls)
-
-
-def _unfenced(text: str) -> str:
-    """Return what stands in the first code fence; the text itself without one."""
-    stripped = text.strip()
-    if stripped.startswith(("{", "[")):
-        return stripped
-    fenced = _FENCE.search(text)
-    return fenced.group(1).strip() if fenced else stripped
-
-
-def _parse_partly(text: str) -> Any:
-    if not text.startswith("{"):
-        return None
-    try:
-        return parse_partial_json(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _parse_wholly(text: str) -> dict[str, Any] | None:
-    """Return the object that the text is, or the first whole one within it."""
-    for candidate in (text.strip(), _unfenced(text)):
-        try:
-            found = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        return found if isinstance(found, dict) else None
-    return _first_object(text)
-
-
-def _first_object(text: str) -> dict[str, Any] | None:
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    try:
-        found = decoder.raw_decode(text, start)[0] if start >= 0 else None
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

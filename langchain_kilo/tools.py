@@ -11,6 +11,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
+from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.answer.tool_calls import parse_arguments
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
@@ -45,14 +46,14 @@ def _render_tool(tool: Any, place: int, strict: bool | None) -> dict[str, Any]:
     if isinstance(tool, Mapping) and (ready := _ready_tool(tool, strict)) is not None:
         return ready
     try:
-        rendered = convert_to_openai_tool(tool, strict=strict)
+        rendered = convert_to_openai_tool(tool)
     except UNUSABLE as error:
         raise InvalidRequestError(f"tools[{place}] is no tool that can be sent: {error}") from error
     extras: Any = (
         tool if isinstance(tool, Mapping) else getattr(tool, "extras", None) if isinstance(tool, BaseTool) else {}
     )
     kept = {name: extras[name] for name in _KEPT_EXTRAS if name in (extras or {})}
-    return {**rendered, **kept}
+    return {**rendered, "function": render_function(rendered["function"], strict=strict), **kept}
 
 
 def _ready_tool(tool: Mapping[str, Any], strict: bool | None) -> dict[str, Any] | None:
@@ -60,9 +61,7 @@ def _ready_tool(tool: Mapping[str, Any], strict: bool | None) -> dict[str, Any] 
     kind = tool.get("type")
     function = tool.get("function")
     if kind == "function" and isinstance(function, Mapping):
-        if strict is None or "strict" in function:
-            return dict(tool)
-        return {**tool, "function": {**function, "strict": strict}}
+        return dict(tool) if "strict" in function else {**tool, "function": render_function(function, strict=strict)}
     if isinstance(kind, str) and kind not in _JSON_SCHEMA_TYPES and "input_schema" not in tool:
         return dict(tool)
     return None

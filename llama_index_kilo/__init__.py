@@ -6,7 +6,7 @@ try:
     from llama_index_kilo.embedding import KiloEmbedding
     from llama_index_kilo.embedding_event import EmbeddingUsageEvent
     from llama_index_kilo.llm import KiloLLM
-    from llama_index_kilo.schemas import StructuredAnswerError
+    from llama_index_kilo.structured_answers import StructuredAnswerError
     from llama_index_kilo.tools import NoToolCallError
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "llama_index":

@@ -12,8 +12,9 @@ from llama_index.core.program.utils import get_program_for_llm
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
+from kilo_gateway.adapters.schemas import object_schema, render_answer_format
 from llama_index_kilo.parameters import KiloParameters
-from llama_index_kilo.schemas import Partials, parse_structured, render_object_schema, render_response_format
+from llama_index_kilo.structured_answers import Partials, parse_structured
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -127,14 +128,16 @@ class StructuredPrediction(KiloParameters):
         self, output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         """Return the options that make the model answer with an instance; None to leave it to LlamaIndex's program."""
-        schema = render_object_schema(output_cls) if self.pydantic_program_mode in _OWN_MODES else None
+        schema = object_schema(output_cls) if self.pydantic_program_mode in _OWN_MODES else None
         if schema is None:
             return None
         kept = {name: value for name, value in (llm_kwargs or {}).items() if name not in _OWN_KEYS}
         info = self._model_info()
         is_default = self.pydantic_program_mode == PydanticProgramMode.DEFAULT
         if is_default and info is not None and info.structured_output:
-            return kept | {"response_format": render_response_format(output_cls, schema)}
+            name, description = str(schema.get("title") or output_cls.__name__), schema.get("description")
+            wanted = render_answer_format(name, schema, description=description, strict=self.strict or None)
+            return kept | {"response_format": wanted}
         if not self.metadata.is_function_calling_model:
             return None
         forced = self._prepare_chat_with_tools([get_function_tool(output_cls)], tool_required=True, **kept)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
-from pydantic_core import from_json
 
 from kilo_gateway import jsontext
+from kilo_gateway.adapters.objects import find_partial_object
+from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.answer.tool_calls import parse_arguments
 from kilo_gateway.errors import AnswerError
 
@@ -29,11 +30,7 @@ class NoToolCallError(AnswerError, ValueError):
 def render_tool(tool: BaseTool, *, strict: bool) -> dict[str, Any]:
     """Return a tool as the wire has it; `strict` asks the provider to hold the arguments to the schema."""
     spec: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
-    if strict:
-        function = spec["function"]
-        parameters = {**function["parameters"], "additionalProperties": False}
-        spec["function"] = {**function, "strict": True, "parameters": parameters}
-    return spec
+    return {**spec, "function": render_function(spec["function"], strict=strict or None)}
 
 
 def render_tool_choice(choice: str | dict[str, Any] | None, *, required: bool) -> str | dict[str, Any]:
@@ -147,16 +144,7 @@ def _read_whole(arguments: dict[str, Any] | str) -> dict[str, Any]:
 def _read_partial(arguments: dict[str, Any] | str) -> dict[str, Any]:
     if isinstance(arguments, dict):
         return arguments
-    return parse_partial_object(arguments) or {}
-
-
-def parse_partial_object(text: str) -> dict[str, Any] | None:
-    """Return what is there of a JSON object whose text is still arriving; None before its first brace."""
-    try:
-        value = from_json(text, allow_inf_nan=False, allow_partial="trailing-strings")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+    return find_partial_object(arguments) or {}
 
 
 def keep_one_call(response: ChatResponse) -> ChatResponse:

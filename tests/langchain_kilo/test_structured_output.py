@@ -13,7 +13,6 @@ from typing_extensions import TypedDict
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
-from langchain_kilo.strict_schema import is_strict, make_strict
 from langchain_kilo.structured_parser import RefusedOutputError, StructuredOutputError, TruncatedOutputError
 
 if TYPE_CHECKING:
@@ -242,26 +241,15 @@ def test_json_mode_needs_no_schema(gateway: EmbeddedGateway, make: Callable[...,
     assert make().with_structured_output(method="json_mode").invoke("x") == {"anything": [1]}
 
 
-OPEN = {
-    "type": "object",
-    "properties": {"a": {"type": "object"}, "b": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}},
-}
-
-
-def test_strict_schemas() -> None:
-    """Strictness is added unasked only where it changes no meaning; asked for, every object is closed and complete."""
-    closed = {**PERSON_SCHEMA, "additionalProperties": False}
-    assert is_strict(PERSON_SCHEMA)
-    assert make_strict(PERSON_SCHEMA) == closed
-    assert not is_strict({**PERSON_SCHEMA, "required": ["name"]})
-    assert not is_strict(OPEN)
-    made = make_strict(OPEN)
-    assert made["required"] == ["a", "b"]
-    assert made["properties"]["a"] == {
-        "type": "object",
-        "properties": {},
-        "required": [],
-        "additionalProperties": False,
-    }
-    assert "default" not in made["properties"]["b"]
-    assert "default" in OPEN["properties"]["b"]
+def test_strict_closes_the_schema(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """With `strict=True` every property is required and no other allowed, by schema and by call."""
+    schema = {**PERSON_SCHEMA, "required": ["name"]}
+    for method in METHODS[:2]:
+        gateway.enqueue(answer(method, ANN))
+        make().with_structured_output(schema, method=method, strict=True).invoke("x")
+    by_schema, by_call = (request.body for request in gateway.requests)
+    function = by_call["tools"][0]["function"]
+    wanted = by_schema["response_format"]["json_schema"]
+    for strict, sent in ((function["strict"], function["parameters"]), (wanted["strict"], wanted["schema"])):
+        assert strict is True
+        assert (sent["required"], sent["additionalProperties"]) == (["name", "age"], False)

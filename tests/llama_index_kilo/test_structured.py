@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage
@@ -11,9 +11,9 @@ from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field, RootModel
 
+from kilo_gateway.adapters.schemas import object_schema
 from kilo_gateway.testing import Reply
 from llama_index_kilo import StructuredAnswerError
-from llama_index_kilo.schemas import render_object_schema, render_response_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ class Album(BaseModel):
 
     title: str
     year: int
-    songs: list[Song] = Field(default_factory=list)
+    songs: list[Song]
 
 
 class Node(BaseModel):
@@ -52,15 +52,6 @@ class Node(BaseModel):
 
     value: int
     children: list[Node] = Field(default_factory=list)
-
-
-T = TypeVar("T")
-
-
-class Generic1(BaseModel, Generic[T]):
-    """A generic."""
-
-    value: T
 
 
 def _predict(ask: Any, variant: str, llm: Any, output_cls: Any = Album, **kwargs: Any) -> Any:
@@ -198,53 +189,9 @@ def test_a_class_that_holds_itself(gateway: EmbeddedGateway, make_llm: MakeLlm, 
     assert _predict(ask, "structured_predict", _make(make_llm, way), Node).model_dump() == tree
 
 
-def test_names_are_made_fit() -> None:
-    """The name of a generic class is sent without its brackets."""
-    output_cls = Generic1[int]
-    schema = render_object_schema(output_cls)
-    assert schema is not None
-    assert render_response_format(output_cls, schema)["json_schema"]["name"] == "Generic1_int_"
-
-
-class Open(BaseModel):
-    """Not expressible strictly."""
-
-    table: dict[str, int]
-
-
-class Anything(BaseModel):
-    """Not expressible strictly."""
-
-    value: Any
-
-
-class Optionals(BaseModel):
-    """Expressible: what is optional becomes required, and may be null."""
-
-    note: str | None = None
-    count: int = 3
-
-
-@pytest.mark.parametrize(
-    ("output_cls", "strict"), [(Album, True), (Node, True), (Optionals, True), (Open, False), (Anything, False)]
-)
-def test_strictness_only_where_it_can_be_expressed(output_cls: type[BaseModel], strict: bool) -> None:
-    """A schema is strict when every object in it can be closed; otherwise it is sent as it is, not strictly."""
-    schema = render_object_schema(output_cls)
-    assert schema is not None
-    wanted = render_response_format(output_cls, schema)["json_schema"]
-    assert wanted["strict"] is strict
-    if strict:
-        assert wanted["schema"]["required"] == list(output_cls.model_fields)
-        assert wanted["schema"]["additionalProperties"] is False
-        assert "default" not in json.dumps(wanted["schema"])
-    else:
-        assert wanted["schema"] == schema
-
-
 def test_a_root_that_is_no_object_has_no_schema() -> None:
     """A list at the root cannot be asked for by schema or tool."""
-    assert render_object_schema(RootModel[list[int]]) is None
+    assert object_schema(RootModel[list[int]]) is None
 
 
 @pytest.mark.parametrize("way", ["schema", "tool"])

@@ -1,0 +1,84 @@
+"""Answers -> instances of the class that was asked for, whole or while they arrive. Decides; asks nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llama_index.core.base.llms.types import ToolCallBlock
+from llama_index.core.program.utils import create_flexible_model
+from pydantic import BaseModel, ValidationError
+
+from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+from kilo_gateway.errors import AnswerError
+
+if TYPE_CHECKING:
+    from llama_index.core.base.llms.types import ChatResponse
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class StructuredAnswerError(AnswerError, ValueError):
+    """The answer is not an instance of the model class that was asked for; `snippet` holds what it was."""
+
+
+def parse_structured(output_cls: type[M], response: ChatResponse, *, model: str) -> M:
+    """Return the instance that an answer describes, in its tool call or in its text.
+
+    Raises:
+        StructuredAnswerError: refused, cut off, or not what the class demands.
+    """
+    answer = _find_answer(response)
+    found = answer if isinstance(answer, dict) else find_object(answer)
+    flaw: ValidationError | None = None
+    if found is not None:
+        try:
+            return make_instance(output_cls, found)
+        except ValidationError as error:
+            flaw = error
+    raise StructuredAnswerError(
+        f"Model {model!r} was asked for a {output_cls.__name__} and {_explain(response, flaw)}",
+        model=model,
+        snippet=str(answer)[:300],
+    ) from flaw
+
+
+def _explain(response: ChatResponse, flaw: ValidationError | None) -> str:
+    if response.additional_kwargs.get("refusal"):
+        return f"refused: {response.additional_kwargs['refusal']}"
+    if response.additional_kwargs.get("finish_reason") == "length":
+        return "its answer was cut off. Raise max_tokens."
+    if flaw is None:
+        return "its answer holds no JSON object. Try again, or choose another model."
+    problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in flaw.errors()[:5])
+    return f"its answer does not fit ({problems}). Try again, or choose another model."
+
+
+def _find_answer(response: ChatResponse) -> dict[str, Any] | str:
+    """Return the arguments of the first tool call, else the text."""
+    for block in response.message.blocks:
+        if isinstance(block, ToolCallBlock):
+            return block.tool_kwargs
+    return response.message.content or ""
+
+
+class Partials:
+    """What is there of an object while its answer arrives: instances of the class, or of a loose twin until it fits."""
+
+    def __init__(self, output_cls: type[BaseModel]) -> None:
+        self._output_cls = output_cls
+        self._loose = create_flexible_model(output_cls)
+        self._latest: dict[str, Any] | None = None
+
+    def add(self, response: ChatResponse) -> BaseModel | None:
+        """Return the object so far; None when the response adds nothing to it."""
+        answer = _find_answer(response)
+        known = answer if isinstance(answer, dict) else find_partial_object(answer)
+        if known is None or known == self._latest:
+            return None
+        self._latest = known
+        for cls in (self._output_cls, self._loose):
+            try:
+                return cls.model_validate(known)
+            except ValidationError:
+                continue
+        return None

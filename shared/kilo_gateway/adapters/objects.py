@@ -1,0 +1,67 @@
+"""The JSON object in what a model wrote: alone, in a code fence, or between other words. Never completes one.
+
+The one exception is `find_partial_object`, which reads an answer that is still arriving.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+_FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_START = re.compile(r'\{\s*["}]')
+"""Where an object can begin; the braces of `{x}` and `f(){ return` are none."""
+_DECODER = json.JSONDecoder(strict=False)
+"""Takes line breaks within strings, which many models write."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def find_object(text: str) -> dict[str, Any] | None:
+    """Return the object that the text is, or the first one within it; None when there is none, or it is not whole."""
+    for candidate in (text.strip(), _unfenced(text)):
+        try:
+            found = _DECODER.decode(candidate)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, dict) else None
+    start = _START.search(text)
+    try:
+        found = None if start is None else _DECODER.raw_decode(text, start.start())[0]
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def find_partial_object(text: str) -> dict[str, Any] | None:
+    """Return what is there of an object whose text is still arriving; None before its first brace."""
+    start = _START.search(text)
+    if start is None:
+        return None
+    try:
+        found = from_json(text[start.start() :], allow_inf_nan=False, allow_partial="trailing-strings")
+    except ValueError:
+        found = find_object(text)  # other words follow the object
+    return found if isinstance(found, dict) else None
+
+
+def make_instance(cls: type[M], found: dict[str, Any]) -> M:
+    """Return an instance of an object of JSON, read as JSON: a strict class takes a date, a set or an enum so, too.
+
+    Raises:
+        pydantic.ValidationError: the class does not accept it.
+    """
+    return cls.model_validate_json(json.dumps(found))
+
+
+def _unfenced(text: str) -> str:
+    """Return what stands in the first code fence; the text itself without one."""
+    stripped = text.strip()
+    if stripped.startswith(("{", "[")):
+        return stripped
+    fenced = _FENCE.search(text)
+    return fenced.group(1).strip() if fenced else stripped

@@ -1,0 +1,88 @@
+"""The JSON object in what a model wrote: one reader for both adapters."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+from kilo_gateway.testing import EmbeddedGateway, Reply
+from langchain_kilo import ChatKilo
+from llama_index_kilo import KiloLLM
+
+TEXTS = [
+    '{"name": "Ann"}',
+    ' \n{"name": "Ann"}\n',
+    '```json\n{"name": "Ann"}\n```',
+    'Here it is:\n```\n{"name": "Ann"}\n```\nBye {all}.',
+    '{"name": "Ann"} (see {1})',
+    'In {braces} and {x: 1}: {"name": "Ann"} and {"name": "Bob"}',
+    'f() { return } {\n "name": "Ann" }',
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_found_among_other_words(text: str) -> None:
+    """The first object is found alone, in a fence, or among other words and braces."""
+    assert find_object(text) == {"name": "Ann"}
+
+
+@pytest.mark.parametrize("text", ["", "no", "[1]", '{"a": {"b": 1}, "c', '["a", {"b": 1}]', "{x}", '{"a" 1}'])
+def test_nothing_is_completed(text: str) -> None:
+    """No object, a cut-off one, and one inside a list are none; an inner object never stands for its outer one."""
+    assert find_object(text) is None
+
+
+def test_line_breaks_in_strings() -> None:
+    """A bare line break within a string, which JSON forbids and models write, is read."""
+    assert find_object('{"a": "x\ny"}') == {"a": "x\ny"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Sure", None),
+        ("Sure: {", None),
+        ('Sure: {"na', {}),
+        ('```json\n{"name": "An', {"name": "An"}),
+        ('{"name": "Ann"} and', {"name": "Ann"}),
+    ],
+)
+def test_what_has_arrived(text: str, found: dict[str, Any] | None) -> None:
+    """Of an object that is still arriving there is what can be read so far."""
+    assert find_partial_object(text) == found
+
+
+class Strict(BaseModel):
+    """Takes no text for a date, unless it comes from JSON."""
+
+    model_config = ConfigDict(strict=True)
+
+    day: date
+
+
+def test_a_strict_class_reads_json() -> None:
+    """What JSON has no type for is read from its JSON form, also by a strict class."""
+    assert make_instance(Strict, {"day": "2026-01-02"}).day == date(2026, 1, 2)
+
+
+class Person(BaseModel):
+    """A person."""
+
+    name: str
+
+
+@pytest.mark.parametrize("text", TEXTS[3:5])
+def test_both_adapters_read_alike(text: str) -> None:
+    """The same text is the same instance in both adapters."""
+    from llama_index.core.prompts import PromptTemplate
+
+    with EmbeddedGateway() as gateway:
+        gateway.enqueue(Reply(text=text, times=2))
+        facts: dict[str, Any] = {"api_key": gateway.api_key, "base_url": gateway.base_url, "model": "openai/gpt-5.2"}
+        chain = ChatKilo(**facts).with_structured_output(Person, method="json_schema")
+        assert chain.invoke("x") == Person(name="Ann")
+        assert KiloLLM(**facts).structured_predict(Person, PromptTemplate("x")) == Person(name="Ann")
