@@ -277,8 +277,6 @@ def test_trio(gateway: Any) -> None:
     assert connections(gateway) == {1, 2}
 
 
-@pytest.mark.filterwarnings("ignore:.*aclosing:pytest.PytestUnraisableExceptionWarning")  # httpx's own generators
-@pytest.mark.filterwarnings("ignore:.*aclosing:ResourceWarning")
 def test_leaving_a_stream_under_trio(gateway: Any) -> None:
     """A stream that is left early under trio ends at the gateway."""
     trio = pytest.importorskip("trio")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -303,11 +303,17 @@ class _AsyncResponse(_Response):
         self._is_over = True
         self._connection.abort()
         if self._raw is not None:
-            close_later(self._raw.aclose)
+            close_later(partial(_run_out, self._raw))
 
     def __del__(self) -> None:
         if not self._is_over:  # dropped without an end: nobody waits, so that any thread may close
             self._connection.abort()
+
+
+async def _run_out(raw: Any) -> None:
+    """Let generators whose socket is closed come to their end, each of them; closing the outer leaves the inner."""
+    async for _ in raw:
+        pass
 
 
 class AsyncHttpcoreCarrier:

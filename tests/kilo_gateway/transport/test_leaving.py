@@ -1,0 +1,161 @@
+"""Leaving an answer, on every kind of loop, and in a process that was forked: the connection is closed at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from kilo_gateway import AsyncKiloClient, RequestTimeoutError, Timeouts
+from kilo_gateway.testing import Reply
+
+ASK = [{"role": "user", "content": "Hello"}]
+GIVEN = {"api_key": "k" * 20, "model": "a/b", "max_retries": 0}
+EVENT = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+BEGIN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (
+    len(EVENT),
+    EVENT,
+)
+
+
+@pytest.fixture
+def endless(serve_raw: Any) -> Any:
+    """A server that begins a stream and waits for the client to leave."""
+
+    def play(peer: Any) -> None:
+        peer.request()
+        peer.send(BEGIN)
+        peer.wait_for_close()
+
+    return serve_raw(play)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def run(request: pytest.FixtureRequest) -> Any:
+    """Run a coroutine function on one of the two kinds of loop."""
+    return lambda main: anyio.run(main, backend=request.param)
+
+
+@pytest.mark.filterwarnings("ignore:.*aclosing:pytest.PytestUnraisableExceptionWarning")  # trio, of httpx's generators
+@pytest.mark.filterwarnings("ignore:.*aclosing:ResourceWarning")  # that are dropped, or belong to a caller's client
+@pytest.mark.parametrize("how", ["drop", "caller's client"])
+def test_a_stream_that_is_dropped_is_closed_at_once(endless: Any, run: Any, how: str) -> None:
+    """The same where httpx's own generators are not ours to end."""
+    _leave(endless, run, how)
+
+
+@pytest.mark.parametrize("how", ["close", "scope"])
+def test_a_stream_that_is_left_is_closed_at_once(endless: Any, run: Any, how: str) -> None:
+    """However a stream is left, the server sees the close within a second, while the loop lives."""
+    _leave(endless, run, how)
+
+
+def _leave(endless: Any, run: Any, how: str) -> None:
+    async def main() -> None:
+        own = httpx.AsyncClient() if how == "caller's client" else None
+        stream = AsyncKiloClient(base_url=endless.base_url, http_client=own, **GIVEN).stream(ASK)
+        assert (await anext(stream)).text == "a"
+        if how == "scope":
+            with anyio.move_on_after(0.01):
+                await anext(stream)
+        elif how == "drop":
+            del stream
+            gc.collect()
+        else:
+            await stream.aclose()
+        assert await anyio.to_thread.run_sync(endless.has_closed.wait, 1)
+        await anyio.sleep(0.01)
+        if own is not None:
+            await own.aclose()
+
+    run(main)
+
+
+def test_a_stream_closed_by_another_task(endless: Any, run: Any) -> None:
+    """Closing a stream wakes the task that waits for its next delta, and the connection is closed."""
+
+    async def main() -> None:
+        stream = AsyncKiloClient(base_url=endless.base_url, **GIVEN).stream(ASK)
+        assert (await anext(stream)).text == "a"
+        ended = anyio.Event()
+
+        async def wait() -> None:
+            assert await anext(stream, None) is None
+            ended.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.sleep(0.01)
+            await stream.aclose()
+            with anyio.fail_after(1):
+                await ended.wait()
+        assert await anyio.to_thread.run_sync(endless.has_closed.wait, 1)
+
+    run(main)
+
+
+def test_bounds_on_both_loops(serve_raw: Any, run: Any) -> None:
+    """`total` ends a call on trio as on asyncio."""
+    server = serve_raw(lambda peer: peer.ending.wait(5))
+
+    async def main() -> None:
+        client = AsyncKiloClient(base_url=server.base_url, timeout=Timeouts(total=0.1), **GIVEN)
+        with pytest.raises(RequestTimeoutError, match=r"timeout\.total"):
+            await client.complete(ASK)
+
+    run(main)
+
+
+def test_calls_cancelled_at_any_moment(gateway: Any) -> None:
+    """Calls that are cancelled at every step leave no task and no socket that answers for another."""
+
+    async def main() -> None:
+        client = AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model="openai/gpt-4.1-mini")
+        for turns in range(40):
+            task = asyncio.create_task(client.complete(ASK))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        answers = await asyncio.gather(*(client.complete(ASK, user=str(n)) for n in range(20)))
+        assert all(answer.text for answer in answers)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+C_FORKS = """
+import ctypes, os, sys
+from kilo_gateway import KiloClient
+client = KiloClient(base_url=sys.argv[1], api_key=sys.argv[2], model="openai/gpt-4.1-mini")
+ask = lambda who: client.complete([{"role": "user", "content": who}], user=who)
+ask("parent")
+child = ctypes.PyDLL(None).fork()  # without Python's hooks, as uwsgi does
+if child == 0:
+    os._exit(0 if ask("child").text and ask("child").text else 1)
+assert ask("parent").text
+assert os.waitpid(child, 0)[1] == 0
+assert ask("parent").text
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_without_hooks_shares_no_socket(gateway: Any) -> None:
+    """A child that was forked without Python's fork hooks makes connections of its own; the parent keeps its one."""
+    gateway.enqueue(Reply(text="Yes.", times=9))
+    command = [sys.executable, "-c", C_FORKS, gateway.base_url, gateway.api_key]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+    used: dict[str, set[int]] = {}
+    for request in gateway.requests:
+        used.setdefault(request.body["user"], set()).add(request.connection_id)
+    assert {who: len(ids) for who, ids in used.items()} == {"parent": 1, "child": 1}
+    assert not used["parent"] & used["child"]
