@@ -125,7 +125,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
                 await self._open(exchange, call)
                 return call.parse_answer(await exchange.read())
             except KiloError as error:
-                wait = await self._after(call, error)
+                wait = await self._wait_after(call, error)
             finally:
                 exchange.abort()
             await anyio.sleep(wait)
@@ -140,8 +140,8 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             await self.discover()
         self._check_key(call)
 
-    async def _after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
-        wait = self._decide(call, error, reader)
+    async def _wait_after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
+        wait = self._seconds_to_wait(call, error, reader)
         if wait is None:
             self._use_successor(call, error, await self.discover(refresh=True))
             return 0.0

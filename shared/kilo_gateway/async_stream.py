@@ -85,7 +85,7 @@ class AsyncChatStream:
             except KiloError as error:
                 if self._is_over:
                     break
-                wait = await self._client._after(self._call, error, self._attempt.reader)
+                wait = await self._client._wait_after(self._call, error, self._attempt.reader)
             self._attempt.exchange.abort()
             self._attempt = None
             await anyio.sleep(wait)
@@ -115,7 +115,7 @@ class _Attempt:
         return delta
 
     async def _receive(self) -> Iterator[Delta]:
-        self.exchange.had_event = self.reader.heard
+        self.exchange.had_event = self.reader.had_event
         if self.reader.is_done:
             await self.exchange.drain()
         elif (piece := await self.exchange.next_piece()) is not None:

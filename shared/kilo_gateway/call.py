@@ -111,7 +111,7 @@ class GatewayCall(ABC, Generic[Answer]):
         self.attempt += 1
         return delay
 
-    def sign(self, error: KiloError, reader: StreamReader | None = None) -> KiloError:
+    def complete_error(self, error: KiloError, reader: StreamReader | None = None) -> KiloError:
         """Complete an error with the model and with what had arrived, and take every secret out of it."""
         if error.model is None:
             error.model = self.ref

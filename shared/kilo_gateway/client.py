@@ -140,7 +140,7 @@ class KiloClient(ClientBase[HttpClient]):
                 self._open(exchange, call)
                 return call.parse_answer(exchange.read())
             except KiloError as error:
-                wait = self._after(call, error)
+                wait = self._wait_after(call, error)
             finally:
                 exchange.close()
             time.sleep(wait)
@@ -155,8 +155,8 @@ class KiloClient(ClientBase[HttpClient]):
             self.discover()
         self._check_key(call)
 
-    def _after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
-        wait = self._decide(call, error, reader)
+    def _wait_after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
+        wait = self._seconds_to_wait(call, error, reader)
         if wait is None:
             self._use_successor(call, error, self.discover(refresh=True))
             return 0.0
@@ -203,13 +203,13 @@ def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
             client._open(exchange, call)
             while (piece := exchange.next_piece()) is not None:
                 yield from reader.feed(piece)
-                exchange.had_event = reader.heard
+                exchange.had_event = reader.had_event
                 if reader.is_done:
                     exchange.drain()
                     break
             yield from reader.finish()
         except KiloError as error:
-            wait = client._after(call, error, reader)
+            wait = client._wait_after(call, error, reader)
         else:
             return
         finally:

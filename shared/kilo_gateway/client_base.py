@@ -135,12 +135,12 @@ class ClientBase(Generic[C]):
             "POST", call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
         )
 
-    def _decide(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None) -> float | None:
+    def _seconds_to_wait(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None) -> float | None:
         """Return the seconds to wait before the next try, or None when the successor of `kilo/auto` is to be asked.
 
         Raises the error itself when there is no next try.
         """
-        call.sign(error, reader)
+        call.complete_error(error, reader)
         if reader is not None and reader.has_delivered:
             raise error
         if call.needs_successor(error):

@@ -121,14 +121,14 @@ def test_an_error_is_signed() -> None:
     reader = made.fresh_reader()
     list(reader.feed(TEXT))
     error = ServiceUnavailableError(f"plain {KEY} own-token-123456 other-987654", status=503, body={"echo": KEY})
-    signed = made.sign(error, reader)
-    assert signed is error
-    assert signed.model == "kilocode/a/b"
-    assert signed.partial is not None
-    assert signed.partial.text == "Hi"
-    shown = repr(vars(signed)) + str(signed)
+    completed = made.complete_error(error, reader)
+    assert completed is error
+    assert completed.model == "kilocode/a/b"
+    assert completed.partial is not None
+    assert completed.partial.text == "Hi"
+    shown = repr(vars(completed)) + str(completed)
     assert [word for word in (KEY, "own-token-123456", "other-987654") if word in shown] == []
-    assert "plain" in str(signed)
+    assert "plain" in str(completed)
 
 
 def test_a_signed_error_keeps_what_it_says() -> None:
@@ -136,7 +136,7 @@ def test_a_signed_error_keeps_what_it_says() -> None:
     made = call()
     error = down()
     error.model = "kilocode/c/d"
-    assert made.sign(error, made.fresh_reader()).partial is None
+    assert made.complete_error(error, made.fresh_reader()).partial is None
     assert error.model == "kilocode/c/d"
 
 

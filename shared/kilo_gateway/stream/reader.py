@@ -31,7 +31,7 @@ class StreamReader:
         self._ref = render_ref(model)
         self.is_done = False
         """Whether `[DONE]` was seen; what comes after it is not read."""
-        self.heard = False
+        self.had_event = False
         """Whether the bytes fed last completed an event, as opposed to keep-alive comments."""
         self.has_delivered = False
         """Whether a delta was given out: from then on the request must not be sent again."""
@@ -49,7 +49,7 @@ class StreamReader:
             MalformedAnswerError: an event is not a JSON object; its line is quoted.
         """
         payloads = self._sse.feed(data)
-        self.heard = bool(payloads)
+        self.had_event = bool(payloads)
         if self._plain is not None:
             self._keep_plain(data)
         for payload in payloads:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import select
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+import httpx
 
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.transport.background import close_later
@@ -22,9 +24,11 @@ from kilo_gateway.transport.parser_buffer import is_last_chunk, may_become_last_
 from kilo_gateway.transport.vocabulary import as_httpx, foreign_failures, render_timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 
     from kilo_gateway.transport.outgoing import Bounds, Outgoing
+
+T = TypeVar("T")
 
 
 def _render(client: Any, outgoing: Outgoing, *, is_own: bool) -> Any:
@@ -47,11 +51,12 @@ def _codings_of(client: Any) -> str:
 class _Response:
     """What both kinds of response share."""
 
-    def __init__(self, response: Any, outgoing: Outgoing) -> None:
+    def __init__(self, response: Any, outgoing: Outgoing, bounds: Bounds) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self._response = response
         self._outgoing = outgoing
+        self._bounds = bounds
         self._body: Body | None = None
         self._is_over = False
         self._was_read: bool = response.is_stream_consumed
@@ -144,7 +149,7 @@ class HttpxCarrier:
         """Return the answer when its head has come."""
         try:
             request = _render(self.client, outgoing, is_own=self._is_own)
-            return _SyncResponse(self.client.send(request, stream=True, follow_redirects=False), outgoing)
+            return _SyncResponse(self.client.send(request, stream=True, follow_redirects=False), outgoing, bounds)
         except foreign_failures() as failure:
             raise as_httpx(failure, outgoing) from failure
 
@@ -156,6 +161,15 @@ class HttpxCarrier:
     def close(self) -> None:
         """Close the client: for those that are ours."""
         self.client.close()
+
+
+async def _by_the_end(bounds: Bounds, coming: Awaitable[T]) -> T:
+    """Wait for httpx no longer than `total` and `silence` allow, whatever its own waits add up to."""
+    end = bounds.end_of_wait(None)
+    with anyio.move_on_after(None if end is None else end - monotonic()):
+        return await coming
+    bounds.check()
+    raise httpx.ReadTimeout("nothing came in time")  # cut a moment before the bound: the clocks are two
 
 
 class _AsyncResponse(_Response):
@@ -180,7 +194,9 @@ class _AsyncResponse(_Response):
             return self._take_what_was_read()
         if self._raw is None:
             self._raw = aiter(self._response.stream)
-        data = await anext(self._raw, None)
+        coming = anext(self._raw, None)
+        # A scope for each piece is dear: only where `total` was asked for.
+        data = await (coming if self._outgoing.deadline is None else _by_the_end(self._bounds, coming))
         if data is not None:
             return body.feed(data)
         await self._give_back()
@@ -230,7 +246,8 @@ class AsyncHttpxCarrier:
         """Return the answer when its head has come."""
         try:
             request = _render(self.client, outgoing, is_own=self._is_own)
-            return _AsyncResponse(await self.client.send(request, stream=True, follow_redirects=False), outgoing)
+            coming = self.client.send(request, stream=True, follow_redirects=False)
+            return _AsyncResponse(await _by_the_end(bounds, coming), outgoing, bounds)
         except foreign_failures() as failure:
             raise as_httpx(failure, outgoing) from failure
 

@@ -141,13 +141,13 @@ def test_delivery_is_noticed_at_the_first_delta() -> None:
 
 
 def test_life_is_an_event_not_a_comment() -> None:
-    """`heard` is true after bytes that completed an event, and false after comments and halves."""
+    """`had_events` is true after bytes that completed an event, and false after comments and halves."""
     reader = StreamReader(model="a/b")
-    heard = []
+    had_events = []
     for piece in (b": x\n\n", TEXT[:9], TEXT[9:], b": x\n\n", DONE):
         list(reader.feed(piece))
-        heard.append(reader.heard)
-    assert heard == [False, False, True, False, True]
+        had_events.append(reader.had_event)
+    assert had_events == [False, False, True, False, True]
 
 
 def test_an_error_comes_after_the_text_of_its_event() -> None:

@@ -202,6 +202,31 @@ def test_every_wait_ends(serve_raw: Any, ask: Any, drip: str, bound: str) -> Non
     assert time.monotonic() - begun < 1
 
 
+@pytest.mark.parametrize("drip", ["head", "interim", "chunk line", "nothing"])
+def test_total_on_an_awaited_client_of_the_callers(serve_raw: Any, drip: str) -> None:
+    """`total` ends a call through an AsyncClient of the caller's, too, wherever the answer drips."""
+    head, drop = DRIPS[drip]
+
+    def play(peer: Any) -> None:
+        peer.request()
+        peer.send(head)
+        while not peer.ending.wait(0.02):
+            peer.send(drop)
+
+    server = serve_raw(play)
+
+    async def main() -> None:
+        async with httpx.AsyncClient() as own:
+            bounds = Timeouts(total=0.2)
+            client = AsyncKiloClient(base_url=server.base_url, http_client=own, timeout=bounds, **GIVEN)
+            with pytest.raises(RequestTimeoutError, match=r"timeout\.total"):
+                await client.complete(ASK)
+
+    begun = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - begun < 1
+
+
 LONG = [{"role": "user", "content": "x" * 12_000_000}]
 
 
