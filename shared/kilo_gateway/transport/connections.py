@@ -103,14 +103,17 @@ class _Carriers:
         self._uses_proxy = _uses_proxy(route)
         self._direct: HttpcoreCarrier | None = None
         self._stock: list[HttpxCarrier] = []
-        """Those over httpx's clients; the last is in use, others belong to classes that somebody put in its place."""
+        """Those over httpx's clients; the last is in use, the others were made by what somebody has since replaced."""
+        self._maker: tuple[Any, Any] | None = None
         with _explaining():
             self.choose()
 
     def choose(self) -> Carrier:
         """Return what carries the next call; the decision takes about a microsecond."""
         if self._uses_proxy or is_patched():
-            if not self._stock or self._stock[-1].is_closed or type(self._stock[-1].client) is not httpx.Client:
+            maker = (httpx.Client, httpx.Client.__init__)
+            if self._maker != maker or self._stock[-1].is_closed:
+                self._maker = maker
                 self._stock.append(HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True))
             return self._stock[-1]
         if self._direct is None or self._direct.is_closed:
@@ -132,14 +135,17 @@ class _AsyncCarriers:
         self._uses_proxy = _uses_proxy(route)
         self._direct: AsyncHttpcoreCarrier | None = None
         self._stock: list[AsyncHttpxCarrier] = []
-        """Those over httpx's clients; the last is in use, others belong to classes that somebody put in its place."""
+        """Those over httpx's clients; the last is in use, the others were made by what somebody has since replaced."""
+        self._maker: tuple[Any, Any] | None = None
         with _explaining():
             self.choose()
 
     def choose(self) -> AsyncCarrier:
         """Return what carries the next call; the decision takes about a microsecond."""
         if self._uses_proxy or is_patched():
-            if not self._stock or self._stock[-1].is_closed or type(self._stock[-1].client) is not httpx.AsyncClient:
+            maker = (httpx.AsyncClient, httpx.AsyncClient.__init__)
+            if self._maker != maker or self._stock[-1].is_closed:
+                self._maker = maker
                 self._stock.append(AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True))
             return self._stock[-1]
         if self._direct is None or self._direct.is_closed:

@@ -13,12 +13,23 @@ from typing import Any
 import httpcore
 import httpx
 
+_ON_THE_WAY = (
+    "__init__",
+    "build_request",
+    "send",
+    "_send_handling_auth",
+    "_send_handling_redirects",
+    "_send_single_request",
+    "_transport_for_url",
+)
+"""Methods of a client through which a request of ours would go."""
+
 _PLACES: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (httpx, ("Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport")),
-    (httpx.Client, ("send", "build_request", "_send_single_request")),
-    (httpx.AsyncClient, ("send", "build_request", "_send_single_request")),
-    (httpx.HTTPTransport, ("handle_request",)),
-    (httpx.AsyncHTTPTransport, ("handle_async_request",)),
+    (httpx.Client, _ON_THE_WAY),
+    (httpx.AsyncClient, _ON_THE_WAY),
+    (httpx.HTTPTransport, ("__init__", "handle_request")),
+    (httpx.AsyncHTTPTransport, ("__init__", "handle_async_request")),
     (httpcore.ConnectionPool, ("handle_request",)),
     (httpcore.AsyncConnectionPool, ("handle_async_request",)),
 )

@@ -15,6 +15,7 @@ from kilo_gateway.transport.patches import is_patched
 PLACES = {
     "send": (httpx.Client, httpx.AsyncClient, "send", "send"),
     "transport": (httpx.HTTPTransport, httpx.AsyncHTTPTransport, "handle_request", "handle_async_request"),
+    "choice of a transport": (httpx.Client, httpx.AsyncClient, "_transport_for_url", "_transport_for_url"),
     "pool": (httpcore.ConnectionPool, httpcore.AsyncConnectionPool, "handle_request", "handle_async_request"),
 }
 
@@ -32,6 +33,8 @@ def test_every_request_is_seen(
     @functools.wraps(original)
     def trace(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
         seen.append(request)
+        if place == "choice of a transport":
+            return original(self, request)
         if place == "pool":
             request.headers.append((b"sentry-trace", b"abc"))
         else:
@@ -49,7 +52,8 @@ def test_every_request_is_seen(
     ask()
     assert not is_patched()
     assert len(seen) == 2
-    assert [request.headers.get("sentry-trace") for request in gateway.requests] == [None, "abc", "abc", None]
+    added = None if place == "choice of a transport" else "abc"
+    assert [request.headers.get("sentry-trace") for request in gateway.requests] == [None, added, added, None]
 
 
 def test_a_replaced_class_is_used(connect: Any, gateway: Any, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
