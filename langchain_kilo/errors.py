@@ -122,6 +122,10 @@ class KiloContextLengthError(_AnsweredError, core.ContextLengthError, ModelInval
     """The request is longer than the model's context."""
 
 
+class KiloRequestTooLargeError(_AnsweredError, core.RequestTooLargeError, ModelInvalidRequestError):
+    """The request has more bytes than the gateway, or something on the way, takes."""
+
+
 class KiloAuthenticationError(_AnsweredError, core.AuthenticationError, ModelAuthenticationError):
     """The key is missing, wrong, expired, or not allowed here."""
 
@@ -183,6 +187,7 @@ _CLASSES: dict[type[core.KiloError], type[ChatKiloError]] = {
     core.GatewayError: KiloServerError,
     core.BadRequestError: KiloBadRequestError,
     core.ContextLengthError: KiloContextLengthError,
+    core.RequestTooLargeError: KiloRequestTooLargeError,
     core.AuthenticationError: KiloAuthenticationError,
     core.InsufficientCreditsError: KiloInsufficientCreditsError,
     core.PermissionDeniedError: KiloPermissionDeniedError,

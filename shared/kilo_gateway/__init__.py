@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import PermissionDeniedError as PermissionDeniedError
     from kilo_gateway.errors import RateLimitError as RateLimitError
     from kilo_gateway.errors import RequestTimeoutError as RequestTimeoutError
+    from kilo_gateway.errors import RequestTooLargeError as RequestTooLargeError
     from kilo_gateway.errors import ServerError as ServerError
     from kilo_gateway.errors import ServiceUnavailableError as ServiceUnavailableError
     from kilo_gateway.errors import SetupError as SetupError
@@ -76,6 +77,7 @@ _HOMES = {
         "ConflictError",
         "ConnectionFailedError",
         "ContextLengthError",
+        "RequestTooLargeError",
         "GatewayError",
         "InsufficientCreditsError",
         "InvalidModelError",

@@ -130,8 +130,8 @@ def parse_embeddings(body: bytes, *, count: int, model: str, headers: Mapping[st
     """
     ref = render_ref(model)
     answer = parse_json_object(body, model=ref)
-    if (error := find_error(answer)) is not None:
-        raise parse_error_object({**answer, "error": error}, model=ref, headers=headers or {})
+    if find_error(answer) is not None:
+        raise parse_error_object(answer, model=ref, headers=headers or {})
     try:
         vectors = _parse_vectors(answer.get("data"), count)
     except ValueError as flaw:

@@ -77,7 +77,7 @@ def test_every_core_error_has_its_langchain_twin(cls: type[core.KiloError]) -> N
         (404, {"error": {"message": "No such thing", "code": 404}}, ModelNotFoundError, core.NotFoundError),
         (408, {"error": {"message": "Timeout", "code": 408}}, ModelTimeoutError, core.ServiceUnavailableError),
         (409, {"error": "Conflict"}, ModelAPIError, core.ConflictError),
-        (413, "Too large", ContextOverflowError, core.ContextLengthError),
+        (413, "Too large", ModelInvalidRequestError, core.RequestTooLargeError),
         (422, {"error": {"message": "x", "code": 422}}, ModelInvalidRequestError, core.BadRequestError),
         (429, {"error": "Rate limit", "message": "x"}, ModelRateLimitError, core.RateLimitError),
         (500, {"error": "Internal"}, ModelAPIError, core.ServerError),

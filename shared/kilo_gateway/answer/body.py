@@ -25,8 +25,8 @@ def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None =
     """
     ref = render_ref(model)
     answer = parse_json_object(body, model=ref, status=status)
-    if (error := find_error(answer)) is not None:
-        failure = parse_error_object({**answer, "error": error}, model=ref, headers=headers or {})
+    if find_error(answer) is not None:
+        failure = parse_error_object(answer, model=ref, headers=headers or {})
         if answer.get("choices"):
             failure.partial = parse_completion(without_error(answer), requested_model=model)
         raise failure

@@ -11,7 +11,8 @@ KiloError
 │   └── RequestTimeoutError        wait longer, or ask for less
 ├── GatewayError                   the gateway answered with an error
 │   ├── BadRequestError            400, 405, 422, a redirect, and any 4xx without a better class: mend the request
-│   │   └── ContextLengthError     413, or that reason in any status: shorten
+│   │   ├── ContextLengthError     more tokens than the model takes, in any status: shorten
+│   │   └── RequestTooLargeError   413, or more bytes than the gateway takes in any status: send less
 │   ├── AuthenticationError        401: mend the key
 │   ├── InsufficientCreditsError   402: add credits
 │   ├── PermissionDeniedError      403, or a policy in any status: ask who set the policy
@@ -54,6 +55,7 @@ from kilo_gateway.errors.tree import NotFoundError as NotFoundError
 from kilo_gateway.errors.tree import PermissionDeniedError as PermissionDeniedError
 from kilo_gateway.errors.tree import RateLimitError as RateLimitError
 from kilo_gateway.errors.tree import RequestTimeoutError as RequestTimeoutError
+from kilo_gateway.errors.tree import RequestTooLargeError as RequestTooLargeError
 from kilo_gateway.errors.tree import ServerError as ServerError
 from kilo_gateway.errors.tree import ServiceUnavailableError as ServiceUnavailableError
 from kilo_gateway.errors.tree import SetupError as SetupError
@@ -85,6 +87,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "RequestTimeoutError",
+    "RequestTooLargeError",
     "ServerError",
     "ServiceUnavailableError",
     "SetupError",

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors.facts import ErrorFacts, parse_facts
+from kilo_gateway.errors.message_text import text_in
 from kilo_gateway.errors.messages import render_message
-from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, one_line, parse_body, text_in
+from kilo_gateway.errors.stated import states_error
+from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, one_line, parse_body
 from kilo_gateway.errors.verdicts import classify, decide_status
 from kilo_gateway.errors.waits import MAX_RETRY_AFTER_SECONDS
 
@@ -52,13 +54,14 @@ def parse_error_object(
     http_status: int = 200,
     headers: Mapping[str, str] | None = None,
     now: datetime | None = None,
+    event_name: str | None = None,
 ) -> GatewayError:
     """Return the error inside an answer of status 200: a whole body, an event of a stream, or the object itself.
 
     The status that decides is the numeric code, else the one that a word stands for. Without either the error is a
     ServerError of unknown status: the generation had begun, so the request itself was accepted.
     """
-    error = find_error(event_or_body)
+    error = find_error(event_or_body, event_name)
     facts = parse_facts(http_status, headers or {}, event_or_body, event_or_body if error is None else error, now)
     return _error(facts, bounded(event_or_body), model)
 
@@ -75,22 +78,26 @@ def without_error(body: Mapping[str, Any]) -> dict[str, Any]:
     return bare
 
 
-def find_error(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def find_error(body: Mapping[str, Any], event_name: str | None = None) -> Mapping[str, Any] | None:
     """Return the error object in a body or an event: its own, else that of a choice; None when there is none.
 
     An error that is not an object comes as `{"message": ...}`; so does a choice that ended with the finish reason
-    `error` and no word about it. An empty `error` beside an answer is none.
+    `error` and no word about it. An empty `error` beside an answer is none. An object that holds nothing of an answer
+    is the error itself when it, or the name of its event, says that it is one.
     """
     error = body.get("error")
     choices = body.get("choices")
     if error is not None and error is not False and (error or not (choices or body.get("data"))):
         return _as_mapping(error)
-    if isinstance(choices, list):
+    if isinstance(choices, list) and (choices or "usage" in body):
         for choice in choices:
             found = _choice_error(choice) if isinstance(choice, Mapping) else None
             if found is not None:
                 return found
-    return None
+        return None
+    if choices or body.get("data") or body.get("usage") or not body:
+        return None
+    return body if states_error(body, event_name) else None
 
 
 def _choice_error(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -142,5 +149,7 @@ def _error(facts: ErrorFacts, body: Any, model: str | None) -> GatewayError:
 
 
 def _advice(usual: Advice, wait_seconds: float | None) -> Advice:
-    """`later` in place of `soon` when the gateway asks for a longer wait than a retry may take."""
-    return "later" if usual == "soon" and (wait_seconds or 0) > MAX_RETRY_AFTER_SECONDS else usual
+    """The usual advice, unless it is to wait and the gateway says how long: a retry may wait for a minute at most."""
+    if usual == "never" or not wait_seconds:
+        return usual
+    return "later" if wait_seconds > MAX_RETRY_AFTER_SECONDS else "soon"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,13 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, cut, one_line, text_in
-from kilo_gateway.errors.waits import parse_rate_limit_reset, parse_retry_after
+from kilo_gateway.errors.message_text import by_key, text_in
+from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, cut, one_line
+from kilo_gateway.errors.waits import parse_rate_limit_reset, parse_retry_after, parse_wait_in_body, parse_wait_in_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-_REQUEST_ID_HEADERS = ("x-vercel-id", "request-id", "x-request-id")
+_REQUEST_ID_HEADERS = ("x-vercel-id", "request-id", "x-request-id", "cf-ray", "x-amzn-requestid")
+_REQUEST_IDS = ("vercelrequestid", "id", "requestid")
+_STATUS_KEYS = ("status", "statuscode", "httpstatus", "httpstatuscode")
+_WORD_KEYS = ("status", "errorcode", "type", "reason")
+"""Where servers other than the gateway put the word for an error; `__type` is AWS's."""
+_SINGLE_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.#:-][A-Za-z0-9]+)+|[A-Za-z0-9]+(?:Error|Exception)")
 _SECRET_HEADERS = frozenset({"set-cookie", "authorization"})
 _CUSTOM_MODEL = "error"
 """`error.type` of an organization's own model."""
@@ -37,6 +44,10 @@ class ErrorFacts:
     """`error.code` as sent."""
     error_type: str | None
     """`error_type`, else `error.type`."""
+    stated_status: int | None
+    """A status from 400 to 599 that the body states beside the code, as `status` or `statusCode`."""
+    other_words: tuple[str, ...]
+    """Words that stand where other servers than the gateway put them."""
     provider: str | None
     upstream: str | None
     """`error.metadata.raw` as text."""
@@ -58,17 +69,14 @@ class ErrorFacts:
 
     @property
     def numeric_code(self) -> int | None:
-        """The code as an HTTP status from 400 to 599; None when it is not one."""
-        digits = str(self.code) if self.code is not None else ""
-        if not (digits.isascii() and digits.isdigit() and len(digits) == len("429")):
-            return None
-        return int(digits) if _LOWEST_ERROR <= int(digits) <= _HIGHEST_ERROR else None
+        """The code as an HTTP status from 400 to 599, else the status that the body states; None for neither."""
+        return _error_status(self.code) or self.stated_status
 
     @property
     def words(self) -> tuple[str, ...]:
-        """`error_type` and a code that is a word, in lower case, the more telling first."""
+        """`error_type`, a code that is a word, and words in other places, the more telling first."""
         code = self.code if isinstance(self.code, str) else None
-        return tuple(word.lower() for word in (self.error_type, code) if word)
+        return tuple(word for word in (self.error_type, code, *self.other_words) if word)
 
     @property
     def is_own_provider_key(self) -> bool:
@@ -85,11 +93,17 @@ def parse_facts(
     lowered = {str(name).lower(): str(value) for name, value in headers.items()}
     raw = _raw_text(metadata.get("raw"))
     raw_said = text_in(raw)
+    said = _said(http_status, body, error)
+    keyed = (by_key(inner), by_key(body))
     return ErrorFacts(
         http_status=http_status,
-        said=_said(http_status, body, error),
+        said=said,
         code=_code(inner.get("code", body.get("code"))),
         error_type=_word(body.get("error_type")) or _word(inner.get("error_type")) or _word(inner.get("type")),
+        stated_status=next(
+            (found for name in _STATUS_KEYS for part in keyed if (found := _error_status(part.get(name)))), None
+        ),
+        other_words=_other_words(keyed, body, lowered),
         provider=_word(metadata.get("provider_name")) or _word(body.get("provider")),
         upstream=raw,
         upstream_said=one_line(raw_said, _LONGEST_SENTENCE) or None if raw_said else None,
@@ -98,8 +112,8 @@ def parse_facts(
         buy_credits_url=_word(inner.get("buyCreditsUrl")) or _word(metadata.get("buyCreditsUrl")),
         reasons=_reasons(metadata.get("reasons")),
         is_relayed="user_id" in body or ("metadata" in inner and inner.get("type") != _CUSTOM_MODEL),
-        request_id=_request_id(lowered, body),
-        retry_after_seconds=_wait(lowered, _mapping(metadata.get("headers")), now),
+        request_id=_request_id(lowered, keyed[1]),
+        retry_after_seconds=_wait(lowered, _mapping(metadata.get("headers")), now, keyed, said),
         model=_word(body.get("model")),
         headers={name: value for name, value in lowered.items() if name not in _SECRET_HEADERS},
     )
@@ -170,13 +184,49 @@ def _reasons(value: object) -> str | None:
 
 def _request_id(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
     named = [headers.get(name) for name in _REQUEST_ID_HEADERS]
-    return next(
-        (word for item in (*named, body.get("vercel_request_id"), body.get("id")) if (word := _word(item))), None
-    )
+    stated = [body.get(name) for name in _REQUEST_IDS]
+    return next((word for item in (*named, *stated) if (word := _word(item))), None)
 
 
-def _wait(headers: Mapping[str, str], relayed: Mapping[str, Any], now: datetime | None) -> float | None:
+def _error_status(value: object) -> int | None:
+    """Return a number from 400 to 599, be it written as text; None for anything else."""
+    digits = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not (digits.isascii() and digits.isdigit() and len(digits) == len("429")):
+        return None
+    return int(digits) if _LOWEST_ERROR <= int(digits) <= _HIGHEST_ERROR else None
+
+
+def _other_words(
+    keyed: tuple[Mapping[str, Any], ...], body: Mapping[str, Any], headers: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return words such as Google's `status` and its details' `reason`, AWS's `__type`, and an OAuth error."""
+    found: list[object] = [part.get(name) for part in keyed for name in _WORD_KEYS]
+    for part in keyed:
+        details = part.get("details")
+        found += (
+            [detail.get("reason") for detail in details[:10] if isinstance(detail, Mapping)]
+            if isinstance(details, list)
+            else []
+        )
+    aws = body.get("__type") or headers.get("x-amzn-errortype", "").partition(":")[0]
+    found += [aws.rpartition("#")[2] if isinstance(aws, str) else None, body.get("error")]
+    words = (word for item in found if (word := _word(item)) and (_SINGLE_WORD.fullmatch(word) or word.isupper()))
+    return tuple(dict.fromkeys(words))
+
+
+def _wait(
+    headers: Mapping[str, str],
+    relayed: Mapping[str, Any],
+    now: datetime | None,
+    keyed: tuple[Mapping[str, Any], ...],
+    said: str,
+) -> float | None:
+    """Return the wait that is asked for, by the answer's headers rather than by its body."""
     for wait in (parse_retry_after(headers, now), parse_retry_after(relayed, now)):
         if wait is not None:
             return wait
-    return parse_rate_limit_reset(relayed, now)
+    reset = parse_rate_limit_reset(relayed, now)
+    if reset is not None:
+        return reset
+    in_body = next((wait for part in keyed if (wait := parse_wait_in_body(part)) is not None), None)
+    return parse_wait_in_text(said) if in_body is None else in_body

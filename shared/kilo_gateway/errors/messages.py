@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kilo_gateway.errors import GET_A_KEY
 from kilo_gateway.errors.text import one_line
+from kilo_gateway.errors.waits import render_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kilo_gateway.errors.facts import ErrorFacts
-    from kilo_gateway.errors.verdicts import Verdict
+    from kilo_gateway.errors.outcomes import Verdict
 
 CREDITS_URL = "https://app.kilo.ai/profile"
 """Where credits are added; the gateway's own errors name it."""
 _LIST_MODELS = "List the models with KiloClient().list_models() or `kilo-gateway models`."
 _LONGEST_QUOTE = 500
 _LONGEST_MODEL = 200
+_LOOSE_ENDS = ".,:; "
+"""What a quoted sentence must not end with inside another one."""
 
 _REMEDIES = {
     "add_own_key": "Add your own key for this provider (BYOK) in the Kilo settings, or choose another model.",
+    "billing": (
+        "The allowance of the account that was charged is used up: {wait}, or see to its plan and its billing."
+    ),
     "base_url": "Check what was asked for, and base_url (https://api.kilo.ai/api/gateway/ unless you have your own).",
+    "conflict": "Something else stands in its way: see what was said, and try again when that has changed.",
     "context": "Shorten the messages, or choose a model with a larger context.",
     "credits": "Add credits at {credits_url}, or use a free model.",
     "data_collection": "Allow data collection in the provider routing options, or choose another model.",
+    "edge": (
+        "This was said by a firewall or an edge on the way rather than by the gateway: ask who runs it, or try from "
+        "another network.{report}"
+    ),
+    "filtered": "A content filter refused the input or the answer: change the input, or choose another model.",
+    "forbidden": (
+        "The key may not do this: choose another model, or ask the owner of the account or organization to allow it."
+    ),
     "gateway_credits": (
         "The account without credits may be the gateway's own rather than yours: look at your balance at {credits_url};"
         " if it is enough, choose another model or report this.{report}"
@@ -36,6 +50,7 @@ _REMEDIES = {
         "The refused key may be the gateway's own at its provider. If every model refuses it, the key is yours. "
         + GET_A_KEY
     ),
+    "https": "This port speaks TLS: begin base_url with https://.",
     "key": GET_A_KEY,
     "model": _LIST_MODELS,
     "moderation": "Moderation refused the input ({reasons}): change it, or choose another model.",
@@ -45,6 +60,7 @@ _REMEDIES = {
         "This is about your own key at the provider (BYOK), not the Kilo key: check it there and in the Kilo settings."
     ),
     "policy": "Ask the owner of the organization or account to allow this, or choose another model.",
+    "portal": "This network wants a sign-in of its own first: open a web page in a browser, then try again.",
     "promotion": "The limit is for requests without a key and lasts a day. " + GET_A_KEY,
     "quota": "The quota is counted by the hour or the day: {wait}, or choose a paid model.",
     "rate": "Slow down: {wait} and try again.",
@@ -56,7 +72,12 @@ _REMEDIES = {
     "sign_in": (
         "A missing, wrong or expired key and a wrong organization id look alike here: check both. " + GET_A_KEY
     ),
+    "size": "It is counted in bytes, not tokens: send fewer or smaller images, files and messages in one request.",
     "support": "Contact Kilo support.{report}",
+    "tokens_per_minute": (
+        "This request alone needs more tokens than a minute allows: shorten the messages, lower max_tokens, or choose "
+        "another model."
+    ),
     "top_up": "The payment is being processed: {wait} and try again.",
 }
 
@@ -68,15 +89,15 @@ _RELAYED = {"credits": "gateway_credits", "key": "gateway_key"}
 def render_message(facts: ErrorFacts, verdict: Verdict, *, model: str | None, status: int | None) -> str:
     """Return `str(error)`: one line of at most about 2,000 characters, without anything that was sent."""
     said = _redirect_said(facts) if verdict.remedy == "redirect" else one_line(facts.said, _LONGEST_QUOTE)
-    seconds = math.ceil(facts.retry_after_seconds or 0)
+    wait = render_wait(facts.retry_after_seconds) if facts.retry_after_seconds else ""
     remedy = _REMEDIES[_remedy(facts, verdict, status)].format(
         credits_url=facts.buy_credits_url or CREDITS_URL,
         reasons=facts.reasons,
         report=f" Name the request id '{facts.request_id}'." if facts.request_id else "",
-        wait=f"wait at least {seconds} s" if seconds else "wait",
-        again=f"Try again after {seconds} s" if seconds else "Try again",
+        wait=f"wait at least {wait.removeprefix('about ')}" if wait else "wait",
+        again=f"Try again in {wait}" if wait else "Try again",
     )
-    return f"{said.rstrip('. ')} ({', '.join(_circumstances(facts, model))}). {remedy}"
+    return f"{said.rstrip(_LOOSE_ENDS)} ({', '.join(_circumstances(facts, model))}). {remedy}"
 
 
 def redirect_target(headers: Mapping[str, str]) -> str | None:
@@ -103,7 +124,7 @@ def _circumstances(facts: ErrorFacts, model: str | None) -> list[str]:
         said.append(facts.error_type)
     upstream = facts.upstream_said if facts.upstream_said and facts.upstream_said not in facts.said else None
     if facts.provider or upstream:
-        quote = f": {one_line(upstream, _LONGEST_QUOTE)}" if upstream else ""
+        quote = f": {one_line(upstream, _LONGEST_QUOTE).rstrip(_LOOSE_ENDS)}" if upstream else ""
         said.append(f"provider {facts.provider or 'unnamed'}{quote}")
     return said
 

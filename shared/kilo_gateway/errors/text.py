@@ -1,4 +1,4 @@
-"""Text out of whatever an error answer holds: JSON of any shape, HTML, nothing, noise. Never raises."""
+"""The text of an error answer, be it JSON, HTML, XML, nothing or noise, made fit to be printed. Never raises."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ CUT = "… [cut]"
 """Ends a text that was longer; what follows it is lost."""
 MAX_BODY_CHARACTERS = 64 * 1024
 _MAX_DEPTH = 32
-_MAX_TEXT_DEPTH = 8
 _NOISE_SHARE = 0.3
-_LARGEST_NUMBER = 10**15
-"""Beyond this a number is no message, and Python may refuse to print it."""
-_MESSAGE_KEYS = ("message", "error", "detail", "details", "msg", "description", "title", "errors", "reason")
-_HTML_START = re.compile(r"\s*(?:<!doctype html|<html|<head|<body|<\?xml)", re.IGNORECASE)
+_HTML_START = re.compile(
+    r"\s*(?:<!doctype html|<html|<head|<body|<\?xml[^>]{0,200}>\s*<(?:!doctype )?html)", re.IGNORECASE
+)
+_XML_MESSAGE = re.compile(
+    r"^\s*<.{0,4000}?<((?:\w+:)?(?:message|faultstring|error_description))>([^<]{1,2000})<", re.IGNORECASE | re.DOTALL
+)
+_EVENT_DATA = re.compile(r"^data: ?(.*)$", re.MULTILINE)
 _HTML_TITLE = re.compile(r"<(title|h1)\b[^>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 
 
@@ -37,8 +39,9 @@ def parse_body(body: bytes) -> BodyText:
     # The standard decoder, because it also reads what orjson refuses (NaN, lone surrogates) and errors are rare.
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     kept = cut(text, MAX_BODY_CHARACTERS)
+    event = _EVENT_DATA.search(text) if text.startswith(("data:", "event:")) else None
     try:
-        return BodyText(json.loads(text), kept, None)
+        return BodyText(json.loads(event[1] if event else text), kept, None)
     except (ValueError, RecursionError):
         return BodyText(None, kept, _description(text, len(body)))
 
@@ -47,38 +50,21 @@ def _description(text: str, size: int) -> str:
     if not text.strip():
         return "The gateway answered with an empty body"
     head = text[:MAX_BODY_CHARACTERS]
+    if (found := _XML_MESSAGE.search(head)) and not _HTML_START.match(head):
+        return one_line(html.unescape(found[2]), 2000)
     if _HTML_START.match(head):
-        title = _HTML_TITLE.search(head)
-        titled = f" titled '{one_line(html.unescape(title[2]), 200)}'" if title else ""
-        return f"The gateway answered with an HTML page{titled}"
+        title = page_title(head)
+        return "The gateway answered with an HTML page" + (f" titled '{title}'" if title else "")
     noise = sum(1 for c in head if c == "\ufffd" or not (c.isprintable() or c.isspace()))
     if noise > _NOISE_SHARE * len(head):
         return f"The gateway answered with {size} bytes that are not text"
     return one_line(text, 2000)
 
 
-def text_in(value: object, depth: int = 0) -> str | None:
-    """Return the message inside a JSON value of any shape, looking into nested errors and JSON text; None if none."""
-    if depth > _MAX_TEXT_DEPTH or value is None or isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return _text_in_string(value, depth)
-    if isinstance(value, Mapping):
-        inner = [value[key] for key in _MESSAGE_KEYS if key in value]
-        return next((text for item in inner if (text := text_in(item, depth + 1))), None)
-    if isinstance(value, (list, tuple)):
-        return next((text for item in value[:_MAX_TEXT_DEPTH] if (text := text_in(item, depth + 1))), None)
-    return str(value) if isinstance(value, (int, float)) and abs(value) < _LARGEST_NUMBER else None
-
-
-def _text_in_string(value: str, depth: int) -> str | None:
-    stripped = value.strip()
-    if stripped[:1] in {"{", "["} and len(stripped) <= MAX_BODY_CHARACTERS:
-        try:
-            return text_in(json.loads(stripped), depth + 1) or stripped
-        except (ValueError, RecursionError):
-            return stripped
-    return stripped or None
+def page_title(page: str) -> str | None:
+    """Return the title of an HTML page, else its heading, on one line; None when it has neither."""
+    found = _HTML_TITLE.search(page)
+    return one_line(html.unescape(found[2]), 200) or None if found else None
 
 
 def cut(text: str, limit: int) -> str:

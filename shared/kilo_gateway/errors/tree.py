@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from kilo_gateway.errors.text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,10 +23,14 @@ StopReason = Literal["key", "credits", "budget", "no_progress", "errors", "inter
 """Why a batch ended early."""
 
 
+_LONGEST_MESSAGE = 2000
+
+
 class KiloError(Exception):
     """What every error of this package is.
 
-    `str(error)` says what failed, with which model, and what to do. No error holds a key.
+    `str(error)` says what failed, with which model, and what to do: one printable line of at most 2,000 characters,
+    whatever it quotes. No error holds a key.
     """
 
     retry: Advice = "never"
@@ -35,6 +41,7 @@ class KiloError(Exception):
     """What had arrived before the error, on a call that had begun to answer."""
 
     def __init__(self, message: str, *, model: str | None = None) -> None:
+        message = one_line(message, _LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
         self.model = model
@@ -194,7 +201,11 @@ class BadRequestError(GatewayError):
 
 
 class ContextLengthError(BadRequestError):
-    """The request is longer than the model's context, or than the gateway's body limit."""
+    """The request has more tokens than the model's context holds."""
+
+
+class RequestTooLargeError(BadRequestError):
+    """The request has more bytes than the gateway, or something on the way, takes; tokens do not matter here."""
 
 
 class AuthenticationError(GatewayError):

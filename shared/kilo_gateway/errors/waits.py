@@ -28,6 +28,14 @@ _MAX_RETRY_AFTER_JITTER_SECONDS = 1.0
 _DOUBLINGS = 16
 """More doublings than it takes to reach the ceiling; keeps a huge count from overflowing."""
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{0,9})?|\.\d{1,9}", re.ASCII)
+_WAIT_IN_TEXT = re.compile(
+    r"(?:try again|retry|wait)(?: again)? (?:in|after|for) (?:about )?"
+    r"(?:(\d{1,4}) ?h(?:ours?)? ?)?(?:(\d{1,4}) ?m(?:in(?:ute)?s?)?(?![a-z]) ?)?"
+    r"(?:(\d{1,6}(?:\.\d{1,9})?) ?(ms|milliseconds?|s|secs?|seconds?)\b)?",
+    re.IGNORECASE,
+)
+_SECONDS_SAID_AS_SUCH = 120
+_UNITS = ((365 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "minutes"))
 _EARLIEST_EPOCH_MILLISECONDS = 1e12
 """Smaller numbers are not a moment in milliseconds since 1970 (this is September 2001)."""
 
@@ -88,6 +96,42 @@ def parse_rate_limit_reset(headers: Mapping[str, str], now: datetime | None) -> 
     if moment is None or moment < _EARLIEST_EPOCH_MILLISECONDS or now is None:
         return None
     return max(0.0, moment / 1000 - _aware(now).timestamp())
+
+
+def parse_wait_in_body(body: Mapping[str, Any]) -> float | None:
+    """Return the wait that an error's own keys ask for, in seconds: Cloudflare's, or Google's `retryDelay` "33s".
+
+    The keys are in lower case, letters and digits only.
+    """
+    milliseconds = _number(_as_text(body.get("retryafterms")))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    details = body.get("details")
+    delays = [item.get("retryDelay") for item in details if isinstance(item, dict)] if isinstance(details, list) else []
+    stated = (body.get("retryafter"), body.get("retryafterseconds"), body.get("retrydelay"), *delays)
+    return next((wait for item in stated if (wait := _number(_as_text(item).removesuffix("s"))) is not None), None)
+
+
+def parse_wait_in_text(text: str) -> float | None:
+    """Return the wait of a sentence such as "Please try again in 7m12.5s", in seconds; None when there is none."""
+    found = _WAIT_IN_TEXT.search(text)
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, amount, unit = found.groups()
+    seconds = float(amount or 0) / (1000 if (unit or "").lower().startswith(("ms", "mill")) else 1)
+    return float(hours or 0) * 3600 + float(minutes or 0) * 60 + seconds
+
+
+def render_wait(seconds: float) -> str:
+    """Return a wait as a person would say it: "12 s", "about 5 minutes", "about 3 days"."""
+    if seconds < _SECONDS_SAID_AS_SUCH:
+        return f"{math.ceil(seconds)} s"
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds >= size * 2 or unit == "minutes")
+    return f"about {round(seconds / size)} {unit}"
+
+
+def _as_text(value: object) -> str:
+    return str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
 
 
 def _number(text: str | None) -> float | None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from kilo_gateway.answer.body import parse_json_object, quote
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
+from kilo_gateway.errors.stated import states_error
 from kilo_gateway.jsontext import loads
 from kilo_gateway.refs import render_ref
 from kilo_gateway.stream.accumulator import Accumulator
-from kilo_gateway.stream.sse import SseDecoder
+from kilo_gateway.stream.sse import NamedEvent, SseDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,7 @@ class StreamReader:
                 self.is_done, self._plain = True, None
                 return
             if payload:
-                yield from self._read(self._parse(payload))
+                yield from self._read(self._parse(payload), _name_of(payload))
 
     def finish(self) -> Iterator[Delta]:
         """Yield what is left at the end of the stream, and check that the answer is whole.
@@ -97,6 +98,8 @@ class StreamReader:
         except ValueError:
             event = None
         if not isinstance(event, dict):
+            if isinstance(payload, NamedEvent) and states_error({}, payload.name):
+                return {"message": event if isinstance(event, str) else payload.decode("utf-8", "replace")}
             raise MalformedAnswerError(
                 f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload)}",
                 model=self._ref,
@@ -105,13 +108,13 @@ class StreamReader:
             )
         return event
 
-    def _read(self, event: dict[str, Any]) -> Iterator[Delta]:
-        error = find_error(event)
+    def _read(self, event: dict[str, Any], name: str | None = None) -> Iterator[Delta]:
+        error = find_error(event, name)
         for delta in self._accumulator.add(event if error is None else without_error(event)):
             self.has_delivered = True
             yield delta
         if error is not None:
-            raise parse_error_object({**event, "error": error}, model=self._ref, headers=self.headers)
+            raise parse_error_object(event, model=self._ref, headers=self.headers, event_name=name)
 
     def _read_rest(self, rest: bytes) -> Iterator[Delta]:
         """Read an event that the end of the stream cut off, if it happens to be whole."""
@@ -121,10 +124,14 @@ class StreamReader:
         except ValueError:
             return
         if isinstance(event, dict):
-            yield from self._read(event)
+            yield from self._read(event, _name_of(rest))
 
     def _keep_plain(self, data: bytes) -> None:
         if self._plain is not None and len(self._plain) < MAX_PLAIN_BYTES:
             self._plain += data[: MAX_PLAIN_BYTES - len(self._plain)]
             if self._plain.startswith(b":"):  # a comment: an event stream after all
                 self._plain = None
+
+
+def _name_of(payload: bytes) -> str | None:
+    return payload.name if isinstance(payload, NamedEvent) else None

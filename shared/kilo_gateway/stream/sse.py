@@ -11,8 +11,16 @@ from kilo_gateway.errors import MalformedAnswerError
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 """An event may be this long; what is longer is not an answer."""
 
+
+class NamedEvent(bytes):
+    """The payload of an event that has a name of its own, as `event: error` gives it; most events have none."""
+
+    name: str
+
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SNIPPET_BYTES = 200
+_LONGEST_NAME = 100
 
 
 class SseDecoder:
@@ -21,13 +29,23 @@ class SseDecoder:
     Only the lines of the open event that carry data are kept; comments and other fields are dropped as they come.
     """
 
-    __slots__ = ("_at_start", "_data", "_data_size", "_held", "_held_size", "_is_between_events", "_skip_newline")
+    __slots__ = (
+        "_at_start",
+        "_data",
+        "_data_size",
+        "_held",
+        "_held_size",
+        "_is_between_events",
+        "_name",
+        "_skip_newline",
+    )
 
     def __init__(self) -> None:
         self._held: list[bytes] = []  # pieces of the last, unfinished line
         self._held_size = 0
         self._data: list[bytes] = []  # values of the data lines of the unfinished event
         self._data_size = 0
+        self._name = b""  # of the unfinished event
         self._at_start = True  # a byte order mark may still come
         self._skip_newline = False  # the last byte was a carriage return: a line feed now is half of that line end
         self._is_between_events = False  # nothing of all this is pending
@@ -50,7 +68,7 @@ class SseDecoder:
             lines[0] = self._take_held(lines[0])
         events = self._read(lines)
         self._hold(rest)
-        self._is_between_events = not (self._held or self._data or self._skip_newline or self._at_start)
+        self._is_between_events = not (self._held or self._data or self._name or self._skip_newline or self._at_start)
         return events
 
     def finish(self) -> bytes | None:
@@ -61,7 +79,7 @@ class SseDecoder:
 
     def _read(self, lines: list[bytes]) -> list[bytes]:
         """Return the payloads that these whole lines complete."""
-        if not self._data and len(lines) % 2 == 0 and not any(lines[1::2]):
+        if not self._data and not self._name and len(lines) % 2 == 0 and not any(lines[1::2]):
             data_lines = lines[::2]
             events = [line[6:] for line in data_lines if line[:6] == b"data: "]
             if len(events) == len(data_lines) and all(events) and max(map(len, events), default=0) <= MAX_EVENT_BYTES:
@@ -69,19 +87,23 @@ class SseDecoder:
         events = []
         for line in lines:
             if line:
-                if line[:4] == b"data":
+                if line[:4] == b"data" or line[:5] == b"event":
                     self._read_line(line)
-            elif self._data and (event := self._take_event()) is not None:
-                events.append(event)
+            elif self._data:
+                if (event := self._take_event()) is not None:
+                    events.append(event)
+            else:
+                self._name = b""
         return events
 
     def _read_line(self, line: bytes) -> None:
-        """Keep the value of a data line; forget any other line."""
+        """Keep the value of a data line and the name of an event; forget any other line."""
         name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"event":
+            self._name = value[:_LONGEST_NAME]
         if name != b"data":
             return
-        if value.startswith(b" "):
-            value = value[1:]
         self._data.append(value)
         self._data_size += len(value) + 1
         _check_size(self._data_size - 1, self._data[0])
@@ -91,6 +113,10 @@ class SseDecoder:
         if not self._data:
             return None
         event = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        if self._name:
+            event = NamedEvent(event)
+            event.name = self._name.decode(errors="replace")
+            self._name = b""
         self._data = []
         self._data_size = 0
         return event or None

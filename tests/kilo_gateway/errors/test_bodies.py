@@ -34,7 +34,7 @@ def read(status: int, body: Any, headers: dict[str, str] | None = None, **option
         (408, "ServiceUnavailableError", "soon"),
         (409, "ConflictError", "never"),
         (410, "NotFoundError", "never"),
-        (413, "ContextLengthError", "never"),
+        (413, "RequestTooLargeError", "never"),
         (418, "BadRequestError", "never"),
         (422, "BadRequestError", "never"),
         (426, "BadRequestError", "never"),
@@ -399,3 +399,72 @@ def test_a_refusal_by_moderation_gives_the_reasons() -> None:
 def test_find_error(body: dict[str, Any], found: dict[str, Any] | None) -> None:
     """An error is found wherever it stands, and a good answer has none."""
     assert find_error(body) == found
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "said", "cls", "status", "advice"),
+    [
+        (
+            {"object": "error", "message": "Capacity is exhausted", "code": 400},
+            None,
+            "Capacity is exhausted",
+            "BadRequestError",
+            400,
+            "never",
+        ),
+        ({"object": "error", "message": "m", "type": "rate_limit_error"}, None, "m", "RateLimitError", 429, "soon"),
+        ({"message": "Overloaded"}, "error", "Overloaded", "ServerError", None, "soon"),
+        ({"id": "x", "type": "t", "text": "?", "code": 503}, "error", "", "ServiceUnavailableError", 503, "soon"),
+        ({"type": "error", "message": "m", "code": "429"}, None, "m", "RateLimitError", 429, "soon"),
+        ({"type": "invalid_request_error", "message": "m"}, None, "m", "BadRequestError", 400, "never"),
+        ({"type": "response.failed", "response": {"error": {"message": "m"}}}, None, "m", "ServerError", None, "soon"),
+        ({"detail": "Not Found", "status": 404}, None, "Not Found", "NotFoundError", 404, "never"),
+        ({"detail": [{"loc": ["body", "top_p"], "msg": "m"}]}, None, "top_p: m", "ServerError", None, "soon"),
+        ({"errors": [{"message": "m", "code": 7003}], "success": False}, None, "m", "ServerError", None, "soon"),
+        ({"status": "error", "msg": "prompt is too long"}, None, "prompt", "ContextLengthError", None, "never"),
+        ({"success": False, "message": "m"}, None, "m", "ServerError", None, "soon"),
+        ({"code": 1234, "message": "m"}, None, "m", "ServerError", None, "soon"),
+        ({"statusCode": 503, "message": "m"}, None, "m", "ServiceUnavailableError", 503, "soon"),
+        ({"message": "Too Many Requests"}, None, "Too Many Requests", "ServerError", None, "soon"),
+        ({"fault": {"faultstring": "m"}}, None, "m", "ServerError", None, "soon"),
+        ({"error_msg": "m", "error_code": 336501}, None, "m", "ServerError", None, "soon"),
+        ({"base_resp": {"status_code": 1002, "status_msg": "m"}}, None, "m", "ServerError", None, "soon"),
+        ({"choices": None, "message": "m", "code": 500}, None, "m", "ServerError", 500, "soon"),
+    ],
+)
+def test_an_object_that_is_no_answer_states_an_error(
+    event: dict[str, Any], name: str | None, said: str, cls: str, status: int | None, advice: str
+) -> None:
+    """Whichever server's shape it has: its words, its status and the advice that follows from it."""
+    assert find_error(event, name) is not None
+    error = parse_error_object(event, model="lab/x", event_name=name)
+
+    assert said in str(error)
+    assert (type(error).__name__, error.status, error.retry) == (cls, status, advice)
+    assert error.body == event
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "ping"},
+        {"type": "message_start", "message": {"role": "assistant"}},
+        {"object": "chat.completion.chunk", "id": "x", "model": "m"},
+        {"choices": [], "object": "error-free"},
+        {"choices": [], "usage": {"cost": 1}, "message": "m"},
+        {"status": "processing", "message": "queue position 3"},
+        {"status": "completed"},
+        {"code": 200, "message": "ok", "success": True},
+        {"code": 0, "msg": "ok", "id": "x"},
+        {"base_resp": {"status_code": 0, "status_msg": ""}, "id": "x"},
+        {"errors": [], "success": True, "messages": []},
+        {"object": "list", "data": [{"embedding": [1.0]}], "message": "m"},
+        {"type": "message", "content": [{"type": "text", "text": "an error"}], "role": "assistant"},
+        {"model": "m", "message": {"content": "hi"}, "done": True},
+        {"usage": {"total_tokens": 3}},
+    ],
+)
+def test_what_is_in_doubt_is_no_error(event: dict[str, Any]) -> None:
+    """Pings, progress, usage and answers of other APIs are not taken for an error."""
+    assert find_error(event) is None
+    assert find_error(event, "message") is None

@@ -209,3 +209,40 @@ def test_json_in_place_of_a_stream_is_the_answer() -> None:
         deltas, error, reader = read(body[:at], body[at:])
         assert error is None
         assert "".join(delta.text for delta in deltas) == reader.completion().text == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (b'event: error\ndata: {"message": "Capacity is exhausted"}\n\n', "Capacity is exhausted"),
+        (b'event:error\r\ndata: {"id": "x", "type": "t", "message": "m1"}\r\n\r\n', "m1"),
+        (b"event: error\ndata: Internal Server Error\n\n", "Internal Server Error"),
+        (b'event: error\ndata: "in quotes"\n\n', "in quotes"),
+        (b'data: {"object":"error","message":"unnamed","code":400}\n\n', "unnamed"),
+        (b'event: error\ndata: {"message": "without a blank line"}', "without a blank line"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_an_event_that_is_an_error_by_its_name_or_its_shape_keeps_its_words(
+    stream: bytes, said: str, size: int
+) -> None:
+    """An error without the key `error` was a truncated stream, and its words were lost."""
+    reader = StreamReader(model="lab/x")
+
+    def read() -> None:
+        for start in range(0, len(stream), size):
+            list(reader.feed(stream[start : start + size]))
+        list(reader.finish())
+
+    with pytest.raises(GatewayError, match=said):
+        read()
+
+
+def test_names_of_other_events_change_nothing() -> None:
+    """A stream whose events have names is read as one without, and a name lasts for one event only."""
+    reader = StreamReader(model="lab/x")
+    chunk = b'{"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}'
+    stream = b"event: error\n\n" + b"event: message\ndata: " + chunk + b'\n\nevent: ping\ndata: {"type":"ping"}\n\n'
+
+    assert [delta.text for delta in reader.feed(stream)] == ["hi"]
+    assert list(reader.finish()) == []
