@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.errors.text import one_line
 from kilo_gateway.refs import DEFAULT_MODEL
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL, check_cleartext, parse_proxies
 from kilo_gateway.settings.headers import MASK, mask_header
@@ -162,7 +163,7 @@ def _check_names(arguments: Mapping[str, Any]) -> None:
         near = next(iter(difflib.get_close_matches(unknown[0][:_LONGEST_COMPARED], VARIABLES, n=1)), None)
         hint = f" Did you mean {near!r}?" if near else ""
         raise InvalidSettingError(
-            f"There is no setting {', '.join(unknown)}.{hint} There are {', '.join(sorted(VARIABLES))}."
+            f"There is no setting {one_line(', '.join(unknown), 200)}.{hint} There are {', '.join(sorted(VARIABLES))}."
         )
 
 
