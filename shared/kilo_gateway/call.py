@@ -115,7 +115,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """Complete an error with the model and with what had arrived, and take every secret out of it."""
         if error.model is None:
             error.model = self.ref
-            error.message = f"{error.message} (model {self.ref!r})"
+            what, full_stop, remedy = error.message.partition(". ")
+            error.message = f"{what.removesuffix('.')} (model {self.ref!r}).{full_stop[1:]}{remedy}"
             error.args = (error.message, *error.args[1:])
         if reader is not None and error.partial is None:
             error.partial = reader.partial()

@@ -21,10 +21,12 @@ from urllib.request import getproxies
 import httpx
 
 from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.errors.text import one_line
 from kilo_gateway.settings.base_url import is_loopback
 from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier, HttpcoreCarrier
 from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
 from kilo_gateway.transport.patches import is_patched
+from kilo_gateway.transport.reasons import reason_of
 from kilo_gateway.transport.sockets.backends import pause
 
 if TYPE_CHECKING:
@@ -86,9 +88,18 @@ def _explaining() -> Iterator[None]:
         yield
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
         raise InvalidSettingError(
-            f"The environment's proxy or certificate settings cannot be used: {failure}. Check HTTPS_PROXY, "
-            "HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
+            f"The environment's proxy or certificate settings cannot be used: {reason_of(failure)}. "
+            f"Check {_set_variables()}."
         ) from None
+
+
+def _set_variables() -> str:
+    """Return the variables that are set, those of certificates with their path, those of proxies without."""
+    names = dict.fromkeys(name.upper() for name in _VARIABLES if os.environ.get(name))
+    shown = (
+        f"{name} ({os.environ[name]!r})" if name.startswith("SSL") and name in os.environ else name for name in names
+    )
+    return one_line(", ".join(shown), 500) or "the proxies of the system"
 
 
 def _uses_proxy(route: Route) -> bool:

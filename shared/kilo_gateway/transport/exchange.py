@@ -7,11 +7,12 @@ carries it, httpx or our own engine, is decided in `transport.connections`.
 from __future__ import annotations
 
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kilo_gateway.errors import KiloError, MalformedAnswerError
 from kilo_gateway.transport.carrier import AsyncResponse, Response
-from kilo_gateway.transport.failures import FAILURES, translate
+from kilo_gateway.transport.failures import FAILURES, refusal_of_proxy, translate
 from kilo_gateway.transport.outgoing import Bounds, Outgoing, host_of
 
 if TYPE_CHECKING:
@@ -62,10 +63,16 @@ class _Exchange(Generic[R]):
     def _translate(self, failure: Exception) -> KiloError:
         return translate(failure, self.outgoing.url)
 
+    def _check_proxy(self) -> None:
+        """Raise when a proxy answered in place of the gateway, as one does in plain http; over TLS it is an error."""
+        if self.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            raise refusal_of_proxy("407 Proxy Authentication Required", self.outgoing.url)
+
     def _check_size(self, size: int) -> None:
         if size > MAX_BODY_BYTES:
             raise MalformedAnswerError(
-                f"The answer of {host_of(self.outgoing.url)} is larger than {MAX_BODY_BYTES >> 20} MiB.",
+                f"The answer of {host_of(self.outgoing.url)} is larger than {MAX_BODY_BYTES >> 20} MiB. "
+                "Stream it, or ask for less.",
                 status=self.status,
             )
 
@@ -79,6 +86,7 @@ class Exchange(_Exchange[Response]):
             self._response = carrier.send(self.outgoing, self._bounds)
         except FAILURES as failure:
             raise self._translate(failure) from failure
+        self._check_proxy()
 
     def next_piece(self) -> bytes | None:
         """Return the next bytes of the body as they arrive; None at its end."""
@@ -105,7 +113,7 @@ class Exchange(_Exchange[Response]):
                 pieces.append(piece)
                 size += len(piece)
         except MalformedAnswerError as unreadable:
-            return unreadable.message.encode()
+            return unreadable.message.partition(". ")[0].encode()  # its advice is for an answer, not for an error
         except KiloError:  # cut off, or late
             pass
         return b"".join(pieces)
@@ -133,6 +141,7 @@ class AsyncExchange(_Exchange[AsyncResponse]):
             self._response = await carrier.send(self.outgoing, self._bounds)
         except FAILURES as failure:
             raise self._translate(failure) from failure
+        self._check_proxy()
 
     async def next_piece(self) -> bytes | None:
         """Return the next bytes of the body as they arrive; None at its end."""
@@ -159,7 +168,7 @@ class AsyncExchange(_Exchange[AsyncResponse]):
                 pieces.append(piece)
                 size += len(piece)
         except MalformedAnswerError as unreadable:
-            return unreadable.message.encode()
+            return unreadable.message.partition(". ")[0].encode()  # its advice is for an answer, not for an error
         except KiloError:  # cut off, or late
             pass
         return b"".join(pieces)

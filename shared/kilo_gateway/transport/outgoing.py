@@ -75,7 +75,11 @@ class Bounds:
         host = host_of(self.outgoing.url)
         deadline, silence = self.outgoing.deadline, self.outgoing.timeouts.silence
         if deadline is not None and monotonic() >= deadline:
-            raise RequestTimeoutError(f"The call to {host} took longer than timeout.total allows.")
+            total = self.outgoing.timeouts.total
+            allowed = "timeout.total allows" if total is None else f"the {total:g} s of timeout.total"
+            raise RequestTimeoutError(
+                f"The call to {host} took longer than {allowed}. Ask for less, or raise timeout.total."
+            )
         raise RequestTimeoutError(
             f"{host} kept the connection open for {silence:g} s without sending any of the answer. Try again, or "
             "raise timeout."

@@ -163,13 +163,13 @@ def test_a_fork_begins_anew() -> None:
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
 def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of an unknown kind is a typed error, for both clients, each time it is asked for."""
+    """A proxy of an unknown kind is a typed error that names the variable, for both clients, each time."""
     environ = {name: "nonsense://127.0.0.1:1"}
     monkeypatch.setenv(name, environ[name])
     for _ in range(2):
-        with pytest.raises(InvalidSettingError, match="HTTPS_PROXY"):
+        with pytest.raises(InvalidSettingError, match=rf"Check {name.upper()}\."):
             sync_carrier(route_of("http://gateway.example/", environ))
-        with pytest.raises(InvalidSettingError, match="HTTPS_PROXY"):
+        with pytest.raises(InvalidSettingError, match=rf"Check {name.upper()}\."):
             asyncio.run(async_carrier(route_of("http://gateway.example/", environ)))
 
 

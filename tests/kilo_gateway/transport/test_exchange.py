@@ -237,14 +237,14 @@ def test_an_exchange_that_was_not_opened(mode: str) -> None:
         ([5, 9, 13], [True] * 3, None),
         ([5, 9, 11], [False] * 3, "without sending any"),
         ([5, 9, 14, 18], [False, True, False, False], None),
-        ([5, 21], [True, True], "total"),
+        ([5, 21], [True, True], "the 20 s of timeout.total"),
     ],
 )
 def test_the_bounds(monkeypatch: Any, moments: list[float], had_event: list[bool], late: str | None) -> None:
     """Silence is counted from the last event, the deadline from the start."""
     now = [0.0]
     monkeypatch.setattr("kilo_gateway.transport.outgoing.monotonic", lambda: now[0])
-    bounds = Bounds(outgoing(timeouts=Timeouts(silence=10), deadline=20.0), 0.0)
+    bounds = Bounds(outgoing(timeouts=Timeouts(silence=10, total=20), deadline=20.0), 0.0)
     said = None
     for now[0], had in zip(moments, had_event, strict=True):
         if had:
