@@ -125,7 +125,7 @@ class ClientBase(Generic[C]):
         if call.has_own_authorization:
             return
         is_free = discovery.known_to_be_free(self.settings, call.model_id)
-        check_key(self.settings, model=call.ref, is_free=is_free)
+        check_key(self.settings, model=call.ref, is_free=is_free, at_call=True)
 
     def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
         total = call.timeouts.total

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kilo_gateway._version import __version__
 from kilo_gateway.errors import GET_A_KEY, MissingKeyError
+from kilo_gateway.settings import key_policy
 from kilo_gateway.settings.base_url import check_cleartext, keeps_keys_private, parse_proxies
 from kilo_gateway.settings.headers import HeaderList, merge_headers, parse_headers
 from kilo_gateway.settings.values import parse_feature
@@ -79,18 +80,20 @@ def _render_authorization(settings: Settings, call: Mapping[str, str], environ: 
 
 def has_credential(settings: Settings) -> bool:
     """Return whether requests carry more than the anonymous bearer."""
+    if key_policy.is_no_key_needed():
+        return True
     if settings.api_key is not None:
         return settings.api_key.get_secret_value() != ANONYMOUS
     return settings.has_own_authorization
 
 
-def check_key(settings: Settings, *, model: str, is_free: bool) -> None:
-    """Refuse a model that is not free when there is no key.
+def check_key(settings: Settings, *, model: str, is_free: bool, at_call: bool = False) -> None:
+    """Refuse a model that is not free when there is no key; `at_call`, even where objects may be made without one.
 
     Raises:
         MissingKeyError: says how to get a key.
     """
-    if is_free or has_credential(settings):
+    if is_free or has_credential(settings) or (key_policy.is_check_deferred() and not at_call):
         return
     raise MissingKeyError(
         f"Model {model!r} needs a Kilo API key and there is none. {GET_A_KEY} "
