@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 _LONGEST_TEXT_SEARCHED = 8000
+REPLAYED_HEADER = "x-kilo-gateway-replayed"
+"""Set by cassettes, with the file and the day of its recording: an old error must not be taken for one of now."""
 
 
 def parse_error(
@@ -128,8 +130,9 @@ def _error(facts: ErrorFacts, body: Any, model: str | None) -> GatewayError:
     searched = "\n".join((facts.said, facts.upstream_said or "", (facts.upstream or "")[:_LONGEST_TEXT_SEARCHED]))
     verdict = classify(status, facts.words, searched)
     named = model or facts.model
+    replayed = facts.headers.get(REPLAYED_HEADER)
     return verdict.cls(
-        render_message(facts, verdict, model=named, status=status),
+        render_message(facts, verdict, model=named, status=status) + (f" (Replayed: {replayed}.)" if replayed else ""),
         model=named,
         status=status,
         http_status=facts.http_status,
