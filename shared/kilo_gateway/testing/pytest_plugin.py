@@ -1,22 +1,23 @@
-"""The pytest plugin: the marker and fixture `kilo_cassette`, its options and its report.
+"""The pytest plugin: the marker and fixture `kilo_cassette` and its options.
 
 Costs nothing until a test asks for a cassette: all that is heavy is imported then.
 """
 
 from __future__ import annotations
 
-import os
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kilo_gateway.settings import key_policy
+from kilo_gateway.testing.pytest_report import FACTS, CassetteReport
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from kilo_gateway.testing.cassettes.cassette import Cassette
-    from kilo_gateway.testing.cassettes.use import Use
-    from kilo_gateway.testing.pytest_report import CassetteReport
 
 MARKER = "kilo_cassette"
 _MODES = ("none", "once", "new_episodes", "all", "rewrite")
@@ -24,13 +25,19 @@ _MARKER_HELP = (
     f"{MARKER}(name=None, *, record=None, ignore=(), hosts=(), models=(), repeats=False, pieces=None, network=False, "
     "strict=None): record the gateway's answers once, replay them ever after."
 )
+_EXTRA = frozenset({"vcr", "yaml"})
+_SESSIONS = "kilo_gateway.testing.cassettes.session"
+"""Loaded as soon as anything in this process uses a cassette."""
 
-_use_key = pytest.StashKey["Use"]()
-_problem_key = pytest.StashKey[Exception]()
+# Any: classes whose modules are not to be loaded here, CassetteSession and SessionFactory.
+_session_key = pytest.StashKey[Any]()
+_problem_key = pytest.StashKey[BaseException]()
 _passed_key = pytest.StashKey[bool]()
-_partial_key = pytest.StashKey[bool]()
-_rewritten_key = pytest.StashKey["set[Path]"]()
-_report_key = pytest.StashKey["CassetteReport"]()
+_item_key = pytest.StashKey["pytest.Item | None"]()
+_factory_key = pytest.StashKey[Any]()
+_deselected_key = pytest.StashKey["list[pytest.Item]"]()
+_report_key = pytest.StashKey[CassetteReport]()
+_key_check = pytest.StashKey[ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,118 +66,120 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("kilo_cassette_dir", "The folder beside each test module that holds cassettes.", default="cassettes")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Let conftests and test modules make models without a key: their calls come later, and may be replayed."""
+    early_config.stash[_key_check] = ExitStack()
+    early_config.stash[_key_check].enter_context(key_policy.check_deferred())
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and what words the report."""
     config.addinivalue_line("markers", _MARKER_HELP)
+    if _key_check not in config.stash:
+        pytest_load_initial_conftests(config)
+    report = config.stash[_report_key] = CassetteReport(config, is_strict=is_strict(config))
+    config.pluginmanager.register(report, "kilo_cassette_report")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Refuse a missing key again when an object is made."""
+    config.stash[_key_check].close()
+
+
+def is_strict(config: pytest.Config) -> bool:
+    """Return whether answers and cassettes that nobody uses are failures."""
+    given = config.getoption("--kilo-strict")
+    return bool(config.getini("kilo_strict") if given is None else given)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_recording_configure(config: Any, vcr: Any) -> None:
     """Let pytest-recording write cassettes in this package's form, for `kilo_vcr_config`."""
-    from kilo_gateway.testing.cassettes import serializer, vcr_config  # noqa: PLC0415 - not before a cassette is used
+    from kilo_gateway.testing.cassettes import vcr_config  # noqa: PLC0415 - not before a cassette is used
 
-    vcr.register_serializer(vcr_config.SERIALIZER, serializer)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Prepare the report when any test uses a cassette."""
-    if any(_uses_cassette(item) for item in session.items):
-        _report(session.config).collected(session, path_of=path_of, is_partial=_partial_key in session.config.stash)
+    vcr.register_serializer(vcr_config.SERIALIZER, vcr_config)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Note that not every test runs, so that no cassette is called an orphan."""
     if items:
-        items[0].config.stash[_partial_key] = True
+        items[0].config.stash.setdefault(_deselected_key, []).extend(items)
 
 
-def _uses_cassette(item: pytest.Item) -> bool:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note which tests and fixtures have cassettes, and what these files are before anything is recorded."""
+    config = session.config
+    config.stash[_key_check].close()
+    users = [item for item in session.items if uses_cassette(item)]
+    decorated = _SESSIONS in sys.modules
+    if users or decorated:
+        from kilo_gateway.testing.pytest_sessions import SessionFactory  # noqa: PLC0415 - not before a cassette is used
+
+        deselected = config.stash.get(_deselected_key, [])
+        factory = config.stash[_factory_key] = SessionFactory(config, is_strict=is_strict(config))
+        factory.collect(users, [item for item in deselected if uses_cassette(item)])
+        collected = factory.describe(session.items, is_partial=bool(deselected))
+        config.stash[_report_key].add_collection(collected)
+
+
+def uses_cassette(item: pytest.Item) -> bool:
+    """Return whether the test has the marker or the fixture."""
     return item.get_closest_marker(MARKER) is not None or MARKER in getattr(item, "fixturenames", ())
-
-
-def _report(config: pytest.Config) -> CassetteReport:
-    if _report_key not in config.stash:
-        from kilo_gateway.testing.pytest_report import CassetteReport  # noqa: PLC0415 - not before it is needed
-
-        config.stash[_report_key] = CassetteReport(str(config.getini("kilo_cassette_dir")), is_strict=_strict(config))
-    return config.stash[_report_key]
-
-
-def _strict(config: pytest.Config) -> bool:
-    given = config.getoption("--kilo-strict")
-    return bool(config.getini("kilo_strict") if given is None else given)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
     """Prepare the environment before any fixture of the test is set up, be it one of the module or the session."""
-    if not _uses_cassette(item):
+    is_user = uses_cassette(item)
+    if not is_user and _SESSIONS not in sys.modules:
         return (yield)
+    with ExitStack() as stack:
+        if is_user:
+            _prepare(item, stack)
+        if _SESSIONS in sys.modules:
+            listen = sys.modules[_SESSIONS].listening
+            stack.enter_context(listen(lambda facts: item.user_properties.append((FACTS, facts))))
+        item.config.stash[_item_key] = item if is_user else None
+        return (yield)
+
+
+def _prepare(item: pytest.Item, stack: ExitStack) -> None:
+    """Prepare the session of the test; what goes wrong is for the fixture to raise, as this test's error."""
     try:
-        item.stash[_use_key] = _make_use(item).settle()
-    except Exception as problem:  # noqa: BLE001 - raised by the fixture, where pytest shows it as this test's
+        session = item.config.stash[_factory_key].for_item(item)
+        stack.callback(session.restore)
+        item.stash[_session_key] = session.prepare()
+        stack.enter_context(session.guarding(item.nodeid))
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        item.stash[_problem_key] = pytest.fail.Exception(
+            f'{MARKER} needs {missing.name}: pip install "kilo-gateway[testing]"', pytrace=False
+        )
+    except Exception as problem:  # noqa: BLE001 - see above
         item.stash[_problem_key] = problem
-    try:
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
+    """Give a fixture that several tests share a cassette of its own: it must not matter which test runs first."""
+    factory = request.config.stash.get(_factory_key, None)
+    if factory is None or fixturedef.scope == "function":
         return (yield)
-    finally:
-        if _use_key in item.stash:
-            item.stash[_use_key].release()
-
-
-def _make_use(item: pytest.Item) -> Use:
-    from kilo_gateway.testing.cassettes.modes import resolve_mode  # noqa: PLC0415 - not before a cassette is used
-    from kilo_gateway.testing.cassettes.use import Use, parse_manner  # noqa: PLC0415 - not before a cassette is used
-
-    config = item.config
-    options: dict[str, Any] = {}
-    for marker in reversed(list(item.iter_markers(MARKER))):  # the test's own last: it wins over its class and module
-        options.update(marker.kwargs)
-    record = options.pop("record", None)
-    strict = options.pop("strict", None)
-    options.pop("name", None)
-    theirs = config.getoption("--record-mode", None)  # pytest-recording's, when it is installed
-    mode = resolve_mode(
-        os.environ,
-        config.getoption("--kilo-record"),
-        theirs if isinstance(theirs, str) else None,
-        defaults=(record, str(config.getini("kilo_record")) or None),
-    )
-    given = config.getoption("--kilo-pieces") or os.environ.get("KILO_PIECES")
-    pieces = _report(config).pieces_for_all(given) if given else options.get("pieces")
-    is_strict = (_strict(config) if strict is None else bool(strict)) and _name_of(item) is None
-    manner = parse_manner({**options, "pieces": pieces, "strict": is_strict})
-    how = f'pytest --kilo-record=rewrite "{item.nodeid}"'
-    path = path_of(item)
-    if mode == "rewrite":
-        # Of tests that share a cassette the first begins it anew, and the others add to it.
-        rewritten = config.stash.setdefault(_rewritten_key, set())
-        mode = "new_episodes" if path in rewritten else mode
-        rewritten.add(path)
-    return Use(path, mode, manner, how_to_record=how)
-
-
-def _name_of(item: pytest.Item) -> Any:
-    """Return the name that a marker gives to the cassette, or None; a named one may serve several tests."""
-    names = (marker.args[0] if marker.args else marker.kwargs.get("name") for marker in item.iter_markers(MARKER))
-    return next((one for one in names if one is not None), None)
-
-
-def path_of(item: pytest.Item) -> Path:
-    """Return the path of the cassette of a test."""
-    from kilo_gateway.testing.cassettes.naming import cassette_path, named_path  # noqa: PLC0415 - see above
-
-    name = _name_of(item)
-    owner = getattr(item, "cls", None)
-    test = f"{owner.__name__}.{item.name}" if owner is not None else item.name
-    default = cassette_path(item.path, test, folder=str(item.config.getini("kilo_cassette_dir")))
-    return default if name is None else named_path(default.parent, str(name))
+    item = request.config.stash.get(_item_key, None)
+    session = factory.for_fixture(fixturedef, request, item)
+    if session is None:
+        return (yield)
+    with session:
+        return (yield)
 
 
 @pytest.fixture
 def kilo_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     """The cassette of the test: recorded answers of the gateway, or what records them."""
-    from kilo_gateway.testing.pytest_report import facts_of  # noqa: PLC0415 - not before a cassette is used
-
     __tracebackhide__ = True
     item = request.node
     if request.config.pluginmanager.has_plugin("recording"):
@@ -178,15 +187,14 @@ def kilo_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
         request.getfixturevalue("vcr")
     if _problem_key in item.stash:
         raise item.stash[_problem_key]
-    use = item.stash[_use_key]
-    cassette = use.begin()
+    session = item.stash[_session_key]
+    cassette = session.open()
     try:
         yield cassette
     finally:
-        use.end()
-        item.user_properties.append((MARKER, facts_of(use)))
+        session.close()
     if item.stash.get(_passed_key, False):
-        use.check()
+        session.check()
 
 
 @pytest.fixture(autouse=True)
@@ -197,32 +205,5 @@ def _kilo_cassette_of_marker(request: pytest.FixtureRequest) -> None:
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
     """Note whether the test itself went well; a failed one is not blamed for answers left over."""
-    if call.when == "call" and _use_key in item.stash:
+    if call.when == "call" and _session_key in item.stash:
         item.stash[_passed_key] = call.excinfo is None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a strict session that left cassettes without a test, or answers of shared ones without a request."""
-    report = session.config.stash.get(_report_key, None)
-    if report is not None and report.finish(_facts(session.config)) and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was recorded, replayed and left over."""
-    facts = _facts(config)
-    lines = _report(config).render(facts) if facts or _report_key in config.stash else []
-    if lines:
-        terminalreporter.section("kilo cassettes")
-    for line in lines:
-        terminalreporter.line(line)
-
-
-def _facts(config: pytest.Config) -> list[dict[str, Any]]:
-    """Return what came of each use, from the reports of the tests, which also come from other processes."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    stats = {} if reporter is None else reporter.stats
-    # Among the statistics are test items, too: those that were deselected.
-    ends = [one for kind in stats.values() for one in kind if getattr(one, "when", "") == "teardown"]
-    return [value for one in ends for name, value in one.user_properties if name == MARKER]

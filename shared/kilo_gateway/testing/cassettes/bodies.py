@@ -1,14 +1,13 @@
-"""The body of a request or an answer as a person reads it in a cassette, and back to the same bytes."""
+"""The body of a request or an answer as a person reads it in a cassette, and back to bytes."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
-
-from kilo_gateway.testing.cassettes.json_text import LAYOUTS, JsonText, parse_exactly
-from kilo_gateway.testing.cassettes.yaml_text import OneLine, flow
 
 _EVENT_STREAM = "text/event-stream"
 _FIRST_OF_STREAM = ("data:", "event:", ": ")
@@ -16,6 +15,38 @@ BLANK_LINE = "\n\n"
 _CRLF_BLANK_LINE = "\r\n\r\n"
 _BY_EVENT = "events"
 """Says of `pieces` that each event arrived by itself."""
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Return the JSON object or array, or None for a text that is none, or that a structure would not keep.
+
+    Not kept are names that occur twice, numbers that no float holds, and halves of a surrogate pair.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode()
+        value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
+        render_json(value)
+    except (ValueError, RecursionError):  # the errors of decoding and encoding are ValueErrors, too
+        return None
+    return value if isinstance(value, (dict, list)) else None
+
+
+def render_json(value: Any) -> bytes:
+    """Return the value as compact JSON, as the gateway writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return dict(pairs)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def is_event_stream(text: str, content_type: str) -> bool:
@@ -32,6 +63,13 @@ def split_events(text: str) -> tuple[list[str], str]:
     return text.split(separator), separator
 
 
+def event_sizes(data: bytes) -> list[int]:
+    """Return the bytes of each event of a stream with the blank line after it."""
+    separator = (_CRLF_BLANK_LINE if _CRLF_BLANK_LINE.encode() in data else BLANK_LINE).encode()
+    *whole, rest = data.split(separator)
+    return [len(event) + len(separator) for event in whole] + ([len(rest)] if rest else [])
+
+
 def render_body(data: bytes | None, content_type: str, pieces: list[int] | None = None) -> dict[str, Any] | None:
     """Return `{"json": ...}`, `{"events": [...]}`, `{"text": ...}` or `{"base64": ...}`; None for no body."""
     if not data:
@@ -40,36 +78,24 @@ def render_body(data: bytes | None, content_type: str, pieces: list[int] | None 
         text = data.decode()
     except UnicodeDecodeError:
         body: dict[str, Any] = {"base64": base64.b64encode(data).decode()}
-        return {**body, "pieces": flow(pieces)} if pieces else body
+        return {**body, "pieces": pieces} if pieces else body
     if is_event_stream(text, content_type):
-        return _render_events(text, pieces)
-    exact = parse_exactly(text)
-    return {"text": text} if exact is None else _render_json(exact)
+        return _render_events(text, pieces, is_each=pieces == event_sizes(data))
+    value = parse_json(text)
+    return {"text": text} if value is None else {"json": value}
 
 
-def _render_json(exact: JsonText) -> dict[str, Any]:
-    extras = {"before": exact.before, "after": exact.after}
-    layout = {} if exact.layout == "compact" else {"layout": exact.layout}
-    return {"json": exact.value, **layout, **{name: OneLine(text) for name, text in extras.items() if text}}
-
-
-def _render_events(text: str, pieces: list[int] | None) -> dict[str, Any]:
+def _render_events(text: str, pieces: list[int] | None, *, is_each: bool) -> dict[str, Any]:
     events, separator = split_events(text)
     body: dict[str, Any] = {}
     if separator != BLANK_LINE:
-        body["separator"] = OneLine(separator)
+        body["separator"] = separator
     if pieces:
-        body["pieces"] = _BY_EVENT if pieces == _sizes(events, separator) else flow(pieces)
+        body["pieces"] = _BY_EVENT if is_each else pieces
     is_complete = events[-1] == ""
     if not is_complete:
         body["complete"] = False
-    return {**body, "events": [OneLine(event) for event in (events[:-1] if is_complete else events)]}
-
-
-def _sizes(events: list[str], separator: str) -> list[int]:
-    """Return the bytes of each event with the blank line after it."""
-    whole = [f"{event}{separator}" for event in events[:-1]] + ([events[-1]] if events[-1] else [])
-    return [len(event.encode()) for event in whole]
+    return {**body, "events": events[:-1] if is_complete else events}
 
 
 def parse_body(body: Any) -> tuple[bytes, list[int] | None]:
@@ -82,48 +108,39 @@ def parse_body(body: Any) -> tuple[bytes, list[int] | None]:
         return b"", None
     if not isinstance(body, Mapping):
         raise ValueError("a body must be a mapping")  # noqa: TRY004 - wrong data, not a wrong call
-    for name, parse in (("json", _parse_json), ("events", _parse_events), ("text", _parse_text), ("base64", _decode)):
+    for name, parse in (("json", render_json), ("events", None), ("text", _parse_text), ("base64", _decode)):
         if name in body:
-            data, pieces = parse(body)
-            return data, _checked_pieces(pieces, data)
+            data = _parse_events(body) if parse is None else parse(body[name])
+            return data, _parse_pieces(body.get("pieces"), data)
     raise ValueError("a body holds one of json, events, text and base64")
 
 
-def _parse_json(body: Mapping[str, Any]) -> tuple[bytes, Any]:
-    layout = body.get("layout", "compact")
-    if layout not in LAYOUTS:
-        raise ValueError(f"there is no layout {layout!r}; there are {', '.join(LAYOUTS)}")
-    text = JsonText(body["json"], layout, str(body.get("before", "")), str(body.get("after", ""))).render()
-    return text.encode(), None
-
-
-def _parse_events(body: Mapping[str, Any]) -> tuple[bytes, Any]:
+def _parse_events(body: Mapping[str, Any]) -> bytes:
     events = body["events"]
     if not isinstance(events, list) or not all(isinstance(event, str) for event in events):
         raise ValueError("events must be a list of texts")
-    separator = str(body.get("separator", BLANK_LINE))
     all_events = events if body.get("complete", True) is False else [*events, ""]
-    pieces = body.get("pieces")
-    sizes = _sizes(all_events, separator) if pieces == _BY_EVENT else pieces
-    return separator.join(all_events).encode(), sizes
+    return str(body.get("separator", BLANK_LINE)).join(all_events).encode()
 
 
-def _parse_text(body: Mapping[str, Any]) -> tuple[bytes, Any]:
-    if not isinstance(body["text"], str):
+def _parse_text(text: Any) -> bytes:
+    if not isinstance(text, str):
         raise ValueError("text must be a text; quote it")  # noqa: TRY004 - wrong data, not a wrong call
-    return body["text"].encode(), body.get("pieces")
+    return text.encode()
 
 
-def _decode(body: Mapping[str, Any]) -> tuple[bytes, Any]:
+def _decode(text: Any) -> bytes:
     try:
-        return base64.b64decode(str(body["base64"]), validate=True), body.get("pieces")
+        return base64.b64decode(str(text), validate=True)
     except binascii.Error as error:
         raise ValueError(f"base64: {error}") from error
 
 
-def _checked_pieces(pieces: Any, data: bytes) -> list[int] | None:
+def _parse_pieces(pieces: Any, data: bytes) -> list[int] | None:
     if pieces is None:
         return None
+    if pieces == _BY_EVENT:
+        return event_sizes(data)
     if not isinstance(pieces, list) or not all(type(size) is int and size > 0 for size in pieces):
         raise ValueError("pieces must be `events` or a list of sizes in bytes")
     if sum(pieces) != len(data):

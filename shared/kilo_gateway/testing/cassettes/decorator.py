@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from kilo_gateway.testing.cassettes.errors import CassetteError
 from kilo_gateway.testing.cassettes.modes import resolve_mode
 from kilo_gateway.testing.cassettes.naming import FOLDER, cassette_path, named_path, shown
-from kilo_gateway.testing.cassettes.use import Use, parse_manner
+from kilo_gateway.testing.cassettes.options import parse_options
+from kilo_gateway.testing.cassettes.session import CassetteSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,7 @@ def use_cassette(name: Decorated, /) -> Decorated: ...
 @overload
 def use_cassette(
     name: str | os.PathLike[str] | None = None, /, *, record: str | None = None, **options: Any
-) -> CassetteUse: ...
+) -> _CassetteUse: ...
 
 
 def use_cassette(name: Any = None, /, *, record: str | None = None, **options: Any) -> Any:
@@ -62,43 +64,47 @@ def use_cassette(name: Any = None, /, *, record: str | None = None, **options: A
         CassetteError: an option that does not exist.
     """
     if callable(name):
-        return CassetteUse(None, record, options)(name)
-    return CassetteUse(name, record, options)
+        return _CassetteUse(None, record, options)(name)
+    return _CassetteUse(name, record, options)
 
 
-class CassetteUse:
+class _CassetteUse:
     """What `use_cassette` returns. One object can be entered again and again, but not within itself."""
 
     def __init__(self, name: str | os.PathLike[str] | None, record: str | None, options: dict[str, Any]) -> None:
-        parse_manner(options)
+        parse_options(options)
         self._name = None if name is None else os.fspath(name)
         self._record = record
         self._options = options
-        self._use: Use | None = None
+        self._current: _Reporting | None = None
 
-    def _begin(self, path: Path) -> Use:
+    def _session(self, path: Path, owner: object, *, is_function: bool) -> _Reporting:
         pieces = os.environ.get("KILO_PIECES") or self._options.get("pieces")
-        manner = parse_manner({**self._options, "pieces": pieces})
+        options = parse_options({**self._options, "pieces": pieces})
         mode = resolve_mode(os.environ, defaults=(self._record,))
-        return Use(path, mode, manner, how_to_record=_HOW_TO_RECORD)
+        mode = _mode_beside_others(path, mode, owner, is_function=is_function)
+        return _Reporting(CassetteSession(path, mode, options, how_to_record=_HOW_TO_RECORD))
 
-    def __enter__(self) -> Cassette:
+    def _enter(self, owner: object) -> Cassette:
         if self._name is None:
             raise CassetteError("A cassette needs a name here: use_cassette('name').")
-        if self._use is not None:
+        if self._current is not None:
             raise CassetteError("This cassette is in use already; make another object with use_cassette.")
-        use = self._begin(named_path(Path.cwd() / FOLDER, self._name))
-        cassette = use.__enter__()
-        self._use = use
+        current = self._session(named_path(Path.cwd() / FOLDER, self._name), owner, is_function=False)
+        cassette = current.__enter__()
+        self._current = current
         return cassette
 
+    def __enter__(self) -> Cassette:
+        return self._enter(sys._getframe(1).f_code)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        use, self._use = self._use, None
-        if use is not None:
-            _leave(use, kind, error, tb)
+        current, self._current = self._current, None
+        if current is not None:
+            current.__exit__(kind, error, tb)
 
     async def __aenter__(self) -> Cassette:
-        return self.__enter__()
+        return self._enter(sys._getframe(1).f_code)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
@@ -118,18 +124,17 @@ class CassetteUse:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise CassetteError(f"{function.__qualname__} is a generator; use the cassette inside it.")
         home = Path(inspect.getfile(function)).resolve()
-        is_named = self._name is not None
         default = cassette_path(home, function.__qualname__.replace(".<locals>", ""))
-        path = named_path(default.parent, self._name or "") if is_named else default
-        wrapper = self._wrap_async(function, path) if inspect.iscoroutinefunction(function) else None
-        wrapper = wrapper or self._wrap(function, path)
+        path = default if self._name is None else named_path(default.parent, self._name)
+        wrap = self._wrap_async if inspect.iscoroutinefunction(function) else self._wrap
+        wrapper = wrap(function, path)
         setattr(wrapper, PATH_ATTRIBUTE, path)
         return wrapper
 
     def _wrap(self, function: Callable[..., Any], path: Path) -> Callable[..., Any]:
         @functools.wraps(function)
         def with_cassette(*args: Any, **kwargs: Any) -> Any:
-            with _Managed(self._begin(path)):
+            with self._session(path, function, is_function=True):
                 return function(*args, **kwargs)
 
         return with_cassette
@@ -137,30 +142,41 @@ class CassetteUse:
     def _wrap_async(self, function: Callable[..., Any], path: Path) -> Callable[..., Any]:
         @functools.wraps(function)
         async def with_cassette(*args: Any, **kwargs: Any) -> Any:
-            with _Managed(self._begin(path)):
+            with self._session(path, function, is_function=True):
                 return await function(*args, **kwargs)
 
         return with_cassette
 
 
-class _Managed:
-    """A use with the warning at its end."""
+_recorders: dict[Path, list[object]] = {}
+"""Cassettes that were recorded from scratch in this process, and by which functions."""
 
-    def __init__(self, use: Use) -> None:
-        self._use = use
+
+def _mode_beside_others(path: Path, mode: str, owner: object, *, is_function: bool) -> str:
+    """Return the mode of one of several functions that share a cassette: what another has just recorded is kept."""
+    recorders = _recorders.setdefault(path.resolve(), [])
+    is_others = bool(recorders) and (owner not in recorders or (is_function and mode == "rewrite"))
+    if is_others and path.exists() and (mode == "rewrite" or (mode == "once" and is_function)):
+        return "new_episodes"
+    if not recorders and (mode == "rewrite" or not path.exists()):
+        recorders.append(owner)
+    return mode
+
+
+class _Reporting:
+    """A session with a warning at its end: of answers that nobody asked for, when all else went well."""
+
+    def __init__(self, session: CassetteSession) -> None:
+        self._session = session
 
     def __enter__(self) -> Cassette:
-        return self._use.__enter__()
+        return self._session.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        _leave(self._use, kind, error, tb)
-
-
-def _leave(use: Use, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-    """End the use, and warn of answers that nobody asked for when all else went well."""
-    use.__exit__(kind, error, tb)
-    unused = use.cassette.unused if use.cassette is not None and kind is None and not use.records else []
-    if unused:
-        left = "; ".join(unused)
-        text = f"{shown(use.path)} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
+        session = self._session
+        session.__exit__(kind, error, tb)
+        if session.cassette is None or kind is not None or session.records or not session.cassette.unused:
+            return
+        left = "; ".join(session.cassette.unused)
+        text = f"{shown(session.path)} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
         warnings.warn(text, UnusedInteractionsWarning, stacklevel=3)

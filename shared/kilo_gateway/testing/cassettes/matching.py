@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.testing.cassettes.bodies import parse_json
 from kilo_gateway.testing.cassettes.difference import is_same, without
 from kilo_gateway.testing.cassettes.origin import is_gateway
-from kilo_gateway.testing.cassettes.scrubbing import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,4 +38,6 @@ class Matcher:
 
     def body(self, request: Request) -> Any:
         """Return the body as it is compared: parsed, without the fields that are ignored."""
-        return without(parse_json(request.body), self._ignored)
+        data = request.body or None
+        value = None if data is None else parse_json(data)
+        return without(data if value is None else value, self._ignored)

@@ -12,87 +12,22 @@ if TYPE_CHECKING:
 
 _SEPARATORS = re.compile(r"[-_ .]")
 
-_SECRETS = frozenset(
-    {
-        "accesskey",
-        "accesstoken",
-        "apikey",
-        "authorization",
-        "authtoken",
-        "bearertoken",
-        "clientsecret",
-        "cookie",
-        "cookies",
-        "credential",
-        "credentials",
-        "idtoken",
-        "passwd",
-        "password",
-        "privatekey",
-        "proxyauthorization",
-        "refreshtoken",
-        "secret",
-        "secretkey",
-        "sessiontoken",
-        "setcookie",
-        "xapikey",
-    }
+_SECRETS = re.compile(
+    r"x?apikey|(?:access|private|secret)key|(?:access|auth|bearer|id|refresh|session)token|(?:client)?secret"
+    r"|(?:proxy)?authorization|(?:set)?cookies?|credentials?|password|passwd"
 )
 """Not `token`: log probabilities use that name for pieces of the answer."""
 
-_IDS = frozenset(
-    {
-        "accountid",
-        "customerid",
-        "email",
-        "enduserid",
-        "kiloorganizationid",
-        "kilouserid",
-        "organizationid",
-        "orgid",
-        "safetyidentifier",
-        "stripecustomerid",
-        "tenantid",
-        "user",
-        "useremail",
-        "userid",
-        "workspaceid",
-    }
+_IDS = re.compile(
+    r"(?:account|(?:stripe)?customer|enduser|(?:kilo)?organization|org|tenant|(?:kilo)?user|workspace)id"
+    r"|safetyidentifier|(?:user)?email|user"
 )
-_BALANCES = frozenset(
-    {
-        "accountbalance",
-        "balance",
-        "balanceusd",
-        "creditbalance",
-        "creditsremaining",
-        "currentbalance",
-        "limitremaining",
-        "organizationbalance",
-        "remainingcredits",
-        "totalcredits",
-    }
+_BALANCES = re.compile(
+    r"(?:account|credit|current|organization)?balance|balanceusd|creditsremaining|limitremaining"
+    r"|remainingcredits|totalcredits"
 )
-_PEOPLE = frozenset(
-    {
-        "account",
-        "organization",
-        "organizations",
-        "profile",
-        "user",
-    }
-)
-_OF_PEOPLE = frozenset(
-    {
-        "avatar",
-        "avatarurl",
-        "email",
-        "id",
-        "image",
-        "name",
-        "username",
-    }
-)
+_PEOPLE = re.compile(r"account|organizations?|profile|user")
+_OF_PEOPLE = re.compile(r"avatar(?:url)?|email|id|image|(?:user)?name")
 
 _MONEY_IN_ERRORS = re.compile(
     r"(\b(?i:balance|can only afford|credits? (?:left|remaining))\b[^0-9\n]{0,20}?)[-0-9][0-9,]*(?:\.[0-9]+)?"
@@ -114,10 +49,12 @@ def _clean(value: Any, text: Callable[[str], str], *, name: str, owner: str, in_
         return cleaned
     if isinstance(value, list):
         return [_clean(item, text, name=name, owner=owner, in_error=in_error) for item in value]
-    is_named = name in _SECRETS or name in _IDS or (owner in _PEOPLE and name in _OF_PEOPLE)
+    is_named = bool(_SECRETS.fullmatch(name) or _IDS.fullmatch(name)) or bool(
+        _PEOPLE.fullmatch(owner) and _OF_PEOPLE.fullmatch(name)
+    )
     if isinstance(value, str):
         return _clean_text(value, text, is_named=is_named, name=name, in_error=in_error)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and (is_named or name in _BALANCES):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and (is_named or _BALANCES.fullmatch(name)):
         return 0
     return value
 
@@ -125,7 +62,7 @@ def _clean(value: Any, text: Callable[[str], str], *, name: str, owner: str, in_
 def _clean_text(value: str, text: Callable[[str], str], *, is_named: bool, name: str, in_error: bool) -> str:
     if is_named and value:
         return REDACTED
-    if name in _BALANCES and re.fullmatch(r"-?[0-9.]+", value):
+    if _BALANCES.fullmatch(name) and re.fullmatch(r"-?[0-9.]+", value):
         return "0"
     cleaned = text(value)
     return _MONEY_IN_ERRORS.sub(r"\g<1>0", cleaned) if in_error else cleaned

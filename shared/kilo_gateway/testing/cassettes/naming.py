@@ -41,3 +41,12 @@ def shown(path: Path) -> str:
 def named_path(home: Path, name: str) -> Path:
     """Return where the cassette of a given name lies: under its home, unless the name is a path of its own."""
     return home / (name if name.endswith((".yaml", ".yml")) else name + SUFFIX)
+
+
+def file_signature(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever the file is written again; None when there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

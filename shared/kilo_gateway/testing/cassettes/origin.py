@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from kilo_gateway._version import __version__
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 EMBEDDED = "embedded gateway"
 REAL = "Kilo Gateway"
@@ -45,6 +45,11 @@ class Origin:
         """Return what stands in the cassette."""
         named = {name: value for name, value in vars(self).items() if value is not None}
         return {"from": named.pop("kind"), **named}
+
+    def describe(self) -> str:
+        """Return the gateway and when it answered, for a message."""
+        when = f" on {self.recorded}" if self.recorded else f" of version {self.version}" if self.version else ""
+        return f"{self.kind}{when}"
 
     @classmethod
     def parse(cls, value: Any) -> Origin:
@@ -88,6 +93,20 @@ def without_port(uri: str) -> str:
         return uri
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return urlunsplit(parts._replace(netloc=host))
+
+
+def move(uri: str, known: Iterable[str], base_url: str) -> str | None:
+    """Return the address at the gateway `base_url`, when it lies at a known one, the first that fits; else None.
+
+    What lies below a known base URL comes to lie below this one; anything else of that server keeps its path.
+    """
+    for base in known:
+        if uri.startswith(base):
+            return base_url + uri.removeprefix(base)
+    for base in known:
+        if uri.startswith(urljoin(base, "/")):
+            return urljoin(base_url, "/") + uri.removeprefix(urljoin(base, "/"))
+    return None
 
 
 def origin_of(uri: str, response_headers: Mapping[str, Any], *, base_url: str, today: str) -> Origin:

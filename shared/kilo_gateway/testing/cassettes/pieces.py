@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.errors import CassetteError
@@ -68,34 +67,3 @@ def parse_pieces(value: Any) -> Pieces:
     if seed is None:
         return Pieces("random", random.randrange(_SEEDS), is_drawn=True)  # noqa: S311 - see above
     return Pieces("random", int(seed))
-
-
-def fit_pieces(sizes: Sequence[int], before: bytes, after: bytes) -> list[int]:
-    """Return the sizes of the pieces after their body was cleaned line by line.
-
-    An end within a changed line stays as far from the start of its line, or moves to the line's end.
-    """
-    if before == after:
-        return list(sizes)
-    old, new = before.split(b"\n"), after.split(b"\n")
-    if len(old) != len(new):
-        return [len(after)] if after else []
-    ends: set[int] = set()
-    position = 0
-    for size in sizes:
-        position += size
-        ends.add(_moved(position, old, new))
-    inner = sorted(end for end in ends if 0 < end < len(after))
-    bounds = [0, *inner, len(after)]
-    return [high - low for low, high in pairwise(bounds) if high > low]
-
-
-def _moved(position: int, old: Sequence[bytes], new: Sequence[bytes]) -> int:
-    """Return where a position of the old lines is in the new ones."""
-    start = moved = 0
-    for before, after in zip(old, new, strict=True):
-        if position <= start + len(before):
-            return moved + min(position - start, len(after))
-        start += len(before) + 1
-        moved += len(after) + 1
-    return moved

@@ -1,166 +1,148 @@
-"""Stands in front of httpx's transports while a cassette is in use: answers from it, or sends and records."""
+"""Stands between the transports and a cassette: which answers are recorded, and what a replayed one looks like."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+import json
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
-import httpx
 from vcr.request import Request
 
-from kilo_gateway.testing.cassettes.model_lists import trim_models
-
-# The core's transports are made by the pools; a class that is not loaded yet could not be stood in front of.
-from kilo_gateway.transport import connections as _pools  # noqa: F401
+from kilo_gateway.errors import AuthenticationError, KiloError
+from kilo_gateway.errors.bodies import REPLAYED_HEADER, find_error, parse_error, parse_error_object
+from kilo_gateway.testing.cassettes.bodies import parse_json, render_json, split_events
+from kilo_gateway.testing.cassettes.environment import at_gateway
+from kilo_gateway.testing.cassettes.errors import CassetteError
+from kilo_gateway.transport.interception import InterceptedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-    from contextvars import Token
+    from collections.abc import Collection
 
     from kilo_gateway.testing.cassettes.cassette import Cassette
+    from kilo_gateway.testing.cassettes.environment import RecordingGateway
+    from kilo_gateway.transport.interception import Destination, InterceptedRequest
 
-_HOP_HEADERS = frozenset({"connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"})
-"""What described the bytes on the wire; a replayed body is decoded."""
-
-_is_inside: ContextVar[bool] = ContextVar("kilo_cassette_is_inside", default=False)
-"""Whether this task is in a transport already: one that wraps another must not be recorded twice."""
-
-
-class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body in its pieces, for both kinds of client."""
-
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        self._pieces = pieces
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            yield piece
+_FIRST_ERROR = 300
+"""The first status that is no answer."""
 
 
-@contextmanager
-def standing_in(cassette: Cassette) -> Iterator[None]:
-    """Let the cassette answer every transport of httpx that is loaded, until the block ends."""
-    with ExitStack() as stack:
-        for kind, name, wrap in _transports():
-            stack.enter_context(patch.object(kind, name, wrap(vars(kind)[name], cassette)))
-        yield
+class Playback:
+    """Answers from the cassette, or has the gateway asked and keeps what it says."""
 
+    def __init__(self, cassette: Cassette, gateway: RecordingGateway | None) -> None:
+        self._cassette = cassette
+        self._gateway = gateway
+        """None while nothing may be sent."""
+        self.asked = 0
+        self.refused: list[str] = []
+        """Answers of the gateway that were not recorded."""
 
-def _transports() -> Iterator[tuple[type, str, Callable[..., Any]]]:
-    sides: tuple[tuple[type, str, Callable[..., Any]], ...] = (
-        (httpx.BaseTransport, "handle_request", _sync),
-        (httpx.AsyncBaseTransport, "handle_async_request", _async),
-    )
-    for base, name, wrap in sides:
-        for kind in _subclasses(base):
-            if name in vars(kind):
-                yield kind, name, wrap
+    def concerns(self, request: InterceptedRequest) -> bool:
+        """Return whether the request goes into the cassette."""
+        return self._cassette.concerns(_vcr_request(request))
 
+    def answer(self, request: InterceptedRequest) -> InterceptedAnswer | None:
+        """Return the recorded answer, or None when the request is to be sent.
 
-def _subclasses(kind: type) -> set[type]:
-    found: set[type] = set(kind.__subclasses__())
-    return found.union(*(_subclasses(one) for one in found))
-
-
-def _sync(previous: Callable[..., httpx.Response], cassette: Cassette) -> Callable[..., httpx.Response]:
-    # A cassette of vcrpy's that is open around this one must not see what this one records.
-    real = inspect.unwrap(previous)
-
-    @functools.wraps(previous)
-    def handle_request(transport: httpx.BaseTransport, request: httpx.Request) -> httpx.Response:
+        Raises:
+            CassetteError: nothing fits, or nothing may be recorded.
+        """
         __tracebackhide__ = True
-        asked = _outline(request)
-        if _is_inside.get() or not cassette.concerns(asked):
-            return previous(transport, request)
-        asked.body = request.read()
-        answer = cassette.answer(asked)
-        if answer is not None:
-            return _render(answer, cassette)
-        token = _prepare(request)
-        try:
-            with _closing(real(transport, request)) as response:
-                return _keep(cassette, asked, response, list(response.iter_bytes()))
-        finally:
-            _is_inside.reset(token)
+        self.asked += 1
+        origin = self._cassette.origin
+        url = at_gateway(request.url, origin["base_url"]) if origin else None
+        is_embedded = self._gateway is not None and self._gateway.answers_embedded(request.url)
+        found = self._cassette.find(_vcr_request(request, url), is_embedded=is_embedded)
+        if found is None:
+            return None
+        data, status = found["body"]["string"] or b"", found["status"]
+        pieces = self._cassette.options.pieces.cut(data, found["body"].get("pieces"))
+        headers = [(name, value) for name, values in found["headers"].items() for value in values]
+        marked = [*headers, (REPLAYED_HEADER, self._cassette.provenance)]
+        return InterceptedAnswer(status["code"], status.get("message") or "", marked, pieces)
 
-    return handle_request
+    def redirect(self, request: InterceptedRequest) -> Destination | None:
+        """Return where the gateway of the environment is; None for a request that names a gateway of its own."""
+        if self._gateway is None:
+            return None
+        return self._gateway.destination(request.url, {name.lower(): text for name, text in request.headers.items()})
 
-
-def _async(previous: Callable[..., Any], cassette: Cassette) -> Callable[..., Any]:
-    real = inspect.unwrap(previous)
-
-    @functools.wraps(previous)
-    async def handle_async_request(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> httpx.Response:
-        __tracebackhide__ = True
-        asked = _outline(request)
-        if _is_inside.get() or not cassette.concerns(asked):
-            return await previous(transport, request)  # type: ignore[no-any-return]
-        asked.body = await request.aread()
-        answer = cassette.answer(asked)
-        if answer is not None:
-            return _render(answer, cassette)
-        token = _prepare(request)
-        try:
-            response = await real(transport, request)
-            try:
-                return _keep(cassette, asked, response, [piece async for piece in response.aiter_bytes()])
-            finally:
-                await response.aclose()
-        finally:
-            _is_inside.reset(token)
-
-    return handle_async_request
-
-
-def _prepare(request: httpx.Request) -> Token[bool]:
-    """Get ready to send: what records leaves no connection behind, for a loop or a gateway that ends with the test."""
-    request.headers["connection"] = "close"
-    return _is_inside.set(True)
-
-
-@contextmanager
-def _closing(response: httpx.Response) -> Iterator[httpx.Response]:
-    try:
-        yield response
-    finally:
-        response.close()
-
-
-def _outline(request: httpx.Request) -> Request:
-    """Return the request without its body: one that is none of the cassette's business is not read."""
-    return Request(request.method, str(request.url), None, dict(request.headers))
-
-
-def _render(answer: dict[str, Any], cassette: Cassette) -> httpx.Response:
-    body = answer["body"]
-    pieces = cassette.manner.pieces.cut(body["string"] or b"", body.get("pieces"))
-    return _response(answer["status"], answer["headers"], pieces)
-
-
-def _response(status: dict[str, Any], headers: dict[str, list[str]], pieces: Sequence[bytes]) -> httpx.Response:
-    pairs = [(name, value) for name, values in headers.items() for value in values]
-    extensions = {"http_version": b"HTTP/1.1", "reason_phrase": (status.get("message") or "").encode("ascii", "ignore")}
-    return httpx.Response(status["code"], headers=pairs, stream=_Body(pieces), extensions=extensions)
-
-
-def _keep(cassette: Cassette, asked: Request, response: httpx.Response, pieces: list[bytes]) -> httpx.Response:
-    """Record the answer, and return it to its caller as it came; a trimmed list trimmed, so that a replay is alike."""
-    headers: dict[str, list[str]] = {}
-    for name, value in response.headers.multi_items():
-        if name.lower() not in _HOP_HEADERS:
+    def receive(self, request: InterceptedRequest, answer: InterceptedAnswer) -> InterceptedAnswer:
+        """Record the answer, and return it as it came; a trimmed list trimmed, so that a replay is alike."""
+        headers: dict[str, list[str]] = {}
+        for name, value in answer.headers:
             headers.setdefault(name, []).append(value)
-    phrase = response.reason_phrase or httpx.codes.get_reason_phrase(response.status_code)
-    status = {"code": response.status_code, "message": phrase}
-    data = trim_models(asked, b"".join(pieces), cassette.manner.models)
-    pieces = pieces if sum(map(len, pieces)) == len(data) else [data]
-    is_stream = "event-stream" in response.headers.get("content-type", "")
-    body = {"string": data, **({"pieces": [len(piece) for piece in pieces if piece]} if is_stream and data else {})}
-    cassette.keep(asked, {"status": status, "headers": headers, "body": body})
-    return _response(status, headers, pieces)
+        data = _with_models(request, b"".join(answer.pieces), self._cassette.options.models)
+        pieces = answer.pieces if sum(map(len, answer.pieces)) == len(data) else [data]
+        plain = {name.lower(): ", ".join(values) for name, values in headers.items()}
+        if _is_authentication_error(answer.status, plain, data):
+            self.refused.append(f"{answer.status} for {request.method} {_vcr_request(request).path}")
+        else:
+            is_stream = "event-stream" in plain.get("content-type", "")
+            sizes = {"pieces": [len(piece) for piece in pieces if piece]} if is_stream and data else {}
+            status = {"code": answer.status, "message": answer.reason}
+            kept = {"status": status, "headers": headers, "body": {"string": data, **sizes}}
+            self._cassette.keep(_vcr_request(request), kept)
+        return InterceptedAnswer(answer.status, answer.reason, answer.headers, pieces)
+
+
+class OutsideGuard:
+    """Refuses requests to the gateway that no cassette of a test takes: nothing would ever replay them."""
+
+    def __init__(self, base_url: str, test: str) -> None:
+        self._base_url = base_url
+        self._test = test
+
+    def concerns(self, request: InterceptedRequest) -> bool:
+        """Return whether the request goes to the gateway of the environment."""
+        return at_gateway(request.url, self._base_url) is not None
+
+    def answer(self, request: InterceptedRequest) -> InterceptedAnswer | None:
+        """Refuse.
+
+        Raises:
+            CassetteError: always.
+        """
+        raise CassetteError(
+            f"{request.method} {request.url} was asked around {self._test}, but outside of its cassette, such as by "
+            "the end of a module or session fixture. Make the call before the fixture yields, in the test, or within "
+            "use_cassette('name')."
+        )
+
+    def redirect(self, request: InterceptedRequest) -> Destination | None:
+        """Do nothing: no request gets this far."""
+
+    def receive(self, request: InterceptedRequest, answer: InterceptedAnswer) -> InterceptedAnswer:
+        """Return the answer."""
+        return answer
+
+
+def _vcr_request(request: InterceptedRequest, url: str | None = None) -> Request:
+    return Request(request.method, url or request.url, request.body, request.headers)
+
+
+def _with_models(request: InterceptedRequest, data: bytes, kept: Collection[str]) -> bytes:
+    """Return the body with only the `kept` entries of its model list; any other body, and all when none is named."""
+    is_list = request.method == "GET" and _vcr_request(request).path.endswith("/models")
+    answer = parse_json(data) if kept and is_list else None
+    entries = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict) or not isinstance(entries, list):
+        return data
+    named = [entry for entry in entries if isinstance(entry, dict) and entry.get("id") in kept]
+    return render_json({**answer, "data": named})
+
+
+def _is_authentication_error(status: int, headers: dict[str, str], data: bytes) -> bool:
+    """Return whether the key was refused: with a status, in a body of status 200, or as an event of a stream."""
+    if status >= _FIRST_ERROR:
+        return isinstance(parse_error(status, headers, data), AuthenticationError)
+    texts = split_events(data.decode("utf-8", "replace"))[0] if b"error" in data else []
+    return any(isinstance(_error_in(text.removeprefix("data:")), AuthenticationError) for text in texts)
+
+
+def _error_in(text: str) -> KiloError | None:
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_error = isinstance(value, dict) and find_error(value) is not None
+    return parse_error_object(value) if is_error else None

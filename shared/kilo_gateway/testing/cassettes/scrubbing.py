@@ -11,11 +11,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from vcr.request import Request
 
 from kilo_gateway.errors.redaction import REDACTED, spellings_of
-from kilo_gateway.testing.cassettes.bodies import is_event_stream, split_events
-from kilo_gateway.testing.cassettes.json_text import LAYOUTS, JsonText, parse_exactly, parse_loosely, render_value
+from kilo_gateway.testing.cassettes.bodies import event_sizes, is_event_stream, parse_json, render_json, split_events
 from kilo_gateway.testing.cassettes.named_fields import clean
 from kilo_gateway.testing.cassettes.origin import without_port
-from kilo_gateway.testing.cassettes.pieces import fit_pieces
 from kilo_gateway.testing.cassettes.secret_shapes import find_secrets, replace_spans
 from kilo_gateway.testing.cassettes.streamed_secrets import scrub_events
 
@@ -94,8 +92,8 @@ class Scrubber:
         content_type = "".join(headers.get("content-type", []))
         before = response["body"]["string"] or b""
         body = {**response["body"], "string": self.body(before, content_type)}
-        if "pieces" in body:
-            body["pieces"] = fit_pieces(body["pieces"], before, body["string"])
+        if "pieces" in body and body["string"] != before:
+            body["pieces"] = event_sizes(body["string"])  # those of the network fit no more
         return {"status": deepcopy(response["status"]), "headers": headers, "body": body}
 
     def _header(self, name: str, value: str) -> str:
@@ -109,7 +107,7 @@ class Scrubber:
         return {"request": asked, "response": self.response(interaction["response"])}
 
     def body(self, data: bytes, content_type: str) -> bytes:
-        """Return the body without secrets; the same bytes when it holds none."""
+        """Return the body without secrets: JSON in its compact form, anything else as it is when it holds none."""
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -117,22 +115,17 @@ class Scrubber:
             return self.text(data.decode("latin-1")).encode("latin-1")
         if is_event_stream(text, content_type):
             return self._events(text).encode()
-        exact = parse_exactly(text)
-        return (self._loose(text) if exact is None else self._exact(exact)).encode()
+        value = parse_json(text)
+        return self._odd(text).encode() if value is None else render_json(clean(value, self.text))
 
-    def _exact(self, exact: JsonText) -> str:
-        exact.value = clean(exact.value, self.text)
-        return exact.render()
-
-    def _loose(self, text: str) -> str:
-        """Clean what is no JSON, or JSON in a spelling of its own, which is kept when nothing had to go."""
-        value = parse_loosely(text)
-        if value is not None:
-            compact = LAYOUTS["compact ascii"]
-            before, after = render_value(value, compact), render_value(clean(value, self.text), compact)
-            if before != after:
-                return after
-        return self.text(text)
+    def _odd(self, text: str) -> str:
+        """Clean what is no JSON, or JSON that no structure keeps; escapes in it must hide no secret."""
+        try:
+            value = json.loads(text)
+            cleaned = clean(value, self.text)
+            return self.text(text if cleaned == value else json.dumps(cleaned))
+        except (ValueError, RecursionError):
+            return self.text(text)
 
     def _events(self, text: str) -> str:
         events, separator = split_events(text)
@@ -143,13 +136,3 @@ class Scrubber:
             find=lambda whole: find_secrets(whole, self._spellings),
         )
         return separator.join(cleaned)
-
-
-def parse_json(data: bytes | None) -> Any:
-    """Return the JSON of a body for comparing, or the bytes when it is none."""
-    if not data:
-        return None
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors.redaction import REDACTED
-from kilo_gateway.testing.cassettes.json_text import parse_exactly
+from kilo_gateway.testing.cassettes.bodies import parse_json, render_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kilo_gateway.testing.cassettes.json_text import JsonText
     from kilo_gateway.testing.cassettes.secret_shapes import Span
 
 _DATA = "data:"
 
 Place = tuple[Any, Any]
 """A container and the key or position within it that holds a text."""
-
-
-class _Event:
-    """One event; `json` when it is a single data line with an object that can be written again exactly."""
-
-    def __init__(self, raw: str) -> None:
-        self.raw = raw
-        head, _, data = raw.rpartition("\n")
-        self._head = head + "\n" if head else ""
-        self._prefix = _DATA + " " if data.startswith(_DATA + " ") else _DATA
-        is_single = data.startswith(_DATA) and not head.startswith(_DATA) and "\n" + _DATA not in head
-        self.json: JsonText | None = parse_exactly(data.removeprefix(self._prefix)) if is_single else None
-
-    def render(self) -> str:
-        return self.raw if self.json is None else f"{self._head}{self._prefix}{self.json.render()}"
 
 
 def scrub_events(
@@ -41,20 +26,33 @@ def scrub_events(
     text: Callable[[str], str],
     find: Callable[[str], list[Span]],
 ) -> list[str]:
-    """Return the events cleaned, as many as before.
+    """Return the events cleaned, as many as before; an event without secrets is the same text.
 
     `value` cleans JSON, `text` cleans what is no JSON, `find` says where secrets stand in the texts put together.
     """
-    parsed = [_Event(raw) for raw in events]
+    parsed = [_parse_event(event) for event in events]
+    cleaned = deepcopy([json for _, json in parsed])
     # First the texts as a whole: the first piece of a key may look like a key itself, and its rest like nothing.
-    for places in _threads([event.json.value for event in parsed if event.json is not None]).values():
+    for places in _threads([json for json in cleaned if json is not None]).values():
         _scrub_thread(places, find)
-    for event in parsed:
-        if event.json is None:
-            event.raw = text(event.raw)
+    scrubbed = []
+    for event, (head, before), after in zip(events, parsed, cleaned, strict=True):
+        clean = None if after is None else value(after)
+        if before is None:
+            scrubbed.append(text(event))
         else:
-            event.json.value = value(event.json.value)
-    return [event.render() for event in parsed]
+            scrubbed.append(event if clean == before else head + render_json(clean).decode())
+    return scrubbed
+
+
+def _parse_event(event: str) -> tuple[str, Any]:
+    """Return what stands before the JSON of an event, and the JSON; None when it is not one line of data."""
+    start = event.rfind("\n") + 1
+    head, line = event[:start], event[start:]
+    if not line.startswith(_DATA) or head.startswith(_DATA) or f"\n{_DATA}" in head:
+        return "", None
+    data = line.removeprefix(_DATA).lstrip(" ")
+    return head + line[: len(line) - len(data)], parse_json(data)
 
 
 def _threads(values: Sequence[Any]) -> dict[tuple[Any, ...], list[Place]]:

@@ -1,4 +1,7 @@
-"""The configuration that makes pytest-recording's and langchain-tests' own cassettes free of secrets, and readable."""
+"""The configuration that makes pytest-recording's and langchain-tests' own cassettes free of secrets, and readable.
+
+The module itself is what vcrpy calls a serializer, registered with pytest-recording under the name `kilo`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from vcr import VCR
 
+from kilo_gateway.testing.cassettes.document import Document, Interaction, parse_document, render_document
+from kilo_gateway.testing.cassettes.environment import secrets_of
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
-from kilo_gateway.testing.cassettes.surroundings import secrets_of
 
 if TYPE_CHECKING:
     from vcr.request import Request
 
 SERIALIZER = "kilo"
-"""Registered with pytest-recording by this package's plugin."""
 
 
 def kilo_vcr_config(**overrides: Any) -> dict[str, Any]:
@@ -48,3 +51,31 @@ def kilo_vcr_config(**overrides: Any) -> dict[str, Any]:
         "serializer": SERIALIZER,
         **overrides,
     }
+
+
+def serialize(cassette: dict[str, Any]) -> str:
+    """Return the text of a cassette that vcrpy hands over."""
+    return render_document(Document([_with_bytes(one) for one in cassette["interactions"]]))
+
+
+def deserialize(text: str) -> dict[str, Any]:
+    """Return a cassette as vcrpy expects it.
+
+    Raises:
+        ValueError: it cannot be read; says why.
+    """
+    return {"interactions": parse_document(text).interactions}
+
+
+def _with_bytes(interaction: Interaction) -> Interaction:
+    request, response = interaction["request"], interaction["response"]
+    body = {**response["body"], "string": _encoded(response["body"].get("string"))}
+    return {
+        "request": {**request, "body": _encoded(request.get("body")) or None},
+        "response": {**response, "body": body},
+    }
+
+
+def _encoded(body: Any) -> bytes:
+    """Return the bytes that vcrpy has decoded where it could."""
+    return body.encode() if isinstance(body, str) else body or b""

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from typing import Any
 
+import hypothesis  # noqa: F401 - see below
 import pytest
 import requests  # noqa: F401 - see below
 import vcr.patch  # noqa: F401 - see below
 
 import kilo_gateway.testing.cassettes.decorator
-import kilo_gateway.testing.cassettes.serializer
-import kilo_gateway.testing.pytest_report  # noqa: F401 - see below
+import kilo_gateway.testing.cassettes.vcr_config
+import kilo_gateway.testing.pytest_sessions  # noqa: F401 - see below
 import langchain_kilo  # noqa: F401 - a session within a session forgets what it imports, which C extensions do not survive
 from kilo_gateway.testing import EmbeddedGateway, check_cassettes, kilo_vcr_config, use_cassette  # noqa: F401 - see above
 
@@ -172,7 +173,7 @@ def test_markers_of_module_and_test_add_up(pytester: pytest.Pytester, run: Any) 
     code = BASIC + (
         "pytestmark = pytest.mark.kilo_cassette(record='none', repeats=True)\n"
         "@pytest.mark.kilo_cassette(record='once')\n"
-        "def test_own(kilo_cassette): ask('x'); assert kilo_cassette.manner.repeats\n"
+        "def test_own(kilo_cassette): ask('x'); assert kilo_cassette.options.repeats\n"
         "def test_modules(): ask('x')\n"
     )
     pytester.makepyfile(test_it=code)

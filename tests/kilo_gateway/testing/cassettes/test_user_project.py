@@ -60,7 +60,7 @@ def test_a_project_records_replays_and_fails_readably(python: Path, project: Pat
 
     replayed = run(python, project, has_network=False)
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
-    assert "replayed  2 cassettes, the network blocked" in replayed.stdout
+    assert "replayed  3 cassettes, the network blocked" in replayed.stdout
     assert "3 passed" in replayed.stdout
 
     module = project / "src/train_times/__init__.py"
