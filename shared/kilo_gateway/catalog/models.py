@@ -26,6 +26,7 @@ DEFAULT_CONTEXT_WINDOW = 1_000_000
 DEFAULT_MAX_TOKENS = 128_000
 """Output tokens assumed where the entry names no limit; the provider page's own default."""
 
+_OTHER_CONTEXT_LENGTHS = ("max_model_len", "context_window", "max_context_length")
 _MAX_SAFE_INTEGER = 2**53 - 1
 _REASONING_PARAMETERS = frozenset({"reasoning", "include_reasoning"})
 _CAPABILITY_PARAMETERS = _REASONING_PARAMETERS | {"tools", "structured_outputs", "temperature"}
@@ -122,25 +123,22 @@ class ModelInfo(BaseModel):
 def parse_model(entry: object, *, source: Source = "live") -> ModelInfo | str:
     """Return the model of one list entry, or in words why the entry cannot be used.
 
-    Needed are a usable `id` and a `pricing` object; anything else that is odd is unknown.
+    Needed is a usable `id`, as OpenAI's lists have it too; anything else that is missing or odd is unknown.
     """
     if not isinstance(entry, dict):
         return "the entry is not an object"
     model_id = _parse_id(entry.get("id"))
     if model_id is None:
         return "`id` names no model"
-    prices = entry.get("pricing")
-    if not isinstance(prices, dict):
-        return f"{model_id[:100]!r}: `pricing` is not an object"
     architecture, provider = _object(entry.get("architecture")), _object(entry.get("top_provider"))
     parameters = _texts(entry.get("supported_parameters"))
-    pricing = parse_pricing(prices)
+    pricing = parse_pricing(_object(entry.get("pricing")))
     return ModelInfo(
         id=model_id,
         name=_text(entry.get("name")) or model_id,
         description=_text(entry.get("description")),
         created=_whole_number(entry.get("created"), smallest=0),
-        context_length=_whole_number(entry.get("context_length")) or _whole_number(provider.get("context_length")),
+        context_length=_context_length(entry, provider),
         max_completion_tokens=_whole_number(provider.get("max_completion_tokens")),
         inputs=_texts(architecture.get("input_modalities"), lower=True),
         outputs=_texts(architecture.get("output_modalities"), lower=True),
@@ -153,6 +151,12 @@ def parse_model(entry: object, *, source: Source = "live") -> ModelInfo | str:
         source=source,
         raw=entry,
     )
+
+
+def _context_length(entry: dict[str, Any], provider: dict[str, Any]) -> int | None:
+    """Return the gateway's number, else the one that vLLM, Groq, Mistral or LM Studio state under a name of theirs."""
+    stated = (entry.get("context_length"), provider.get("context_length"), *map(entry.get, _OTHER_CONTEXT_LENGTHS))
+    return next((number for value in stated if (number := _whole_number(value)) is not None), None)
 
 
 def _is_free(model_id: str, marked: object, pricing: Pricing) -> bool | None:

@@ -24,7 +24,10 @@ def settings_table(described: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def models_table(models: Iterable[ModelInfo]) -> Table:
-    """Return the models with limits in tokens, prices in USD per million tokens in and out, and what they can do."""
+    """Return the models with limits in tokens, prices in USD per million tokens in and out, and what they can do.
+
+    A question mark stands for what the list does not say.
+    """
     table = Table(box=None, pad_edge=False)
     table.add_column("model", overflow="fold")
     for heading in ("context", "output", "$/M in", "$/M out"):
@@ -44,7 +47,8 @@ def models_table(models: Iterable[ModelInfo]) -> Table:
 
 def _abilities(model: ModelInfo) -> list[str]:
     words = [word for word in model.inputs or () if word != "text"]
-    return words + [word for word, can in (("tools", model.tools), ("reasoning", model.reasoning)) if can]
+    known = [word for word, can in (("tools", model.tools), ("reasoning", model.reasoning)) if can]
+    return words + known + (["?"] if model.tools is None or model.reasoning is None else [])
 
 
 def _count(value: int | None) -> str:

@@ -58,7 +58,7 @@ def sample() -> dict[str, Any]:
         ({"data": "a/b"}, "has no list `data`"),
         ({"data": []}, "is empty"),
         ({"data": [None]}, "no usable entry among 1"),
-        ({"data": [{"id": "a/b"}, 3, {"pricing": {}}]}, "no usable entry among 3"),
+        ({"data": [{"id": "/"}, 3, {"pricing": {}}]}, "no usable entry among 3"),
     ],
 )
 def test_list_without_a_usable_entry_is_malformed(body: object, words: str) -> None:
@@ -80,11 +80,11 @@ def test_malformed_answer_of_any_size_gives_a_short_error() -> None:
 
 def test_bad_entries_are_left_out_with_their_reason() -> None:
     """One malformed entry costs only itself."""
-    models, skipped = parse_catalog({"data": [None, entry("a/b"), {"id": "c/d"}, entry("  "), entry("e/f")]})
+    models, skipped = parse_catalog({"data": [None, entry("a/b"), {"id": 7}, entry("  "), entry("e/f")]})
     assert ids(models) == ["a/b", "e/f"]
     assert skipped == [
         "Entry 0: the entry is not an object.",
-        "Entry 2: 'c/d': `pricing` is not an object.",
+        "Entry 2: `id` names no model.",
         "Entry 3: `id` names no model.",
     ]
 
@@ -100,7 +100,7 @@ def test_first_valid_duplicate_counts(twin: str) -> None:
 
 def test_malformed_entry_does_not_reserve_its_id() -> None:
     """A usable entry counts although a malformed one with its id came earlier."""
-    models, skipped = parse_catalog({"data": [{"id": "a/b", "pricing": None}, entry("a/b", name="good")]})
+    models, skipped = parse_catalog({"data": ["a/b", entry("a/b", name="good")]})
     assert [model.name for model in models] == ["good"]
     assert len(skipped) == 1
 

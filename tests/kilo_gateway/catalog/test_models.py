@@ -48,19 +48,33 @@ def test_entry_with_no_id_key_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("odd", [None, [], [PRICES], "0", 0, False])
-def test_entry_without_pricing_object_is_skipped(odd: object) -> None:
-    """`pricing` must be an object; the reason names the model."""
-    assert parse_model(entry(pricing=odd)) == "'vendor/model': `pricing` is not an object"
+def test_prices_that_cannot_be_read_are_unknown(odd: object) -> None:
+    """An entry with odd prices is a model all the same, and what it costs is unknown, not nothing."""
+    model = parsed(pricing=odd)
+    assert (model.pricing.prompt, model.pricing.completion, model.is_free) == (None, None, None)
 
 
-def test_entry_with_no_pricing_key_is_skipped() -> None:
-    """A missing `pricing` is no object."""
-    assert parse_model({"id": "vendor/model"}) == "'vendor/model': `pricing` is not an object"
+def test_an_entry_of_openais_shape_is_a_model() -> None:
+    """It needs an id; the rest is unknown, which is neither no nor zero. Such lists were refused whole."""
+    model = parse_model({"id": "gpt-oss", "object": "model", "created": 1, "owned_by": "vllm"})
+    assert isinstance(model, ModelInfo)
+    assert (model.id, model.name, model.created) == ("gpt-oss", "gpt-oss", 1)
+    unknown = (model.context_length, model.max_completion_tokens, model.inputs, model.tools, model.reasoning)
+    assert unknown == (None,) * 5
+    assert (model.structured_output, model.is_free, model.pricing.prompt) == (None, None, None)
+    assert model.supports("tools") is None
+
+
+@pytest.mark.parametrize("name", ["context_length", "max_model_len", "context_window", "max_context_length"])
+def test_the_context_length_is_read_under_the_names_of_other_servers(name: str) -> None:
+    """vLLM, Groq, Mistral and LM Studio have names of their own for it."""
+    assert parsed(**{name: 8192}).context_length == 8192
+    assert parsed(**{name: "8192"}).context_length is None
 
 
 def test_reason_stays_short_for_a_long_id() -> None:
     """A hostile id cannot flood a log."""
-    reason = parse_model({"id": "x" * 100_000})
+    reason = parse_model({"id": "x" * 100_000 + "\n" + "y"})
     assert isinstance(reason, str)
     assert len(reason) < 200
 
