@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import SecretStr
 
 from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.settings.settings import resolve_settings
+from kilo_gateway.settings.settings import key_left_behind, resolve_settings
 from langchain_kilo.connection import Connection, ask_for_key, await_key
 from langchain_kilo.setting_fields import SETTING_NAMES, ConnectionFields, settings_of
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from kilo_gateway.settings.settings import Settings
+
+_PICKLED: Any = ((), None)
+"""What an object out of a pickle has in place of a connection, so that it can say why it has no key."""
 
 _SHARED = ("http_client", "http_async_client", "rate_limiter", "callbacks", "cache")
 """What copies have in common: connections, limits and stores."""
@@ -51,6 +54,8 @@ class Connected(ConnectionFields):
         key = self._connection_key()
         if self._connected is None or self._connected[0] != key:
             settings = resolve_settings(settings_of(self.__dict__), os.environ)
+            if self._connected == _PICKLED:
+                settings = key_left_behind(settings)
             self._connected = key, self._connect(settings)
         return self._connected[1]
 
@@ -72,7 +77,7 @@ class Connected(ConnectionFields):
         state = super().__getstate__()
         dropped = dict.fromkeys(("api_key", "default_headers", "http_client", "http_async_client"))
         state["__dict__"] = {**state["__dict__"], **dropped}
-        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_connected": None}
+        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_connected": _PICKLED}
         return state
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

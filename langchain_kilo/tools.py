@@ -12,7 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
 from kilo_gateway.adapters.schemas import render_function
-from kilo_gateway.answer.tool_calls import parse_arguments
+from kilo_gateway.answer.tool_calls import describe_flaw, parse_arguments
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
 
@@ -139,10 +139,15 @@ def parse_calls(
         parsed = parse_arguments(arguments) if is_callable_now(arguments, finish_reason) else None
         name, id_ = function.get("name") or "", call.get("id")
         if parsed is None:
-            invalid.append(invalid_tool_call(name=name, args=arguments, id=id_, error=None))
+            invalid.append(invalid_tool_call(name=name, args=arguments, id=id_, error=_reason(arguments)))
         else:
             valid.append(tool_call(name=name, args=parsed, id=id_))
     return valid, invalid
+
+
+def _reason(arguments: str | None) -> str:
+    """Return why a call may not be executed."""
+    return describe_flaw(arguments) or "The answer was cut off before the arguments of this call came."
 
 
 def render_stopper(arguments: str) -> str:

@@ -18,7 +18,7 @@ from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.options import unknown_option
 from kilo_gateway.settings.auth import check_key
 from kilo_gateway.settings.headers import mask_header
-from kilo_gateway.settings.settings import VARIABLES, Settings, resolve_settings
+from kilo_gateway.settings.settings import VARIABLES, Settings, key_left_behind, resolve_settings
 from kilo_gateway.settings.timeouts import parse_timeouts
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ class Connected(BaseComponent):
             self._set_up(state["__dict__"])
         except MissingKeyError:
             self._set_up(state["__dict__"], needs_key=False)
+            self._settings = key_left_behind(self._settings)
 
 
 def hide_key(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from kilo_gateway import jsontext
 from kilo_gateway.adapters.objects import find_partial_object
 from kilo_gateway.adapters.schemas import render_function
-from kilo_gateway.answer.tool_calls import parse_arguments
+from kilo_gateway.answer.tool_calls import describe_flaw, parse_arguments
 from kilo_gateway.errors import AnswerError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _read_whole(arguments: dict[str, Any] | str) -> dict[str, Any]:
     parsed = parse_arguments(arguments)
     if parsed is not None:
         return parsed
-    return {"invalid_arguments": arguments, "reason": "The arguments of this call are not a whole JSON object."}
+    return {"invalid_arguments": arguments, "reason": describe_flaw(arguments)}
 
 
 def _read_partial(arguments: dict[str, Any] | str) -> dict[str, Any]:

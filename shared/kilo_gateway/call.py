@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from kilo_gateway import jsontext
 from kilo_gateway.answer.body import parse_answer
 from kilo_gateway.embeddings import Embeddings, parse_embeddings
-from kilo_gateway.errors import ModelNotFoundError
+from kilo_gateway.errors import KiloError, ModelNotFoundError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.errors.waits import retry_delay
@@ -20,12 +20,12 @@ from kilo_gateway.settings.auth import ANONYMOUS
 from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.timeouts import Timeouts, parse_timeouts
 from kilo_gateway.stream.reader import StreamReader
+from kilo_gateway.stream.sse import is_event_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.errors import KiloError
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.settings.headers import HeaderList
     from kilo_gateway.settings.settings import Settings
@@ -138,7 +138,7 @@ class Call(GatewayCall["Completion"]):
 
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
         """Take note of the answer's headers; return whether its body is to be read as a completion."""
-        self.reader.headers = headers
+        self.reader.headers, self.reader.status = headers, status
         return super().accepts(status, headers)
 
     def fresh_reader(self) -> StreamReader:
@@ -152,10 +152,26 @@ class Call(GatewayCall["Completion"]):
         return self._named(self.reader.completion())
 
     def parse_answer(self, body: bytes) -> Completion:
-        """Return the completion of a body of status 200. Raises what `kilo_gateway.answer.body.parse_answer` raises."""
+        """Return the completion of a body of status 200, also where the server streamed it unasked.
+
+        Raises what `kilo_gateway.answer.body.parse_answer` raises.
+        """
+        if is_event_stream(body):
+            return self._parse_events(body)
         return self._named(
             parse_answer(body, model=self.model_id, headers=self.answer_headers, status=self.answer_status)
         )
+
+    def _parse_events(self, body: bytes) -> Completion:
+        reader = self.fresh_reader()
+        self.accepts(self.answer_status, self.answer_headers)
+        try:
+            for _ in (*reader.feed(body), *reader.finish()):
+                pass
+        except KiloError as error:
+            error.partial = reader.partial()
+            raise
+        return self.completion
 
     def _named(self, completion: Completion) -> Completion:
         headers = self.answer_headers

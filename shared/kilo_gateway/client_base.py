@@ -196,5 +196,8 @@ class ClientBase(Generic[C]):
 
 
 def _rebuild(cls: type[ClientBase[Any]], settings: Settings) -> ClientBase[Any]:
-    key = resolve_settings({}, os.environ).api_key
-    return cls(settings.model_copy(update={"api_key": key}))
+    here = resolve_settings({}, os.environ)
+    if here.api_key is None:
+        return cls(settings)
+    origins = {**settings.origins, "api_key": here.origins["api_key"]}
+    return cls(settings.model_copy(update={"api_key": here.api_key, "origins": origins}))

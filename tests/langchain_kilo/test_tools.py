@@ -255,3 +255,20 @@ def test_odd_calls_of_an_answer_are_survived(gateway: EmbeddedGateway, make: Cal
     gateway.enqueue(Reply(body={"choices": [choice]}))
     message = make().invoke("x")
     assert [(one["name"], one["args"]) for one in message.tool_calls][:2] == [("f", {}), ("g", {"x": 1})]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "finish_reason", "said"),
+    [
+        ('{"city": "Os', "length", "cut off"),
+        ("Oslo", "stop", "not JSON"),
+        ("[1]", "tool_calls", "not an object"),
+        ("", "length", "before the arguments of this call came"),
+    ],
+)
+def test_an_invalid_call_says_why_it_is_one(arguments: str, finish_reason: str, said: str) -> None:
+    """The reason stands where LangChain has a place for it; it was None."""
+    calls, invalid = parse_calls([{"id": "c1", "function": {"name": "f", "arguments": arguments}}], finish_reason)
+
+    assert calls == []
+    assert said in (invalid[0]["error"] or "")

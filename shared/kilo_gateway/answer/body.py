@@ -57,9 +57,9 @@ def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> d
         raise malformed_answer("is empty", body, model, status=status)
     if text[:1] == b"<":
         raise malformed_answer(
-            "is a web page, not the gateway's JSON; something on the way answered instead", body, model
+            "is a web page, not the gateway's JSON; something on the way answered instead", body, model, status=status
         )
-    raise malformed_answer("is not a JSON object", body, model)
+    raise malformed_answer("is not a JSON object", body, model, status=status)
 
 
 def quote(data: bytes) -> str:
@@ -70,10 +70,15 @@ def quote(data: bytes) -> str:
 
 def malformed_answer(what: str, body: bytes, model: str | None, *, status: int = 200) -> MalformedAnswerError:
     """Return the error for an answer of success that cannot be used; `what` continues "The answer ..."."""
-    begins = f" It begins: {quote(body)}" if body.strip() else ""
-    return MalformedAnswerError(
-        f"The gateway's answer for model {model!r} {what} (HTTP {status}).{begins} Check base_url; try again.",
+    begun = quote(body).rstrip(". ")
+    begins = f" It begins: {begun}." if begun else ""
+    remedy = "Check base_url, and what stands between it and this machine." if begun else "Try again."
+    error = MalformedAnswerError(
+        f"The gateway's answer for model {model!r} {what} (HTTP {status}).{begins} {remedy}",
         model=model,
         status=status,
         snippet=quote(body),
     )
+    if not begun:
+        error.retry = "soon"  # as a stream that ends without an answer
+    return error

@@ -12,6 +12,8 @@ from kilo_gateway.answer.merging import overlay
 if TYPE_CHECKING:
     from kilo_gateway.wire import ToolCall
 
+_LONGEST_FLAW = 100
+
 
 @dataclass(slots=True)
 class ToolCallDelta:
@@ -244,6 +246,25 @@ def parse_arguments(text: str | dict[str, Any] | None) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def describe_flaw(text: Any) -> str | None:
+    """Return why arguments are not a whole JSON object, for whoever reads an invalid call; None when they are one."""
+    if parse_arguments(text) is not None:
+        return None
+    if not isinstance(text, str):
+        return f"The arguments are a {type(text).__name__}, not the text of a JSON object."
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as flaw:
+        if flaw.pos >= len(text.rstrip()) or flaw.msg.startswith("Unterminated string"):
+            return "The arguments are cut off: the JSON object does not end."
+        return f"The arguments are not JSON: {flaw.msg} at character {flaw.pos}."
+    except RecursionError:
+        return "The arguments are nested too deeply to be read."
+    except ValueError as constant:
+        return f"The arguments are not JSON: {str(constant)[:_LONGEST_FLAW]} is no value of it."
+    return f"The arguments are JSON, but a {type(value).__name__} and not an object."
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -12,7 +12,7 @@ from kilo_gateway.errors import GET_A_KEY, MissingKeyError
 from kilo_gateway.settings import key_policy
 from kilo_gateway.settings.base_url import check_cleartext, keeps_keys_private, parse_proxies
 from kilo_gateway.settings.headers import HeaderList, merge_headers, parse_headers
-from kilo_gateway.settings.values import parse_feature
+from kilo_gateway.settings.values import LEFT_BEHIND, parse_feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +95,12 @@ def check_key(settings: Settings, *, model: str, is_free: bool, at_call: bool = 
     """
     if is_free or has_credential(settings) or (key_policy.is_check_deferred() and not at_call):
         return
+    if settings.origins.get("api_key") == LEFT_BEHIND:
+        raise MissingKeyError(
+            f"Model {model!r} needs a Kilo API key, and this object came from another process without one: keys are "
+            "never pickled. Set KILOCODE_API_KEY in the environment, where worker processes find it too.",
+            model=model,
+        )
     raise MissingKeyError(
         f"Model {model!r} needs a Kilo API key and there is none. {GET_A_KEY} "
         "Free models (ids ending in :free) work without one; for one that only the live list marks free, set "

@@ -13,12 +13,12 @@ from kilo_gateway.refs import DEFAULT_MODEL
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL, check_cleartext, parse_proxies
 from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.timeouts import Timeouts
-from kilo_gateway.settings.values import parse_setting
+from kilo_gateway.settings.values import LEFT_BEHIND, parse_setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["READ_PER_REQUEST", "VARIABLES", "Settings", "resolve_settings"]
+__all__ = ["READ_PER_REQUEST", "VARIABLES", "Settings", "key_left_behind", "resolve_settings"]
 
 DEFAULT_MAX_RETRIES = 2
 
@@ -122,6 +122,8 @@ class Settings(BaseModel):
         state = super().__getstate__()
         headers = {name: value for name, value in self.default_headers.items() if self._mask(name, value) != MASK}
         origins = {name: origin for name, origin in self.origins.items() if name != "api_key"}
+        if self.api_key is not None:
+            origins["api_key"] = LEFT_BEHIND
         state["__dict__"] = {**state["__dict__"], "api_key": None, "default_headers": headers, "origins": origins}
         return state
 
@@ -148,6 +150,13 @@ def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -
     if settings.api_key is not None or settings.has_own_authorization:
         check_cleartext(settings.base_url, proxies=parse_proxies(environ))
     return settings
+
+
+def key_left_behind(settings: Settings) -> Settings:
+    """Return the settings of an object that came out of a pickle: where they have no key, they remember why."""
+    if settings.api_key is not None:
+        return settings
+    return settings.model_copy(update={"origins": {**settings.origins, "api_key": LEFT_BEHIND}})
 
 
 class _Unshown(dict[str, Any]):

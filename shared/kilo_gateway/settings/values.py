@@ -21,6 +21,9 @@ from kilo_gateway.settings.timeouts import Timeouts, parse_timeouts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LEFT_BEHIND = "the process that pickled this object"
+"""The origin of a key that is not here because pickles hold none."""
+
 
 def parse_setting(name: str, value: Any, origin: str) -> Any:
     """Return the value of a setting as it is kept. Given what it has returned, it returns the same again.

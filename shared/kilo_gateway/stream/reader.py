@@ -36,6 +36,8 @@ class StreamReader:
         """Whether the bytes fed last completed an event, as opposed to keep-alive comments."""
         self.has_delivered = False
         """Whether a delta was given out: from then on the request must not be sent again."""
+        self.status = 200
+        """The response's status, for messages: any that is a success."""
         self.headers: Mapping[str, str] = {}
         """The response's headers, for an error that an event holds."""
         self._sse = SseDecoder()
@@ -71,13 +73,13 @@ class StreamReader:
         if rest and rest != _DONE and not self.is_done:
             yield from self._read_rest(rest)
         if self._plain is not None:
-            yield from self._read(parse_json_object(bytes(self._plain), model=self._ref))
+            yield from self._read(parse_json_object(bytes(self._plain), model=self._ref, status=self.status))
         if not self._accumulator.is_complete:
             raise TruncatedStreamError(
                 f"The answer of model {self._ref!r} stopped before its end: no finish reason came. "
-                "What had arrived is in `partial`; try again.",
+                + ("What had arrived is in `partial`; try again." if self._accumulator.has_content else "Try again."),
                 model=self._ref,
-                status=200,
+                status=self.status,
             )
         for delta in self._accumulator.finish():
             self.has_delivered = True
@@ -101,9 +103,10 @@ class StreamReader:
             if isinstance(payload, NamedEvent) and states_error({}, payload.name):
                 return {"message": event if isinstance(event, str) else payload.decode("utf-8", "replace")}
             raise MalformedAnswerError(
-                f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload)}",
+                f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload)} "
+                "Try again; if it goes on, choose another model or report it.",
                 model=self._ref,
-                status=200,
+                status=self.status,
                 snippet=quote(payload),
             )
         return event

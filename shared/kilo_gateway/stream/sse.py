@@ -21,6 +21,12 @@ class NamedEvent(bytes):
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SNIPPET_BYTES = 200
 _LONGEST_NAME = 100
+_FIRST_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def is_event_stream(body: bytes) -> bool:
+    """Return whether a whole body is an event stream rather than JSON, judged by its first line."""
+    return body[:1] != b"{" and body.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(_FIRST_FIELDS)
 
 
 class SseDecoder:

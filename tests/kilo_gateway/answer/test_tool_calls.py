@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta, parse_arguments, parse_tool_calls
+from kilo_gateway.answer.tool_calls import (
+    ToolCallAssembler,
+    ToolCallDelta,
+    describe_flaw,
+    parse_arguments,
+    parse_tool_calls,
+)
 
 
 def part(index: Any = None, id_: Any = None, name: Any = None, arguments: Any = None, **more: Any) -> dict[str, Any]:
@@ -307,3 +313,30 @@ def test_arguments_nested_beyond_reason_are_invalid() -> None:
         deep = {"a": deep}
     calls = parse_tool_calls([part(0, "a", "f", deep)])
     assert parse_arguments(calls[0]["function"]["arguments"]) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ('{"city": "Os', "cut off"),
+        ('{"city": "Oslo"', "cut off"),
+        ('{"a": [1, 2', "cut off"),
+        ('{"a":', "cut off"),
+        ('{"a": 1}}', "not JSON: Extra data at character 8"),
+        ("{'a': 1}", "not JSON"),
+        ("Oslo", "not JSON"),
+        ("[1]", "a list and not an object"),
+        ('"Oslo"', "a str and not an object"),
+        ('{"a": NaN}', "NaN is no value"),
+        ("[" * 100_000, "nested too deeply"),
+        (7, "a int, not the text"),
+        ('{"a": 1}', None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_is_wrong_with_arguments_is_said(arguments: object, said: str | None) -> None:
+    """Whoever reads an invalid call is told why it is one; whole arguments have no flaw."""
+    flaw = describe_flaw(arguments)
+
+    assert (flaw is None) if said is None else (said in (flaw or ""))

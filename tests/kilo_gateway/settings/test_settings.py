@@ -299,7 +299,7 @@ def test_pickled_copy_has_no_secret_and_all_else() -> None:
     restored = pickle.loads(pickle.dumps(settings))
     assert restored.api_key is None
     assert restored.default_headers == {"X-Title": "seen"}
-    assert restored.describe()["api_key"] == {"value": None, "from": "default"}
+    assert restored.describe()["api_key"] == {"value": None, "from": "the process that pickled this object"}
     assert value_of(settings, "api_key") == KEY
     assert settings.default_headers["Authorization"] == f"Bearer {OTHER}"
     assert {name: getattr(restored, name) for name in SAMPLES if name not in {"api_key", "default_headers"}} == {
