@@ -39,6 +39,9 @@ record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_
 versions: $(STAMP) ## Run the tests with the lowest and the newest versions of everything, on Python 3.11 and 3.13
 	@$(BIN)/python tools/versions.py
 
+error-messages: $(STAMP) ## Write docs/errors.md from the source
+	@$(BIN)/python tools/error_messages.py
+
 check: $(STAMP) ## Lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,4 +64,4 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 clean: ## Remove the virtual environment and caches
 	@rm -rf $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test versions record check format serve bench models clean
+.PHONY: help install demo test versions record error-messages check format serve bench models clean

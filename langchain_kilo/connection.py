@@ -61,7 +61,7 @@ class Connection:
     def with_key(self, key: Any) -> Connection:
         """Return a connection with the key that a function of the caller's has returned."""
         if key is None:
-            raise InvalidSettingError("The function given as api_key returned None instead of a key.")
+            raise InvalidSettingError("The function given as api_key returned None; it must return the key.")
         return self.with_settings({"api_key": key})
 
 

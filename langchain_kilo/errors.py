@@ -147,7 +147,7 @@ class KiloModelNotFoundError(_AnsweredError, core.ModelNotFoundError, ModelNotFo
 
 
 class KiloConflictError(_AnsweredError, core.ConflictError, ModelAPIError):
-    """Nothing that was asked for is allowed by the account's own lists."""
+    """The request is at odds with the account's own lists, or with something else that goes on."""
 
 
 class KiloRateLimitError(_AnsweredError, core.RateLimitError, ModelRateLimitError):

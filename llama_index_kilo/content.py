@@ -137,19 +137,19 @@ def _read_base64(block: Any, data: Any) -> str:
         return cast("str", data.decode("ascii")) if data.isascii() else _encode(data)
     if block.path:
         return _encode(_read_file(block, Path(block.path)))
-    raise InvalidRequestError(f"A {type(block).__name__} has no data, path or url.")
+    raise InvalidRequestError(f"A {type(block).__name__} has no data, path or url; give it one of them.")
 
 
 def _read_file(block: Any, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidRequestError(f"The file of a {type(block).__name__} cannot be read: {error}") from error
+        raise InvalidRequestError(f"The file of a {type(block).__name__} cannot be read: {error}.") from error
 
 
 def _encode(data: bytes) -> str:
     if not data:
-        raise InvalidRequestError("A content block holds no bytes.")
+        raise InvalidRequestError("A content block holds no bytes; give it some, or leave it out.")
     return base64.b64encode(data).decode("ascii")
 
 

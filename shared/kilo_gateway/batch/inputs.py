@@ -72,7 +72,7 @@ class InputFile:
             raise InvalidSettingError(f"{self.path} is empty; a table begins with the names of its columns.")
         twice = next((name for name in header if header.count(name) > 1), None)
         if twice is not None:
-            raise InvalidSettingError(f"{self.path} has the column {twice!r} twice.")
+            raise InvalidSettingError(f"{self.path} has the column {twice!r} twice; rename one of them.")
         return tuple(header)
 
     def rows(self) -> Iterator[PreparedRequest | Problem]:

@@ -160,7 +160,7 @@ class BatchJob:
             if path.is_dir():
                 raise InvalidSettingError(f"{path} is a folder; name a file.")
             if not path.parent.is_dir():
-                raise InvalidSettingError(f"There is no folder {path.parent}.")
+                raise InvalidSettingError(f"There is no folder {path.parent}; make it, or choose another.")
         if len(outputs) > 1 and outputs[0].absolute() == outputs[1].absolute():
             raise InvalidSettingError(f"{self.output} is given as output and as error file; choose two files.")
         if self.resume and self.overwrite:

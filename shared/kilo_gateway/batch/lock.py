@@ -34,7 +34,9 @@ class FileLock:
             try:
                 file = self._path.open("a+", encoding="utf-8")
             except OSError as error:
-                raise InvalidSettingError(f"{self._what} cannot be written: {error.strerror}.") from None
+                raise InvalidSettingError(
+                    f"{self._what} cannot be written: {error.strerror}. Choose another place."
+                ) from None
             try:
                 portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
             except portalocker.LockException:

@@ -105,7 +105,7 @@ def _check_id(custom_id: object) -> None:
     if not isinstance(custom_id, str):
         raise InvalidRequestError(f"`custom_id` must be a string, not {type(custom_id).__name__}.")
     if not custom_id:
-        raise InvalidRequestError("`custom_id` is empty.")
+        raise InvalidRequestError("`custom_id` is empty; give it one, or leave it out.")
 
 
 def _model_of(named: object, default: str | None) -> str:
@@ -117,7 +117,7 @@ def _model_of(named: object, default: str | None) -> str:
         raise InvalidRequestError(f"`model` must be a string, not {type(named).__name__}.")
     model_id = parse_model_id(named)
     if default is not None and parse_model_id(default) != model_id:
-        raise InvalidRequestError(f"`body` names model {named!r}, but {default!r} is asked for.")
+        raise InvalidRequestError(f"`body` names model {named!r}, but {default!r} is asked for; make them the same.")
     return model_id
 
 

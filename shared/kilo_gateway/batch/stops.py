@@ -82,9 +82,12 @@ def pause_too_long(seconds: float, error: KiloError) -> BatchStoppedError:
 
 def too_many_errors(count: int) -> BatchStoppedError:
     """Return the error of a run in which as many requests failed as may."""
-    return BatchStoppedError(f"The run was stopped: {count} requests failed.", reason="errors")
+    failed = "1 request" if count == 1 else f"{count} requests"
+    return BatchStoppedError(
+        f"The run was stopped: {failed} failed. See the error file, then resume it.", reason="errors"
+    )
 
 
 def interrupted() -> BatchStoppedError:
     """Return the error of a run that somebody ended."""
-    return BatchStoppedError("The run was interrupted.", reason="interrupted")
+    return BatchStoppedError("The run was interrupted. Resume it to go on.", reason="interrupted")

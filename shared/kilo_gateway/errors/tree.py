@@ -229,7 +229,7 @@ class ModelNotFoundError(NotFoundError):
 
 
 class ConflictError(GatewayError):
-    """Nothing that was asked for is allowed by the account's own lists."""
+    """The request is at odds with the account's own lists, or with something else that goes on."""
 
 
 class RateLimitError(GatewayError):

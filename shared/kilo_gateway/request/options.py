@@ -125,7 +125,9 @@ def check_options(
         if not _CHECKS[kind](value):
             raise InvalidRequestError(f"{name}={reprlib.repr(value)} is not usable: it must be {kind}.", model=model)
         if name in LARGEST and value > LARGEST[name]:
-            raise InvalidRequestError(f"{name}={value} is more than the gateway takes ({LARGEST[name]}).", model=model)
+            raise InvalidRequestError(
+                f"{name}={value} is more than the gateway takes ({LARGEST[name]}); lower it.", model=model
+            )
     return given
 
 

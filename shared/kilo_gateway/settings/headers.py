@@ -39,7 +39,7 @@ def check_header(name: object, value: object, *, origin: str) -> tuple[str, str]
             long the body is. The value is not quoted.
     """
     if not isinstance(name, str) or not _NAME.match(name):
-        raise InvalidSettingError(f"{origin}: {name!r} is not an HTTP header name.")
+        raise InvalidSettingError(f"{origin}: {name!r} is not an HTTP header name; use letters, digits and hyphens.")
     if name.lower() in _FRAMING:
         raise InvalidSettingError(f"{origin}: header {name} is written by the HTTP layer; remove it.")
     if not isinstance(value, str):

@@ -74,7 +74,9 @@ def _parse_timeout(value: Any, origin: str) -> Timeouts:
         try:
             value = float(value)
         except ValueError:
-            raise InvalidSettingError(f"{origin}={reprlib.repr(value)} is not a number of seconds.") from None
+            raise InvalidSettingError(
+                f"{origin}={reprlib.repr(value)} is not usable: it must be a number of seconds."
+            ) from None
     try:
         return parse_timeouts(value)
     except InvalidSettingError as error:
@@ -117,7 +119,7 @@ def _header_value(header: str) -> Callable[[Any, str], str]:
     def parse(value: Any, origin: str) -> str:
         text = check_header(header, value, origin=origin)[1]
         if not text:
-            raise InvalidSettingError(f"{origin} is blank.")
+            raise InvalidSettingError(f"{origin} is blank: give it a value, or leave it out.")
         return text
 
     return parse

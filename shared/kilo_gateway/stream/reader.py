@@ -103,7 +103,7 @@ class StreamReader:
             if isinstance(payload, NamedEvent) and states_error({}, payload.name):
                 return {"message": event if isinstance(event, str) else payload.decode("utf-8", "replace")}
             raise MalformedAnswerError(
-                f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload)} "
+                f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload).rstrip('. ')}. "
                 "Try again; if it goes on, choose another model or report it.",
                 model=self._ref,
                 status=self.status,

@@ -162,6 +162,7 @@ class SseDecoder:
 def _check_size(size: int, beginning: bytes) -> None:
     if size > MAX_EVENT_BYTES:
         raise MalformedAnswerError(
-            f"One event of the stream is larger than {MAX_EVENT_BYTES // 1024 // 1024} MiB; this is not an answer.",
+            f"One event of the stream is larger than {MAX_EVENT_BYTES // 1024 // 1024} MiB; this is not an answer. "
+            "Check base_url.",
             snippet=beginning[:_SNIPPET_BYTES].decode(errors="replace"),
         )

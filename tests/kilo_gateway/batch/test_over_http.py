@@ -217,7 +217,10 @@ def test_rows_that_fail_are_told_apart(source: Path, tmp_path: Path) -> None:
         ]
         again = run(server, source, output, "--resume", "--retry-failed", "--max-errors", 1, "--json")
     assert again.returncode == 6
-    assert json.loads(again.stdout)["reason"] == "The run was stopped: 1 requests failed."
+    assert (
+        json.loads(again.stdout)["reason"]
+        == "The run was stopped: 1 request failed. See the error file, then resume it."
+    )
 
 
 def test_stdin_is_read(source: Path, tmp_path: Path) -> None:

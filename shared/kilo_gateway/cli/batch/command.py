@@ -56,7 +56,9 @@ def input_path(command: BatchCommand, stack: ExitStack) -> Path:
     if command.source != "-":
         path = Path(command.source)
         if not path.is_file():
-            raise InvalidSettingError(f"{path} is not a file." if path.exists() else f"There is no file {path}.")
+            raise InvalidSettingError(
+                f"{path} is not a file; name one." if path.exists() else f"There is no file {path}; check the path."
+            )
         return path
     file = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".jsonl"))  # noqa: SIM115 - the stack closes it
     shutil.copyfileobj(sys.stdin.buffer, file)

@@ -1,0 +1,70 @@
+"""Every message of an error, as the person reads it who gets it: on the page, on one line, with what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from kilo_gateway import errors
+
+ROOT = Path(__file__).parent.parent
+
+
+def _load_tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("error_messages", ROOT / "tools" / "error_messages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TOOL: Any = _load_tool()
+RAISED: dict[str, set[str]] = TOOL.raised()
+ANSWERED: dict[str, set[str]] = TOOL.answered()
+PATTERNS = sorted((name, text) for found in (RAISED, ANSWERED) for name, texts in found.items() for text in texts)
+PLACEHOLDER = re.compile(r"<[a-z ]+>")
+HOSTILE = "\x1b[31ma\nb\x00\u202e\u2066c\ud800\r\x85\u2028"
+SECOND_SENTENCE = re.compile(r"[.)] [A-Z<]|: [a-z]|; [a-z]|: <(?:message|error)>\.?$")
+SAYS_WHAT_IS_RIGHT = re.compile(
+    r"\b(?:must|[Tt]here (?:are|is)|one of|none of|needs?|is an amount|is missing|has no|are whole|carries)\b|, not |<hint>"
+)
+
+
+def test_the_page_is_that_of_the_source() -> None:
+    """Whoever searches for a message finds it; `make error-messages` writes the page anew."""
+    assert TOOL.PAGE.read_text(encoding="utf-8") == TOOL.render()
+
+
+def test_every_class_that_is_raised_has_its_place_on_the_page() -> None:
+    """No class is left out, and none stands there without a message."""
+    shown = set(TOOL._REMEDIES)
+
+    assert set(RAISED) | set(ANSWERED) == shown
+    assert len(PATTERNS) > 150
+
+
+@pytest.mark.parametrize(("name", "pattern"), PATTERNS)
+def test_a_message_is_one_printable_line_whatever_it_quotes(name: str, pattern: str) -> None:
+    """Controls, line ends, marks that turn the writing round and half characters are taken out; length is bounded."""
+    cls = getattr(errors, name)
+    for quoted in (HOSTILE, "x" * 5000):
+        said = str(cls(PLACEHOLDER.sub(lambda _, text=quoted: text, pattern)))
+        assert said.isprintable()
+        assert len(said) <= 2000
+        said.encode()
+
+
+@pytest.mark.parametrize(("name", "pattern"), PATTERNS)
+def test_a_message_is_well_written(name: str, pattern: str) -> None:
+    """It says what failed and what to do or what would be right, ends as a sentence, and doubles no full stop."""
+    said = PLACEHOLDER.sub("value", pattern)
+
+    assert not re.search(r"(?<!\.)\.\.(?!\.)|[!?:;,]\.|\.[,;:]|  | \.(?!\.)|(?<!\w)\(\)", said)
+    assert re.search(r"[.?)}]$|value$|\.\.\.$|/$", said)
+    assert SECOND_SENTENCE.search(pattern) or SAYS_WHAT_IS_RIGHT.search(pattern), pattern
