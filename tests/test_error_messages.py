@@ -32,7 +32,8 @@ PLACEHOLDER = re.compile(r"<[a-z ]+>")
 HOSTILE = "\x1b[31ma\nb\x00\u202e\u2066c\ud800\r\x85\u2028"
 SECOND_SENTENCE = re.compile(r"[.)] [A-Z<]|: [a-z]|; [a-z]|: <(?:message|error)>\.?$")
 SAYS_WHAT_IS_RIGHT = re.compile(
-    r"\b(?:must|[Tt]here (?:are|is)|one of|none of|needs?|is an amount|is missing|has no|are whole|carries)\b|, not |<hint>"
+    r"\b(?:must|[Tt]here (?:are|is)|one of|none of|needs?|is an amount|is missing|has no|are whole|carries)\b"
+    r"|, not |<hint>"
 )
 
 
