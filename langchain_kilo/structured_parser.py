@@ -14,12 +14,18 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
 from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+from kilo_gateway.errors.text import one_line
 
 _LONGEST_QUOTE = 500
+_LONGEST_MESSAGE = 2000
 
 
 class StructuredOutputError(OutputParserException):
-    """The answer holds no object of the schema; `llm_output` holds its text."""
+    """The answer holds no object of the schema; `llm_output` holds its text. Its message is one printable line."""
+
+    def __init__(self, error: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(error, *arguments, **options)
+        self.args = (one_line(str(self.args[0]), _LONGEST_MESSAGE), *self.args[1:])
 
 
 class RefusedOutputError(StructuredOutputError):

@@ -38,8 +38,8 @@ SAYS_WHAT_IS_RIGHT = re.compile(
 
 
 def test_the_page_is_that_of_the_source() -> None:
-    """Whoever searches for a message finds it; `make error-messages` writes the page anew."""
-    assert TOOL.PAGE.read_text(encoding="utf-8") == TOOL.render()
+    """Whoever searches for a message finds it."""
+    assert TOOL.PAGE.read_text(encoding="utf-8") == TOOL.render(), "run `make error-messages` to write the page anew"
 
 
 def test_every_class_that_is_raised_has_its_place_on_the_page() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway import KiloClient, MalformedAnswerError, MissingKeyError, RateLimitError, TruncatedStreamError
+from kilo_gateway import (
+    KiloClient,
+    MalformedAnswerError,
+    MissingKeyError,
+    RateLimitError,
+    ServiceUnavailableError,
+    TruncatedStreamError,
+)
 from kilo_gateway.testing import Fault
 
 
@@ -87,3 +94,24 @@ def test_an_object_out_of_a_pickle_says_where_its_key_is(monkeypatch: pytest.Mon
 
     with pytest.raises(MissingKeyError, match="keys are never pickled"):
         copied.complete([{"role": "user", "content": "Hello"}])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_an_answer_in_a_coding_that_cannot_be_read_names_it(connect: Any, gateway: Any, stream: bool) -> None:
+    """What was sent is no text to quote; the coding is what a person can look into, and a status stands."""
+    session = connect(max_retries=0)
+    for status, kind in ((200, MalformedAnswerError), (503, ServiceUnavailableError)):
+        gateway.enqueue(Fault(status=status, body="x", headers={"content-encoding": "compress"}))
+        error = session.fail(stream=stream)
+        assert isinstance(error, kind)
+        assert "could not be decompressed: it is compressed as 'compress', which was not asked for" in str(error)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_page_of_several_lines_is_quoted_on_one(connect: Any, gateway: Any, stream: bool) -> None:
+    """Controls and line ends of a page went into the message, and from there into the terminal."""
+    gateway.enqueue(Fault(status=200, body="one\n\x1b[31mred\x07\u202e\ntwo"))
+    error = connect(max_retries=0).fail(stream=stream)
+
+    assert "It begins: one [31mred two. Check base_url" in str(error)
+    assert str(error).isprintable()

@@ -253,3 +253,13 @@ def test_strict_closes_the_schema(gateway: EmbeddedGateway, make: Callable[..., 
     for strict, sent in ((function["strict"], function["parameters"]), (wanted["strict"], wanted["schema"])):
         assert strict is True
         assert (sent["required"], sent["additionalProperties"]) == (["name", "age"], False)
+
+
+def test_what_an_answer_said_is_quoted_on_one_line() -> None:
+    """A model's text of several lines, with controls in it, is told like any other error."""
+    error = StructuredOutputError("It says: one\n\x1b[31mtwo\u202e " + "x" * 5000, llm_output="one\ntwo")
+
+    assert str(error).isprintable()
+    assert str(error).startswith("It says: one [31mtwo xxx")
+    assert len(str(error)) <= 2000
+    assert error.llm_output == "one\ntwo"

@@ -131,8 +131,9 @@ WORDINGS: tuple[Wording, ...] = (
         outcomes.KEY,
         frozenset({None, 400, 403}),
         r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|incorrect)",  # Gemini
-        r"(?:invalid|incorrect|missing|expired|no) api[ _-]?key\b",
+        r"(?:invalid|incorrect|missing|expired|no) api[ _-]?key\b|\bnot authenticated\b",  # FastAPI
     ),
+    _row(outcomes.RATE, frozenset({None}), r"too many requests|rate limit (?:reached|exceeded)"),
     _row(outcomes.FORBIDDEN_PATH, frozenset({403}), r"missing authentication token"),  # AWS: there is no such path
     _row(
         outcomes.FORBIDDEN_BY_EDGE,
