@@ -70,10 +70,11 @@ def __getattr__(name: str) -> object:
     try:
         return getattr(import_module(f"{__name__}.{module}"), name)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
             raise
         raise ImportError(
-            f'kilo_gateway.testing needs {error.name}: pip install "kilo-gateway[testing]"', name=error.name
+            f'kilo_gateway.testing needs {package}: pip install "kilo-gateway[testing]"', name=error.name
         ) from error
 
 

@@ -152,10 +152,11 @@ def _prepare(item: pytest.Item, stack: ExitStack) -> None:
         item.stash[_session_key] = session.prepare()
         stack.enter_context(session.guarding(item.nodeid))
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] not in _EXTRA:
+        package = (missing.name or "").partition(".")[0]
+        if package not in _EXTRA:
             raise
         item.stash[_problem_key] = pytest.fail.Exception(
-            f'{MARKER} needs {missing.name}: pip install "kilo-gateway[testing]"', pytrace=False
+            f'{MARKER} needs {package}: pip install "kilo-gateway[testing]"', pytrace=False
         )
     except Exception as problem:  # noqa: BLE001 - see above
         item.stash[_problem_key] = problem

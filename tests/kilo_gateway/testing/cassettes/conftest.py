@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import hypothesis  # noqa: F401 - see below
 import pytest
+import requests  # noqa: F401 - see below
+import vcr.patch  # noqa: F401 - see below
+
+import kilo_gateway.testing.cassettes.decorator
+import kilo_gateway.testing.cassettes.vcr_config
+import kilo_gateway.testing.pytest_sessions  # noqa: F401 - see below
+import llama_index_kilo  # noqa: F401 - a run within a run forgets what it imports, which C extensions do not survive
+from kilo_gateway.testing import EmbeddedGateway, check_cassettes, kilo_vcr_config, use_cassette  # noqa: F401 - see above
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+_OTHER_PLUGINS = ("randomly", "benchmark", "codspeed")
+
+collect_ignore = ["user_project"]
 
 
 @pytest.fixture(autouse=True)
@@ -20,4 +34,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-collect_ignore = ["user_project"]
+@pytest.fixture
+def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
+    pytester = request.getfixturevalue("pytester")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in _OTHER_PLUGINS))
+
+    def run_pytest(*arguments: str, is_strict_about_warnings: bool = True) -> Any:
+        warnings = ["-W", "error"] if is_strict_about_warnings else []
+        return pytester.runpytest_inprocess(*warnings, "-o", "asyncio_default_fixture_loop_scope=function", *arguments)
+
+    return run_pytest

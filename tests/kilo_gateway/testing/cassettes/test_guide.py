@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
+import runpy
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from kilo_gateway.testing import check_cassettes
+
+pytest_plugins = ["pytester"]
 
 GUIDE = (Path(__file__).parents[4] / "docs/testing-with-cassettes.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)
@@ -21,42 +24,6 @@ def of(kind: str) -> list[str]:
     return [block for name, block in BLOCKS if name == kind]
 
 
-class Reader:
-    """Somebody who follows the guide in an empty folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name, block in PYTHON.items():
-            (folder / name).write_text(block)
-
-    def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command as it stands in the guide."""
-        program, *arguments = shlex.split(command)
-        words = ["-m", "pytest", "-p", "no:randomly"] if program == "pytest" else []
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("KILO", "PYTEST"))}
-        environment.pop("CI", None)
-        return subprocess.run(
-            [sys.executable, *words, *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """Return a reader who has run every command once."""
-    reader = Reader(tmp_path_factory.mktemp("guide"))
-    for block in of("sh"):
-        for command in block.splitlines():
-            if not command.startswith("pip "):
-                done = reader.run(command)
-                assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return reader
-
-
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     """There is no block that this file would overlook."""
     assert {kind for kind, _ in BLOCKS} == {"sh", "python", "yaml", "text", "toml"}
@@ -64,44 +31,54 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     assert len(PYTHON) == len(of("python"))
 
 
-def test_all_tests_of_the_guide_are_recorded_and_replayed(reader: Reader) -> None:
-    """The tests of the guide left a cassette each, which its own last commands replayed and checked."""
+def test_the_guide_works_from_beginning_to_end(pytester: pytest.Pytester, run: Any) -> None:
+    """Its commands pass, its files are written as shown, its failure reads as shown, its settings are known."""
+    for name, block in PYTHON.items():
+        (pytester.path / name).write_text(block)
+
+    def follow(command: str) -> pytest.RunResult:
+        assert command.startswith("pytest")
+        return run(*shlex.split(command)[1:], is_strict_about_warnings=False)  # LlamaIndex warns of itself
+
+    commands = [line for block in of("sh") for line in block.splitlines() if not line.startswith("pip ")]
+    assert commands.pop() == "python -m kilo_gateway.testing.cassettes ."
+    for command in commands:
+        assert follow(command).ret == 0, command
+    assert check_cassettes(".") == []
     tests = sum(block.count("\ndef test_") + block.count("    def test_") for block in PYTHON.values())
-    assert len(list(reader.folder.glob("cassettes/test_*/*.kilo.yaml"))) == tests
+    assert (
+        len(list(pytester.path.glob("cassettes/test_*/test_*.yaml")))
+        + len(list(pytester.path.glob("cassettes/test_*/Test*.yaml")))
+        == tests
+    )
 
+    lines = next(pytester.path.rglob("test_the_chain*.kilo.yaml")).read_text().splitlines()
+    assert [line for block in of("yaml") for line in block.splitlines() if line not in lines] == []
 
-def test_the_notebook_runs(reader: Reader) -> None:
-    """The lines for a notebook record and replay."""
-    shown = [reader.run("python notebook.py") for _ in range(2)]
-    assert [done.returncode for done in shown] == [0, 0], shown[0].stderr + shown[1].stderr
-    assert shown[0].stdout == shown[1].stdout
-    assert "embedded gateway" in shown[0].stdout
-
-
-def test_the_cassette_looks_as_shown(reader: Reader) -> None:
-    """Each line of the excerpt stands in the recorded file."""
-    lines = next(reader.folder.rglob("test_the_chain*.kilo.yaml")).read_text().splitlines()
-    for block in of("yaml"):
-        assert [line for line in block.splitlines() if line not in lines] == []
-
-
-def test_the_failure_looks_as_shown(reader: Reader) -> None:
-    """A changed prompt gives the words of the guide."""
-    module = reader.folder / "test_chain.py"
+    module = pytester.path / "test_chain.py"
     module.write_text(PYTHON["test_chain.py"].replace("in one sentence", "in two words"))
-    shown = reader.run("pytest test_chain.py").stdout
+    shown = follow("pytest test_chain.py").stdout.str()
     module.write_text(PYTHON["test_chain.py"])
-    for block in of("text"):
-        for line in filter(None, block.splitlines()):
-            assert line in shown
+    assert [line for block in of("text") for line in block.splitlines() if line not in shown] == []
+
+    (pytester.path / "pyproject.toml").write_text(of("toml")[0])
+    assert follow("pytest --strict-config test_more.py").ret == 0
 
 
-def test_the_configuration_is_known(reader: Reader) -> None:
-    """The settings of the guide are those of the plugin."""
-    (reader.folder / "pyproject.toml").write_text(of("toml")[0])
-    done = reader.run("pytest --strict-config test_more.py")
-    (reader.folder / "pyproject.toml").unlink()
-    assert done.returncode == 0, done.stdout
+def test_the_notebook_runs(folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    """The lines for a notebook record, which is said in the log, and replay."""
+    shown = []
+    for _ in range(2):
+        runpy.run_path(str(_written(folder, "notebook.py")))
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert "embedded gateway" in shown[0]
+
+
+def _written(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_text(PYTHON[name])
+    return path
 
 
 @pytest.mark.parametrize(

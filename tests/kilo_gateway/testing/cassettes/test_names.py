@@ -30,37 +30,28 @@ def test_public_names_of_the_testing_package() -> None:
         package.Casette  # noqa: B018 - the look-up is the test
 
 
-@pytest.mark.parametrize(
-    ("missing", "name"), [("vcr", "use_cassette"), ("uvicorn", "serve"), ("yaml", "check_cassettes")]
-)
-def test_a_missing_part_of_the_extra_is_named(missing: str, name: str) -> None:
-    """Without a package of the extra the import error says what to install."""
-    code = f"import sys; sys.modules[{missing!r}] = None; from kilo_gateway.testing import {name}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert f"kilo_gateway.testing needs {missing}" in done.stderr
-    assert 'pip install "kilo-gateway[testing]"' in done.stderr
-
-
-def test_importing_the_testing_package_loads_nothing_heavy() -> None:
-    """A name is loaded when it is first used."""
-    code = (
-        "import sys, kilo_gateway.testing\n"
-        "print(sorted({'vcr', 'yaml', 'starlette', 'uvicorn', 'httpx', 'pytest'} & set(sys.modules)))"
-    )
+def test_what_importing_costs_and_needs() -> None:
+    """Names are loaded when first used; a missing part of the extra is named; replays need no pytest and no server."""
+    code = """
+import sys, kilo_gateway.testing.pytest_plugin
+del sys.modules["pytest"]
+heavy = {'vcr', 'yaml', 'starlette', 'uvicorn', 'httpx', 'pydantic', 'langchain_core', 'llama_index', 'pytest'}
+print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))
+sys.modules['pytest'] = None
+for missing, name in (("vcr", "use_cassette"), ("uvicorn", "serve"), ("yaml", "check_cassettes")):
+    sys.modules[missing] = None
+    try:
+        getattr(kilo_gateway.testing, name)
+    except ImportError as error:
+        print(error)
+    del sys.modules[missing]
+with kilo_gateway.testing.use_cassette('none', record='none'):
+    pass
+print(sorted({'starlette', 'uvicorn'} & set(sys.modules)))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_cassettes_work_without_pytest() -> None:
-    """`use_cassette` needs no pytest, and a replay no server."""
-    code = (
-        "import sys; sys.modules['pytest'] = None\n"
-        "from kilo_gateway.testing import use_cassette\n"
-        "with use_cassette('none', record='none'): pass\n"
-        "print(sorted({'starlette', 'uvicorn'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    needs = 'kilo_gateway.testing needs {}: pip install "kilo-gateway[testing]"'
+    assert done.stdout.splitlines() == ["[]", *(needs.format(name) for name in ("vcr", "uvicorn", "yaml")), "[]"]
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import hypothesis  # noqa: F401 - see below
 import pytest
-import requests  # noqa: F401 - see below
-import vcr.patch  # noqa: F401 - see below
 
-import kilo_gateway.testing.cassettes.decorator
-import kilo_gateway.testing.cassettes.vcr_config
-import kilo_gateway.testing.pytest_sessions  # noqa: F401 - see below
-import langchain_kilo  # noqa: F401 - a session within a session forgets what it imports, which C extensions do not survive
-from kilo_gateway.testing import EmbeddedGateway, check_cassettes, kilo_vcr_config, use_cassette  # noqa: F401 - see above
+from kilo_gateway.testing import EmbeddedGateway
+from kilo_gateway.testing.cassettes.__main__ import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytest_plugins = ["pytester"]
 
@@ -30,20 +25,6 @@ def ask(text):
 def test_it():
     assert ask("Hello")
 """
-_OTHERS = ("randomly", "benchmark", "codspeed")
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in _OTHERS))
-
-    def run_pytest(*arguments: str) -> pytest.RunResult:
-        return pytester.runpytest_inprocess(
-            "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function", *arguments
-        )
-
-    return run_pytest
 
 
 def cassettes(pytester: pytest.Pytester) -> list[str]:
@@ -273,7 +254,10 @@ def test_orphans_are_reported(pytester: pytest.Pytester, run: Any) -> None:
         ]
     )
     assert "of_others" not in result.stdout.str()
-    assert run("--kilo-strict").ret == 1
+    strict = run("--kilo-strict")
+    assert strict.ret == 1
+    strict.assert_outcomes(passed=1, errors=2)
+    strict.stdout.fnmatch_lines(["ERROR cassettes/test_it/test_old.kilo.yaml - no test has this cassette*"])
     for partial in (["test_it.py::test_it"], ["-k", "nothing or test_it", "--deselect", "x"]):
         assert "test_old" not in run("--kilo-strict", *partial).stdout.str() or partial[0] == "-k"
 
@@ -309,11 +293,34 @@ def test_secrets_and_unreadable_files_are_errors_of_their_test(pytester: pytest.
 
 
 def test_wrong_markers_are_errors_of_their_test(pytester: pytest.Pytester, run: Any) -> None:
-    """A misspelled option in a marker is an error of that test alone."""
-    pytester.makepyfile(test_it=BASIC + "@pytest.mark.kilo_cassette(recrod='x')\ndef test_wrong(): pass\n")
-    result = run()
+    """A misspelled option in a marker is an error of that test alone, and lists all that there are."""
+    wrong = ("(recrod='x')", "('a', 'none')", "(record='never')", "(ignore='messages')", "(pieces='some')")
+    tests = [f"@pytest.mark.kilo_cassette{arguments}\ndef test_{at}(): pass\n" for at, arguments in enumerate(wrong)]
+    pytester.makepyfile(test_it=BASIC + "".join(tests))
+    result = run("-p", "no:randomly")
+    result.assert_outcomes(passed=1, errors=5)
+    result.stdout.fnmatch_lines(
+        [
+            "*CassetteError: A cassette has no option recrod. Did you mean record? There are *name*, record, *strict.",
+            "*CassetteError: kilo_cassette takes one name; *",
+            "*CassetteError: There is no record mode 'never'. There are none, once, *",
+            "*CassetteError: ignore must be a list of texts, not 'messages'.",
+            "*CassetteError: pieces must be recorded, *",
+        ]
+    )
+
+
+def test_the_marker_without_the_extra(pytester: pytest.Pytester) -> None:
+    """Where the `testing` extra is not installed, the test says what to install; others run, and nothing breaks."""
+    pytester.makepyfile(test_it=BASIC + "def test_plain(): pass\n")
+    pytester.makeconftest("import sys\nsys.modules['vcr'] = None")
+    options = ["-p", "kilo_gateway.testing.pytest_plugin", "--kilo-strict"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        result = pytester.runpytest_subprocess(*options)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*CassetteError: A cassette has no option recrod*"])
+    result.stdout.fnmatch_lines(['kilo_cassette needs vcr: pip install "kilo-gateway?testing?"'])
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
 def test_random_pieces_name_their_seed(pytester: pytest.Pytester, run: Any) -> None:
@@ -326,7 +333,7 @@ def test_random_pieces_name_their_seed(pytester: pytest.Pytester, run: Any) -> N
 
 
 def test_tests_without_cassettes_are_left_alone(pytester: pytest.Pytester, run: Any) -> None:
-    """A session without cassettes says nothing and imports nothing of this package but its version."""
+    """A session without cassettes says nothing and sets nothing."""
     code = """
 import os, sys
 def test_plain():
@@ -336,13 +343,6 @@ def test_plain():
     result = run()
     result.assert_outcomes(passed=1)
     assert "kilo" not in result.stdout.str().partition("rootdir")[2].partition("test session")[2]
-    seen = (
-        "import sys, kilo_gateway.testing.pytest_plugin\n"
-        "heavy = {'vcr', 'httpx', 'yaml', 'starlette', 'uvicorn', 'pydantic', 'langchain_core', 'llama_index'}\n"
-        "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))"
-    )
-    done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 BESIDE_RECORDING = (
@@ -444,11 +444,10 @@ def test_beside_langchain_tests(pytester: pytest.Pytester, run: Any, monkeypatch
     ("content", "code"),
     [("kilo_cassette: 1\ngateway: {from: x}\ninteractions: []\n", 0), ("sk-or-v1-0123456789abcdef0123456789abcdef", 1)],
 )
-def test_the_check_from_a_shell(pytester: pytest.Pytester, content: str, code: int) -> None:
+def test_the_check_from_a_shell(folder: Path, capsys: pytest.CaptureFixture[str], content: str, code: int) -> None:
     """`python -m kilo_gateway.testing.cassettes` fails when a cassette holds a key, and does not print it."""
-    folder = pytester.mkdir("cassettes")
     (folder / "a.kilo.yaml").write_text(content)
-    result = pytester.run(sys.executable, "-m", "kilo_gateway.testing.cassettes", str(pytester.path))
-    assert result.ret == code
-    assert "sk-or" not in result.stdout.str()
-    assert ("a.kilo.yaml:1: holds an API key" in result.stdout.str()) is bool(code)
+    assert main([str(folder)]) == code
+    shown = capsys.readouterr().out
+    assert "sk-or" not in shown
+    assert ("a.kilo.yaml:1: holds an API key" in shown) is bool(code)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import socket
 from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import pytest
 
-from kilo_gateway import KiloClient
+from kilo_gateway import AsyncKiloClient, KiloClient
 from kilo_gateway.testing import EmbeddedGateway, NetworkBlockedError, use_cassette
 from kilo_gateway.testing.cassettes.network import _Guard
 
@@ -128,3 +130,22 @@ def test_a_transport_that_wraps_another_is_recorded_once() -> None:
     with use_cassette("c") as cassette, httpx.Client(transport=Wrapper()) as client:
         ask(http_client=client)
     assert cassette.recorded == 1
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_clients_of_the_caller_are_seen(library: Any) -> None:
+    """The caller's own clients, made before or within, sync and async, are recorded, replayed and reach no network."""
+    before = library.Client()
+
+    async def aask() -> str:
+        async with library.AsyncClient() as client:
+            asked = AsyncKiloClient(model="anthropic/claude-sonnet-4.6", http_client=client)
+            return str((await asked.complete([{"role": "user", "content": "Hello"}])).text)
+
+    for _ in range(2):
+        with use_cassette("c") as cassette, library.Client() as within:
+            answers = {ask(http_client=before), ask(http_client=within), asyncio.run(aask())}
+        assert len(answers) == 1
+        assert len(cassette) == 3
+    assert cassette.all_played
+    before.close()

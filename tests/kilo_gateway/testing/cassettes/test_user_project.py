@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,8 +10,11 @@ import sys
 import sysconfig
 import venv
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[4]
 PROJECT = Path(__file__).parent / "user_project"
@@ -33,67 +37,70 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """Return a copy of the project."""
-    return shutil.copytree(PROJECT, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))
+_OTHER_PLUGINS = (
+    "asyncio",
+    "benchmark",
+    "codspeed",
+    "hypothesispytest",
+    "langsmith_plugin",
+    "randomly",
+    "syrupy",
+    "xdist",
+)
+
+PROBE = """
+import json, pathlib, socket
+import kilo_gateway, langchain_kilo
+
+def has_network():
+    try:
+        socket.create_server(("127.0.0.1", 0)).close()
+    except BaseException:
+        return False
+    return True
+
+found = {"packages": [kilo_gateway.__file__, langchain_kilo.__file__], "has_network": has_network()}
+pathlib.Path("probe.json").write_text(json.dumps(found))
+"""
 
 
-def run(python: Path, project: Path, *arguments: str, has_network: bool) -> subprocess.CompletedProcess[str]:
-    """Run the project's tests as its owner would."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KILO", "PYTEST"))}
-    environment.pop("CI", None)
-    environment.pop("PYTHONPATH", None)
-    if not has_network:
-        environment["PYTHONPATH"] = str(project)  # where sitecustomize is
-    command = [str(python), "-m", "pytest", "-p", "no:randomly", "-p", "no:asyncio", *arguments]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_a_project_records_replays_and_fails_readably(python: Path, project: Path) -> None:
-    """Recorded without a key; replayed without network and server; a changed prompt fails with its words."""
-    recorded = run(python, project, has_network=True)
-    assert recorded.returncode == 0, recorded.stdout + recorded.stderr
-    assert "recorded  tests/cassettes/test_train_times/test_departure.kilo.yaml" in recorded.stdout
+def test_a_project_records_replays_and_fails_readably(
+    python: Path, pytester: pytest.Pytester, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded without a key; replayed by the wheel with nothing there; a changed prompt fails with its words."""
+    project = pytester.path
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    recorded = run()
+    recorded.assert_outcomes(passed=3)
+    recorded.stdout.fnmatch_lines(["recorded  tests/cassettes/test_train_times/test_departure.kilo.yaml *"])
     cassettes = sorted(path.name for path in project.rglob("*.kilo.yaml"))
     assert cassettes == ["TestWithUnittest.test_departure.kilo.yaml", "test_departure.kilo.yaml", "test_stop.kilo.yaml"]
 
-    replayed = run(python, project, has_network=False)
-    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
-    assert "replayed  3 cassettes, the network blocked" in replayed.stdout
-    assert "3 passed" in replayed.stdout
+    (project / "probe.py").write_text(PROBE)
+    monkeypatch.setenv("PYTHONPATH", str(project))  # where sitecustomize is, which takes the network away
+    without = " ".join(f"-p no:{name}" for name in _OTHER_PLUGINS)
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-p probe {without}")
+    replayed = pytester.run(python, "-m", "pytest")
+    replayed.assert_outcomes(passed=3)
+    replayed.stdout.fnmatch_lines(["replayed  3 cassettes, the network blocked"])
+    found = json.loads((project / "probe.json").read_text())
+    assert not found["has_network"]
+    assert all(package.startswith(str(python.parents[1])) for package in found["packages"])
 
     module = project / "src/train_times/__init__.py"
     module.write_text(module.read_text().replace("in one sentence", "in two words"))
-    changed = run(python, project, "-k", "test_departure", "--tb=short", has_network=False)
-    assert changed.returncode == 1
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+    changed = run("-k", "test_departure", "--tb=short").stdout.str()
     for words in (
         "messages[0].content (system)",
         "recorded: 'Answer in one sentence from this timetable",
         "now:      'Answer in two words from this timetable",
         'pytest --kilo-record=rewrite "tests/test_train_times.py::test_departure"',
     ):
-        assert words in changed.stdout
+        assert words in changed
 
 
-def test_the_wheel_is_what_is_tested(python: Path) -> None:
-    """The packages of that environment come from the wheel, the plugin by its entry point."""
-    code = (
-        "import kilo_gateway, langchain_kilo; from importlib.metadata import distribution\n"
-        "print(kilo_gateway.__file__, langchain_kilo.__file__)\n"
-        "print([one.value for one in distribution('kilo-gateway').entry_points if one.group == 'pytest11'])"
-    )
-    shown = subprocess.run(
-        [str(python), "-c", code], cwd=python.parent, check=True, capture_output=True, text=True
-    ).stdout
-    assert shown.count(str(python.parents[1])) == 2
-    assert "kilo_gateway.testing.pytest_plugin" in shown
-
-
-@pytest.mark.parametrize("has_network", [True, False])
-def test_the_network_is_really_gone(python: Path, project: Path, has_network: bool) -> None:
-    """The way in which that test takes the network away does so."""
-    code = "import socket; socket.create_server(('127.0.0.1', 0)).close(); print('there')"
-    environment = {} if has_network else {"PYTHONPATH": str(project)}
-    done = subprocess.run([str(python), "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert ("there" in done.stdout) is has_network
+def test_the_plugin_comes_by_its_entry_point(python: Path) -> None:
+    """The wheel names the plugin, so that pytest loads it by itself."""
+    (metadata,) = python.parents[1].rglob("kilo_gateway-*.dist-info/entry_points.txt")
+    assert "kilo_gateway.testing.pytest_plugin" in metadata.read_text()
