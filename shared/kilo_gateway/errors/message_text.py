@@ -28,6 +28,7 @@ _PLACE_KEYS = ("loc", "path", "param", "field", "fieldname", "instancepath", "po
 _OUTER_PLACES = frozenset({"body", "query", "header"})
 """First steps of a FastAPI location, which say nothing about the field."""
 _LONGEST_PLACE = 200
+_NO_PLACE = frozenset({"", "None", "null"})
 
 
 def key_of(name: object) -> str:
@@ -87,7 +88,7 @@ def _place(value: object, name: str, message_key: str) -> str | None:
     """Return the field as one would write it in Python: `messages[0].content`."""
     if isinstance(value, str):
         # A path of a text is that of the URL, and a name is one of a field only in a list of `invalid-params`.
-        if name == "path" or (name == "name" and message_key != "reason"):
+        if value in _NO_PLACE or name == "path" or (name == "name" and message_key != "reason"):
             return None
         is_pointer = value.startswith(("/", "#/"))
         value = value.removeprefix("#").split("/")[1:] if is_pointer else [value]

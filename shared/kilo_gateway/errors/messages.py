@@ -118,9 +118,9 @@ def _redirect_said(facts: ErrorFacts) -> str:
 def _circumstances(facts: ErrorFacts, model: str | None) -> list[str]:
     said = [f"model '{one_line(model, _LONGEST_MODEL)}'"] if model else []
     said.append(f"HTTP {facts.http_status}")
-    if facts.code is not None and facts.code != facts.http_status:
+    if facts.code is not None and str(facts.code) != str(facts.http_status):
         said.append(f"code {facts.code}")
-    if facts.error_type and facts.error_type.lower() not in {"error", str(facts.code).lower()}:
+    if facts.error_type and facts.error_type.lower() not in {"error", "none", "null", str(facts.code).lower()}:
         said.append(facts.error_type)
     upstream = facts.upstream_said if facts.upstream_said and facts.upstream_said not in facts.said else None
     if facts.provider or upstream:

@@ -112,3 +112,11 @@ def test_waits_are_told_in_human_units(seconds: str, said: str) -> None:
     """Nobody can read 2300641189 s."""
     assert f"wait at least {said} " in str(read(429, {"error": "Slow"}, {"retry-after": seconds}))
     assert f"Try again in {said}" in str(read(503, {"error": "Slow"}, {"retry-after": seconds})).replace("about ", "")
+
+
+def test_what_says_nothing_is_not_repeated() -> None:
+    """LiteLLM writes the status again as a text, and a missing type as "None"."""
+    error = read(400, {"error": {"message": "m", "type": "None", "param": "None", "code": "400"}})
+
+    assert str(error).startswith("m (model 'lab/x', HTTP 400). ")
+    assert error.code == "400"
