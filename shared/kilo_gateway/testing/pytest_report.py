@@ -72,6 +72,8 @@ class CassetteReport:
         if hasattr(self._config, "workerinput"):
             self._config.workeroutput[_OUTPUT] = self._collection  # type: ignore[attr-defined] # pytest-xdist's
             return
+        if self._collection is not None and (session.shouldstop or session.shouldfail):
+            self._collection["partial"] = True  # not every test ran
         failures = self._failures() if self._is_strict else {}
         if not failures:
             return

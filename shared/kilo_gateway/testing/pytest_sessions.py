@@ -63,7 +63,7 @@ class SessionFactory:
         return {
             "modules": sorted({str(item.path) for item in items}),
             "expected": sorted(expected),
-            "partial": is_partial or self._names_single_tests(),
+            "partial": is_partial or self._names_single_tests() or bool(self._config.getoption("collectonly")),
         }
 
     def path_of(self, item: pytest.Item) -> Path:

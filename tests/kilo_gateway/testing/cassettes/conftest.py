@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
     pytester = request.getfixturevalue("pytester")
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in _OTHER_PLUGINS))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--tb=short " + " ".join(f"-p no:{name}" for name in _OTHER_PLUGINS))
 
     def run_pytest(*arguments: str, is_strict_about_warnings: bool = True) -> Any:
         warnings = ["-W", "error"] if is_strict_about_warnings else []
