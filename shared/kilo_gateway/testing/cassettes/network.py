@@ -43,7 +43,7 @@ class _Guard:
 
 
 _guards: list[_Guard] = []
-_is_listening: list[bool] = []
+_has_hook: list[bool] = []
 _own = threading.local()
 """Whether this thread is within the guard, whose own look-ups are not guarded."""
 
@@ -51,10 +51,10 @@ _own = threading.local()
 @contextmanager
 def blocked(cassette: str, allowed: tuple[str, ...] = ()) -> Iterator[None]:
     """Refuse all that leaves this machine, but for the allowed hosts, until the block ends."""
-    if not _is_listening:
+    if not _has_hook:
         # An audit hook cannot be taken away again; with no guard standing it returns at once.
-        sys.addaudithook(_hear)
-        _is_listening.append(True)
+        sys.addaudithook(_check_event)
+        _has_hook.append(True)
     guard = _Guard(cassette, allowed)
     _guards.append(guard)
     try:
@@ -63,7 +63,7 @@ def blocked(cassette: str, allowed: tuple[str, ...] = ()) -> Iterator[None]:
         _guards.remove(guard)
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+def _check_event(event: str, arguments: tuple[Any, ...]) -> None:
     if not _guards or not event.startswith("socket.") or getattr(_own, "is_inside", False):
         return
     if event in _LOOK_UPS:
