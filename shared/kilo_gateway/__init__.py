@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from kilo_gateway._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from kilo_gateway.account.balance import Balance as Balance
+    from kilo_gateway.account.defaults import Defaults as Defaults
     from kilo_gateway.answer.completion import Completion as Completion
     from kilo_gateway.answer.completion import render_metadata as render_metadata
     from kilo_gateway.answer.tool_calls import parse_arguments as parse_arguments
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from kilo_gateway.async_stream import AsyncChatStream as AsyncChatStream
     from kilo_gateway.catalog.catalog import Catalog as Catalog
     from kilo_gateway.catalog.catalog import bundled_catalog as bundled_catalog
+    from kilo_gateway.catalog.embedding_models import EmbeddingCatalog as EmbeddingCatalog
+    from kilo_gateway.catalog.embedding_models import EmbeddingModel as EmbeddingModel
     from kilo_gateway.catalog.models import ModelInfo as ModelInfo
     from kilo_gateway.catalog.prices import Pricing as Pricing
+    from kilo_gateway.catalog.providers import ModelEndpoint as ModelEndpoint
+    from kilo_gateway.catalog.providers import Provider as Provider
     from kilo_gateway.client import ChatStream as ChatStream
     from kilo_gateway.client import KiloClient as KiloClient
     from kilo_gateway.embeddings import Embeddings as Embeddings
@@ -61,6 +67,10 @@ if TYPE_CHECKING:
     from kilo_gateway.stream.accumulator import Delta as Delta
 
 _HOMES = {
+    "account.balance": ("Balance",),
+    "account.defaults": ("Defaults",),
+    "catalog.embedding_models": ("EmbeddingCatalog", "EmbeddingModel"),
+    "catalog.providers": ("ModelEndpoint", "Provider"),
     "stream.accumulator": ("Delta",),
     "async_client": ("AsyncKiloClient",),
     "async_stream": ("AsyncChatStream",),

@@ -14,6 +14,14 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
+from kilo_gateway.lookups import (
+    balance_lookup,
+    defaults_lookup,
+    embedding_models_lookup,
+    endpoints_lookup,
+    models_by_provider_lookup,
+    providers_lookup,
+)
 from kilo_gateway.transport.connections import async_carrier
 from kilo_gateway.transport.exchange import AsyncExchange
 from kilo_gateway.transport.given_client import AsyncHttpClient
@@ -22,10 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from kilo_gateway.account.balance import Balance
+    from kilo_gateway.account.defaults import Defaults
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.call import Answer, GatewayCall
     from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.catalog.embedding_models import EmbeddingCatalog
     from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.stream.reader import StreamReader
     from kilo_gateway.transport.carrier import AsyncCarrier
@@ -102,6 +114,45 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
         return list((await self.discover(refresh=refresh)).models)
+
+    async def fill_in(
+        self,
+        prompt: str,
+        suffix: str = "",
+        *,
+        model: str | None = None,
+        max_tokens: int = 256,
+        min_tokens: int | None = None,
+        stop: Sequence[str] | str | None = None,
+        timeout: Any = None,  # noqa: ASYNC109 - as above
+    ) -> Completion:
+        """Return the text that stands between prompt and suffix; takes and raises what `KiloClient.fill_in` does."""
+        options: dict[str, Any] = {"max_tokens": max_tokens, "min_tokens": min_tokens, "stop": stop}
+        return await self._ask(self._fim_call(prompt, suffix, model=model, timeout=timeout, **options))
+
+    async def balance(self) -> Balance:
+        """Return what is left, of the organization where one is set; needs a key; as `KiloClient.balance`."""
+        return await self._ask(self._lookup_call(balance_lookup(self.settings)))
+
+    async def defaults(self) -> Defaults:
+        """Return the models that the account, or the organization, is meant to begin with; as `KiloClient.defaults`."""
+        return await self._ask(self._lookup_call(defaults_lookup(self.settings)))
+
+    async def model_endpoints(self, model: str) -> tuple[ModelEndpoint, ...]:
+        """Return who hosts a model, with prices and limits; as `KiloClient.model_endpoints`."""
+        return await self._ask(self._lookup_call(endpoints_lookup(self.settings, model)))
+
+    async def providers(self) -> tuple[Provider, ...]:
+        """Return everybody who hosts models, without their models; as `KiloClient.providers`."""
+        return await self._ask(self._lookup_call(providers_lookup(self.settings)))
+
+    async def models_by_provider(self) -> tuple[Provider, ...]:
+        """Return everybody who hosts models, with the ids of their models; as `KiloClient.models_by_provider`."""
+        return await self._ask(self._lookup_call(models_by_provider_lookup(self.settings)))
+
+    async def embedding_models(self) -> EmbeddingCatalog:
+        """Return the embedding models: ids, dimensions, the default, short names; as `KiloClient.embedding_models`."""
+        return await self._ask(self._lookup_call(embedding_models_lookup(self.settings)))
 
     async def __aenter__(self) -> Self:
         return self

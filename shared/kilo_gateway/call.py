@@ -14,9 +14,11 @@ from kilo_gateway.errors import KiloError, ModelNotFoundError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.errors.waits import retry_delay
+from kilo_gateway.fim import parse_fim_answer
 from kilo_gateway.refs import render_ref
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import ANONYMOUS
+from kilo_gateway.settings.base_url import api_root
 from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.timeouts import Timeouts, parse_timeouts
 from kilo_gateway.stream.reader import StreamReader
@@ -43,6 +45,7 @@ class GatewayCall(ABC, Generic[Answer]):
 
     path: ClassVar[str]
     """The endpoint, below the base URL."""
+    method: ClassVar[str] = "POST"
     is_listed: ClassVar[bool]
     """Whether the model list knows the models of this endpoint."""
 
@@ -63,7 +66,7 @@ class GatewayCall(ABC, Generic[Answer]):
         self.answer_headers: Mapping[str, str] = {}
         """Those of the current try."""
         self._body = body
-        self.content = jsontext.dumps(body, model=self.model_id)
+        self.content: bytes | None = jsontext.dumps(body, model=self.model_id)
 
     @property
     def url(self) -> str:
@@ -114,15 +117,19 @@ class GatewayCall(ABC, Generic[Answer]):
     def complete_error(self, error: KiloError, reader: StreamReader | None = None) -> KiloError:
         """Complete an error with the model and with what had arrived, and take every secret out of it."""
         if error.model is None:
-            error.model = self.ref
-            what, full_stop, remedy = error.message.partition(". ")
-            error.message = f"{what.removesuffix('.')} (model {self.ref!r}).{full_stop[1:]}{remedy}"
-            error.args = (error.message, *error.args[1:])
+            self.name_model(error)
         if reader is not None and error.partial is None:
             error.partial = reader.partial()
         own = [value for name, value in self.headers if mask_header(name, value) == MASK]
         redact_error(error, [*self.settings.secrets(), *own, *(value.rpartition(" ")[2] for value in own)])
         return error
+
+    def name_model(self, error: KiloError) -> None:
+        """Write the model into an error that names none."""
+        error.model = self.ref
+        what, full_stop, remedy = error.message.partition(". ")
+        error.message = f"{what.removesuffix('.')} (model {self.ref!r}).{full_stop[1:]}{remedy}"
+        error.args = (error.message, *error.args[1:])
 
 
 class Call(GatewayCall["Completion"]):
@@ -194,3 +201,20 @@ class EmbeddingCall(GatewayCall[Embeddings]):
     def parse_answer(self, body: bytes) -> Embeddings:
         """Return the vectors of a body of status 200. Raises what `kilo_gateway.embeddings.parse_embeddings` raises."""
         return parse_embeddings(body, count=self.count, model=self.model_id, headers=self.answer_headers)
+
+
+class FimCall(GatewayCall["Completion"]):
+    """A request for the text between two others."""
+
+    path = "fim/completions"
+    is_listed = False
+
+    @property
+    def url(self) -> str:
+        """Where the request goes: beside the base URL, not below it."""
+        return f"{api_root(self.settings.base_url)}{self.path}"
+
+    def parse_answer(self, body: bytes) -> Completion:
+        """Return the completion of a body of status 200. Raises what `kilo_gateway.fim.parse_fim_answer` raises."""
+        answer = parse_fim_answer(body, model=self.model_id, headers=self.answer_headers)
+        return replace(answer, headers=self.answer_headers)

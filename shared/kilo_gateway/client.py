@@ -11,6 +11,14 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
+from kilo_gateway.lookups import (
+    balance_lookup,
+    defaults_lookup,
+    embedding_models_lookup,
+    endpoints_lookup,
+    models_by_provider_lookup,
+    providers_lookup,
+)
 from kilo_gateway.transport.connections import sync_carrier
 from kilo_gateway.transport.exchange import Exchange
 from kilo_gateway.transport.given_client import HttpClient
@@ -19,10 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from kilo_gateway.account.balance import Balance
+    from kilo_gateway.account.defaults import Defaults
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.call import Answer, Call, GatewayCall
     from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.catalog.embedding_models import EmbeddingCatalog
     from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.stream.accumulator import Delta
     from kilo_gateway.stream.reader import StreamReader
@@ -119,6 +131,73 @@ class KiloClient(ClientBase[HttpClient]):
     def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""
         return list(self.discover(refresh=refresh).models)
+
+    def fill_in(
+        self,
+        prompt: str,
+        suffix: str = "",
+        *,
+        model: str | None = None,
+        max_tokens: int = 256,
+        min_tokens: int | None = None,
+        stop: Sequence[str] | str | None = None,
+        timeout: Any = None,
+    ) -> Completion:
+        """Return the text that stands between prompt and suffix, as code editors ask for it; always needs a key.
+
+        `model` is `mistralai/codestral-2508` unless given; few models can do this. `max_tokens` is 1 to 1000.
+        Source: POST /api/fim/completions of the server, 2026-02 and newer. Raises what `complete` does.
+        """
+        options: dict[str, Any] = {"max_tokens": max_tokens, "min_tokens": min_tokens, "stop": stop}
+        return self._ask(self._fim_call(prompt, suffix, model=model, timeout=timeout, **options))
+
+    def balance(self) -> Balance:
+        """Return what is left, of the organization where one is set; needs a key.
+
+        Source: GET /api/profile/balance, servers of 2026-02 and newer. On an older one a
+        NotFoundError says so.
+        """
+        return self._ask(self._lookup_call(balance_lookup(self.settings)))
+
+    def defaults(self) -> Defaults:
+        """Return the models that the account, or the organization, is meant to begin with.
+
+        Source: GET /api/defaults and /api/organizations/{id}/defaults, servers of 2026-02. Where a server does not
+        have them, a NotFoundError says so.
+        """
+        return self._ask(self._lookup_call(defaults_lookup(self.settings)))
+
+    def model_endpoints(self, model: str) -> tuple[ModelEndpoint, ...]:
+        """Return who hosts a model, with prices and limits.
+
+        Source: GET /models/{id}/endpoints, servers of 2026-07 and newer. On an older one a
+        NotFoundError says so.
+        """
+        return self._ask(self._lookup_call(endpoints_lookup(self.settings, model)))
+
+    def providers(self) -> tuple[Provider, ...]:
+        """Return everybody who hosts models, without their models.
+
+        Source: GET /providers, servers of 2026-02 and newer. On an older one a
+        NotFoundError says so.
+        """
+        return self._ask(self._lookup_call(providers_lookup(self.settings)))
+
+    def models_by_provider(self) -> tuple[Provider, ...]:
+        """Return everybody who hosts models, with the ids of their models.
+
+        Source: GET /models-by-provider, servers of 2026-02 and newer. On an older one a
+        NotFoundError says so.
+        """
+        return self._ask(self._lookup_call(models_by_provider_lookup(self.settings)))
+
+    def embedding_models(self) -> EmbeddingCatalog:
+        """Return the embedding models: ids, dimensions, the default, short names.
+
+        Source: GET /embedding-models, servers of 2026-07 and newer. On an older one a
+        NotFoundError says so.
+        """
+        return self._ask(self._lookup_call(embedding_models_lookup(self.settings)))
 
     def __enter__(self) -> Self:
         return self

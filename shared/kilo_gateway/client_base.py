@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import SecretStr
 
-from kilo_gateway.call import Call, EmbeddingCall, GatewayCall
+from kilo_gateway.call import Call, EmbeddingCall, FimCall, GatewayCall
 from kilo_gateway.catalog import discovery
+from kilo_gateway.catalog.embedding_models import full_embedding_id
 from kilo_gateway.embeddings import render_embedding_request
 from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
+from kilo_gateway.fim import DEFAULT_FIM_MODEL, render_fim_request
+from kilo_gateway.lookups import Lookup, LookupCall
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
 from kilo_gateway.request.families import AUTO_MODEL
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from kilo_gateway.transport.carrier import Carrier
 
 C = TypeVar("C")
+Told = TypeVar("Told")
 
 
 class ClientBase(Generic[C]):
@@ -112,9 +116,21 @@ class ClientBase(Generic[C]):
         timeout: Any,
         extra_headers: Mapping[str, str] | None,
     ) -> EmbeddingCall:
-        body = render_embedding_request(inputs, model_id=parse_model_id(model), options=options)
+        model_id = full_embedding_id(parse_model_id(model))
+        body = render_embedding_request(inputs, model_id=model_id, options=options)
         headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
         return EmbeddingCall(self.settings, body, headers=headers, timeout=timeout)
+
+    def _fim_call(
+        self, prompt: str, suffix: str, *, model: str | None, timeout: Any, max_tokens: int, **options: Any
+    ) -> FimCall:
+        model_id = DEFAULT_FIM_MODEL if model is None else parse_model_id(model)
+        body = render_fim_request(prompt, suffix, model_id=model_id, max_tokens=max_tokens, **options)
+        return FimCall(self.settings, body, headers=render_headers(self.settings, environ=os.environ), timeout=timeout)
+
+    def _lookup_call(self, lookup: Lookup[Told]) -> LookupCall[Told]:
+        headers = render_headers(self.settings, environ=os.environ, has_body=False)
+        return LookupCall(self.settings, lookup, headers=headers)
 
     def _needs_live_list(self, call: GatewayCall[Any]) -> bool:
         if call.has_own_authorization or not call.is_listed:
@@ -122,7 +138,7 @@ class ClientBase(Generic[C]):
         return discovery.needs_live_list(self.settings, call.model_id)
 
     def _check_key(self, call: GatewayCall[Any]) -> None:
-        if call.has_own_authorization:
+        if call.has_own_authorization or isinstance(call, LookupCall):
             return
         is_free = discovery.known_to_be_free(self.settings, call.model_id)
         check_key(self.settings, model=call.ref, is_free=is_free, at_call=True)
@@ -132,7 +148,7 @@ class ClientBase(Generic[C]):
         if total is not None and call.deadline is None:
             call.deadline = monotonic() + total
         return Outgoing(
-            "POST", call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
+            call.method, call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
         )
 
     def _seconds_to_wait(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None) -> float | None:

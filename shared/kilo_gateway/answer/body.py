@@ -46,20 +46,29 @@ def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> d
     Raises:
         MalformedAnswerError: empty, not JSON, or not an object; quotes how it begins.
     """
-    try:
-        answer = loads(body)
-    except ValueError:
-        answer = None
+    answer = parse_json(body, model=model, status=status)
     if isinstance(answer, dict):
         return answer
-    text = body.strip()
+    raise malformed_answer("is not a JSON object", body, model, status=status)
+
+
+def parse_json(body: bytes, *, model: str | None, status: int = 200) -> Any:
+    """Return the JSON value that a body holds.
+
+    Raises:
+        MalformedAnswerError: empty, or not JSON; quotes how it begins.
+    """
+    try:
+        return loads(body)
+    except ValueError:
+        text = body.strip()
     if not text:
         raise malformed_answer("is empty", body, model, status=status)
     if text[:1] == b"<":
         raise malformed_answer(
             "is a web page, not the gateway's JSON; something on the way answered instead", body, model, status=status
         )
-    raise malformed_answer("is not a JSON object", body, model, status=status)
+    raise malformed_answer("is not a JSON object", body, model, status=status) from None
 
 
 def quote(data: bytes) -> str:
@@ -71,10 +80,11 @@ def quote(data: bytes) -> str:
 def malformed_answer(what: str, body: bytes, model: str | None, *, status: int = 200) -> MalformedAnswerError:
     """Return the error for an answer of success that cannot be used; `what` continues "The answer ..."."""
     begun = quote(body).rstrip(". ")
+    subject = "" if model is None else f" for model {model!r}"
     begins = f" It begins: {begun}." if begun else ""
     remedy = "Check base_url, and what stands between it and this machine." if begun else "Try again."
     error = MalformedAnswerError(
-        f"The gateway's answer for model {model!r} {what} (HTTP {status}).{begins} {remedy}",
+        f"The gateway's answer{subject} {what} (HTTP {status}).{begins} {remedy}",
         model=model,
         status=status,
         snippet=quote(body),

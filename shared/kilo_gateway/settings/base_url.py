@@ -50,6 +50,16 @@ def parse_base_url(value: object) -> str:
     return f"{parts.scheme}://{_render_host(parts)}{_render_port(parts)}{parts.path.rstrip('/')}/"
 
 
+def api_root(base_url: str) -> str:
+    """Return where the endpoints begin that do not stand below the base URL: `https://api.kilo.ai/api/`.
+
+    It is what leads up to the last `/api/`; the host where there is none.
+    """
+    parts = urlsplit(base_url)
+    path, found, _ = parts.path.rpartition("/api/")
+    return f"{parts.scheme}://{parts.netloc}{path if found else ''}/api/"
+
+
 def _render_host(parts: SplitResult) -> str:
     host = parts.hostname or ""
     if "[" in parts.netloc:
