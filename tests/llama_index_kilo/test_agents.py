@@ -121,6 +121,8 @@ def test_initial_tool_choice(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
 @pytest.mark.parametrize("streaming", [True, False])
 def test_b4_react_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bool) -> None:
     """B4: ReActAgent works through text alone."""
+    needs = 'Thought: I need a tool.\nAction: add\nAction Input: {"a": 20, "b": 22}'
+    gateway.enqueue(Reply(text=needs), Reply(text="Thought: I can answer.\nAnswer: It is 42."))
     result, events = _run(ReActAgent(tools=[ADD, WEATHER], llm=llm, streaming=streaming), "What is 20 plus 22?")
     assert "42" in str(result)
     assert [event.tool_output.raw_output for event in events if isinstance(event, ToolCallResult)] == [42]

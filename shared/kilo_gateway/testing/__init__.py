@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kilo_gateway.testing.received import ReceivedHeaders as ReceivedHeaders
     from kilo_gateway.testing.reply import Reply as Reply
 
-_EXTRA = ("h11", "jsonschema", "starlette", "uvicorn", "vcr", "yaml")
+_EXTRA = ("jsonschema", "starlette", "uvicorn", "vcr", "yaml")
 
 _HOMES = {
     "accounts": ("Account", "Accounts", "Organization"),

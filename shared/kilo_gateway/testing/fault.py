@@ -10,12 +10,6 @@ if TYPE_CHECKING:
 
     from kilo_gateway.testing.reply import EventSource, Reply
 
-HTML_PAGE = (
-    "<!DOCTYPE html>\n<html><head><title>503 Service Temporarily Unavailable</title></head>\n"
-    "<body><center><h1>503 Service Temporarily Unavailable</h1></center></body></html>\n"
-)
-"""What `Fault(body="html")` sends: the page of an edge in front of the gateway."""
-
 
 @dataclass(kw_only=True)
 class Fault:

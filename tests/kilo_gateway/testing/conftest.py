@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,14 +13,26 @@ import pytest
 from kilo_gateway.testing import EmbeddedGateway
 
 
-@pytest.fixture
-def gateway() -> Iterator[EmbeddedGateway]:
-    """A running gateway of the newest version."""
+@pytest.fixture(scope="module")
+def module_gateway() -> Iterator[EmbeddedGateway]:
+    """A running gateway of the newest version, shared by a module's tests."""
     with EmbeddedGateway() as running:
         yield running
 
 
 @pytest.fixture
+def gateway(module_gateway: EmbeddedGateway) -> Iterator[EmbeddedGateway]:
+    """The module's gateway, as good as new after each test."""
+    options, catalog = copy.copy(vars(module_gateway.options)), list(module_gateway.catalog)
+    accounts = {account.key: copy.copy(account) for account in module_gateway.accounts}
+    yield module_gateway
+    vars(module_gateway.options).update(options)
+    module_gateway.catalog[:] = catalog
+    module_gateway.accounts.by_key = accounts
+    module_gateway.clear()
+
+
+@pytest.fixture(scope="module")
 def february() -> Iterator[EmbeddedGateway]:
     """A running gateway of the version of February 2026."""
     with EmbeddedGateway(version="2026-02") as running:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from kilo_gateway.testing import EmbeddedGateway, Options, Reply
+from kilo_gateway.testing import EmbeddedGateway, Reply
 
 CLAUDE = "anthropic/claude-sonnet-4.6"
 WEATHER = {
@@ -44,13 +43,6 @@ def test_a_whole_answer(caller: Any) -> None:
     assert "server" not in response.headers
 
 
-def test_february_pads_its_body(february_caller: Any) -> None:
-    """February's unstreamed body begins with white space and still is JSON."""
-    response = february_caller.chat()
-    assert response.content[:1].isspace()
-    assert response.json()["choices"]
-
-
 def test_a_streamed_answer(caller: Any) -> None:
     """A stream begins with comments, repeats the finish reason with the usage, and ends with `[DONE]`."""
     response = caller.chat(stream=True)
@@ -66,18 +58,11 @@ def test_a_streamed_answer(caller: Any) -> None:
     assert {event["id"] for event in events[:-1]} == {events[0]["id"]}
 
 
-def test_a_february_stream(february_caller: Any) -> None:
-    """February's comments and chunks keep the upstream's form."""
-    response = february_caller.chat(stream=True)
-    assert response.content.startswith(b": OPENROUTER PROCESSING\n\n")
-    assert february_caller.events(response.content)[0]["choices"][0]["logprobs"] is None
-
-
 @pytest.mark.parametrize(("shape", "choices"), [("a", [None]), ("b", []), ("c", ["stop"])])
-def test_usage_shapes(shape: Any, choices: list[Any], connect: Callable[..., Any]) -> None:
+def test_usage_shapes(gateway: EmbeddedGateway, caller: Any, shape: Any, choices: list[Any]) -> None:
     """The usage chunk comes in the three shapes that were seen, once in a stream."""
-    with EmbeddedGateway(options=Options(usage_shape=shape)) as gateway:
-        events = connect(gateway).stream()
+    gateway.options.usage_shape = shape
+    events = caller.stream()
     with_usage = [event for event in events[:-1] if "usage" in event]
     assert len(with_usage) == 1
     assert [choice["finish_reason"] for choice in with_usage[0]["choices"]] == choices
@@ -111,11 +96,12 @@ def test_byok_usage(gateway: EmbeddedGateway, caller: Any) -> None:
     assert usage["cost_details"]["upstream_inference_cost"] > 0
 
 
-def test_free_models_tell_no_cost_in_the_newest(caller: Any, february_caller: Any) -> None:
-    """The newest version takes the cost out of hosted free models' usage; unknown prices give no cost either."""
+def test_free_models_tell_no_cost(gateway: EmbeddedGateway, caller: Any) -> None:
+    """The cost is taken out of hosted free models' usage, unless an option keeps it; nor do unknown prices give one."""
     hosted = "minimax/minimax-m2.5:free"
     assert "cost" not in caller.chat(model=hosted).json()["usage"]
-    assert february_caller.chat(model=hosted).json()["usage"]["cost"] == 0
+    gateway.options.keep_usage_cost_of_free_models = True
+    assert caller.chat(model=hosted).json()["usage"]["cost"] == 0
     assert "cost" not in caller.chat(model="typesafe/jev-router").json()["usage"]
 
 
@@ -202,16 +188,16 @@ def test_several_choices(caller: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "text", "reason"),
     [
-        ({"stop": "can"}, "Hello! How ", "stop"),
-        ({"stop": ["help", " How"]}, "Hello!", "stop"),
-        ({"max_tokens": 2}, "Hello!", "length"),
-        ({"max_completion_tokens": 3, "max_tokens": 100}, "Hello! How", "length"),
-        ({"max_tokens": 100}, "Hello! How can I help?", "stop"),
+        ({"stop": "can"}, "Tea is hot, you ", "stop"),
+        ({"stop": ["drink", " hot"]}, "Tea is", "stop"),
+        ({"max_tokens": 2}, "Tea is", "length"),
+        ({"max_completion_tokens": 3, "max_tokens": 100}, "Tea is hot", "length"),
+        ({"max_tokens": 100}, "Tea is hot, you can drink it", "stop"),
     ],
 )
 def test_stop_and_limits(caller: Any, body: dict[str, Any], text: str, reason: str) -> None:
     """Stop strings and token limits cut the answer, and the finish reason says which."""
-    choice = caller.chat(**body).json()["choices"][0]
+    choice = caller.chat('Say "Tea is hot, you can drink it"', **body).json()["choices"][0]
     assert (choice["message"]["content"], choice["finish_reason"]) == (text, reason)
 
 

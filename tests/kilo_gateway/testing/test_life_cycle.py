@@ -126,7 +126,7 @@ def test_scripted_items_repeat_and_run_out(gateway: EmbeddedGateway, caller: Any
     assert gateway.pending == 2
     assert [caller.chat().status_code for _ in range(2)] == [503, 503]
     assert caller.chat().json()["choices"][0]["message"]["content"] == "scripted"
-    assert caller.chat().json()["choices"][0]["message"]["content"].startswith("Hello")
+    assert caller.chat("Say tea").json()["choices"][0]["message"]["content"] == "tea"
     assert gateway.pending == 0
 
 
@@ -135,6 +135,18 @@ def test_a_reply_waits_while_the_gateway_refuses(gateway: EmbeddedGateway, calle
     gateway.enqueue(Reply(text="kept"))
     assert caller.chat(model="no/such-model").status_code == 404
     assert caller.chat().json()["choices"][0]["message"]["content"] == "kept"
+
+
+def test_what_an_endpoint_cannot_answer_is_refused_when_scripted(gateway: EmbeddedGateway) -> None:
+    """A misspelt endpoint, a reply in words for anything but chat, and what is no reply are errors at once."""
+    with pytest.raises(ValueError, match="embedings"):
+        gateway.enqueue(Fault(status=503), endpoint="embedings")
+    for item in (Reply(text="words"), Fault(reply=Reply(text="words"))):
+        with pytest.raises(ValueError, match="whole body"):
+            gateway.enqueue(item, endpoint="embeddings")
+    with pytest.raises(TypeError, match="str"):
+        gateway.enqueue("words")  # type: ignore[arg-type]
+    assert gateway.pending == 0
 
 
 def test_unknown_versions_are_refused() -> None:

@@ -1,93 +1,81 @@
-"""Profile, balance, defaults and an organization's own lists. Reads accounts; never changes them."""
+"""The caller's profile, balance and defaults, and an organization's own lists. Reads accounts; never changes them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.gateway.catalog_routes import listed_models, refuse
-from kilo_gateway.testing.gateway.errors import render_error
-from kilo_gateway.testing.gateway.identity import Identity, identify
+from kilo_gateway.testing.gateway.answer import Answer
+from kilo_gateway.testing.gateway.catalog_routes import listed_models
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from kilo_gateway.testing.gateway.call import Call
+    from kilo_gateway.testing.gateway.identity import Identity
+    from kilo_gateway.testing.options import Version
 
-    from kilo_gateway.testing.accounts import Account, Organization
-    from kilo_gateway.testing.gateway.sending import Exchange
-
+_DEFAULT_MODELS: dict[Version, str] = {"newest": "kilo-auto/balanced", "2026-02": "kilo/auto"}
 _DEFAULT_FREE = "minimax/minimax-m2.5:free"
 
 
-async def signed_in(exchange: Exchange) -> Identity | None:
-    """Return the caller, or None after refusing one who is not signed in."""
-    identity = identify(exchange.received.headers, exchange.state.accounts)
-    if identity.account is not None:
-        return identity
-    await refuse(exchange, render_error(identity.problem or "auth_result_5", exchange.version))
-    return None
+def not_signed_in(call: Call) -> Answer | None:
+    """Return the refusal of a caller without an account, or None."""
+    identity = call.identity
+    return None if identity.account is not None else call.refusal(identity.problem or "auth_result_5")
 
 
-async def answer_profile(exchange: Exchange, _: Mapping[str, str]) -> None:
+async def answer_profile(call: Call) -> Answer:
     """Answer GET /api/profile."""
-    identity = await signed_in(exchange)
-    if identity is None or identity.account is None:
-        return
-    account = identity.account
-    body: dict[str, Any] = {
-        "user": {"id": account.user_id, "email": account.email, "name": account.name, "image": None}
-    }
+    account = call.identity.account
+    if account is None:
+        return not_signed_in(call) or Answer()
+    user = {"id": account.user_id, "email": account.email, "name": account.name, "image": None}
+    body: dict[str, Any] = {"user": user}
     if account.organizations:
         body["organizations"] = [{"id": one.id, "name": one.name, "role": one.role} for one in account.organizations]
-    await exchange.send_answer(200, body)
+    return Answer(body)
 
 
-async def answer_balance(exchange: Exchange, _: Mapping[str, str]) -> None:
+async def answer_balance(call: Call) -> Answer:
     """Answer GET /api/profile/balance."""
-    identity = await signed_in(exchange)
-    if identity is not None:
-        await exchange.send_answer(200, {"balance": identity.balance, "isDepleted": identity.balance <= 0})
+    balance = call.identity.balance
+    return not_signed_in(call) or Answer({"balance": balance, "isDepleted": balance <= 0})
 
 
-def _default_model(exchange: Exchange) -> str:
-    return "kilo/auto" if exchange.version == "2026-02" else "kilo-auto/balanced"
-
-
-async def answer_defaults(exchange: Exchange, _: Mapping[str, str]) -> None:
+async def answer_defaults(call: Call) -> Answer:
     """Answer GET /api/defaults."""
-    body = {"defaultModel": _default_model(exchange), "defaultFreeModel": _DEFAULT_FREE}
-    await exchange.send_answer(200, body)
+    return Answer({"defaultModel": _DEFAULT_MODELS[call.version], "defaultFreeModel": _DEFAULT_FREE})
 
 
-async def _member(exchange: Exchange, organization_id: str) -> tuple[Account | None, Organization | None]:
-    account = identify(exchange.received.headers, exchange.state.accounts).account
-    return account, None if account is None else account.organization(organization_id)
+def _member(call: Call) -> Identity | None:
+    """Return the caller as a member of the organization that the path names, or None."""
+    account = call.identity.account
+    organization = None if account is None else account.organization(call.parameters["id"])
+    return None if organization is None else replace(call.identity, organization=organization)
 
 
-async def answer_organization_models(exchange: Exchange, parameters: Mapping[str, str]) -> None:
+async def answer_organization_models(call: Call) -> Answer:
     """Answer GET /api/organizations/{id}/models; 401 also for one who is not a member."""
-    account, organization = await _member(exchange, parameters["id"])
-    if account is None or organization is None:
-        problem = "org_models_unauthenticated" if account is None else "org_models_unauthorized"
-        await refuse(exchange, render_error(problem, "2026-02"))
-        return
-    identity = Identity(account=account, organization=organization, presented=True)
-    await exchange.send_answer(200, {"data": listed_models(exchange.state, identity)})
+    if call.identity.account is None:
+        return call.refusal("org_models_unauthenticated")
+    member = _member(call)
+    return (
+        call.refusal("org_models_unauthorized")
+        if member is None
+        else Answer({"data": listed_models(call.state, member)})
+    )
 
 
-async def answer_organization_defaults(exchange: Exchange, parameters: Mapping[str, str]) -> None:
+async def answer_organization_defaults(call: Call) -> Answer:
     """Answer GET /api/organizations/{id}/defaults; 409 when the organization allows no model."""
-    identity = await signed_in(exchange)
-    if identity is None or identity.account is None:
-        return
-    organization = identity.account.organization(parameters["id"])
-    if organization is None:
-        await exchange.send_answer(404, {"error": "Organization not found"})
-        return
-    models = listed_models(exchange.state, replace(identity, organization=organization))
-    if not models:
-        await refuse(exchange, render_error("org_defaults_409", "2026-02"))
-        return
-    ids = [str(row.get("id")) for row in models]
-    wanted = _default_model(exchange)
+    refusal = not_signed_in(call)
+    if refusal is not None:
+        return refusal
+    member = _member(call)
+    if member is None:
+        return Answer({"error": "Organization not found"}, status=404)
+    ids = [str(row.get("id")) for row in listed_models(call.state, member)]
+    if not ids:
+        return call.refusal("org_defaults_409")
+    wanted = _DEFAULT_MODELS[call.version]
     free = next((one for one in ids if one.endswith(":free")), _DEFAULT_FREE)
-    await exchange.send_answer(200, {"defaultModel": wanted if wanted in ids else ids[0], "defaultFreeModel": free})
+    return Answer({"defaultModel": wanted if wanted in ids else ids[0], "defaultFreeModel": free})

@@ -1,4 +1,4 @@
-"""The ASGI application: reads a request, finds its route, lets faults come first. Answers through the route."""
+"""The ASGI application: reads a request, finds its route, sends the answer or what the script puts in its place."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from kilo_gateway.testing.fault import Fault
+from kilo_gateway.testing.gateway.call import Call
 from kilo_gateway.testing.gateway.connection import connection_of
-from kilo_gateway.testing.gateway.faulting import send_fault
+from kilo_gateway.testing.gateway.delivery import response_of, scripted_answer
 from kilo_gateway.testing.gateway.routes import find_route
-from kilo_gateway.testing.gateway.sending import Exchange
 from kilo_gateway.testing.received import Received, ReceivedHeaders
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from kilo_gateway.testing.gateway.answer import Answer
     from kilo_gateway.testing.gateway.connection import NumberedProtocol
+    from kilo_gateway.testing.gateway.routes import AnswerCall
     from kilo_gateway.testing.gateway.state import GatewayState
 
 
@@ -33,37 +35,31 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; a server that stops or a client that left ends it without a word."""
         connection = connection_of(scope)
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._answer(scope, receive, send, connection)
+        with contextlib.suppress(asyncio.CancelledError, ClientDisconnect):
+            received = await _receive(scope, receive, connection)
+            self._state.record(received)
+            endpoint, answer_call, parameters = find_route(scope)
+            fault = self._state.take(endpoint, Fault)
+            call = Call(self._state, received, connection, endpoint, parameters, fault)
+            response = await response_of(call, await _answer(call, answer_call))
+            received.status = getattr(response, "status_code", None)
+            await response(scope, receive, send)
         if connection.transport.is_closing():
             await connection.lost.wait()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, connection: NumberedProtocol) -> None:
-        request = Request(scope, receive)
-        try:
-            raw = await request.body()
-        except ClientDisconnect:
-            return
-        received = Received(
-            method=scope["method"],
-            path=scope["raw_path"].decode("ascii", "replace"),
-            query=scope["query_string"].decode("ascii", "replace"),
-            headers=ReceivedHeaders(connection.original_headers),
-            raw_body=raw,
-            body=_parsed(raw),
-            connection_id=connection.number,
-            received_at=time.monotonic(),
-        )
-        self._state.record(received)
-        exchange = Exchange(self._state, received, connection, send)
-        route = find_route(received.method, received.path, self._state.options.version)
-        if route.endpoint == "chat":
-            await route.answer(exchange, route.parameters)
-            return
-        scripted = self._state.take(route.endpoint)
-        if isinstance(scripted, Fault) and not await send_fault(exchange, scripted):
-            return
-        await route.answer(exchange, route.parameters)
+
+async def _receive(scope: Scope, receive: Receive, connection: NumberedProtocol) -> Received:
+    raw = await Request(scope, receive).body()
+    return Received(
+        method=scope["method"],
+        path=scope["raw_path"].decode("ascii", "replace"),
+        query=scope["query_string"].decode("ascii", "replace"),
+        headers=ReceivedHeaders(connection.original_headers),
+        raw_body=raw,
+        body=_parsed(raw),
+        connection_id=connection.number,
+        received_at=time.monotonic(),
+    )
 
 
 def _parsed(raw: bytes) -> Any:
@@ -71,3 +67,10 @@ def _parsed(raw: bytes) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         return raw
+
+
+async def _answer(call: Call, answer_call: AnswerCall) -> Answer:
+    """Return the route's answer; chat looks at the script itself, because its checks come before a reply."""
+    reply = None if call.endpoint == "chat" else call.take_reply()
+    scripted = None if reply is None else scripted_answer(call, reply)
+    return scripted or await answer_call(call)

@@ -1,146 +1,152 @@
-"""Chat completions: the checks, the transformation, then a scripted or a built-in answer."""
+"""Chat completions: the checks, what would be forwarded, then a scripted or a built-in answer."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from kilo_gateway.testing.fault import Fault
-from kilo_gateway.testing.gateway.answering import PreparedAnswer, prepare_answer
-from kilo_gateway.testing.gateway.ask import Ask
-from kilo_gateway.testing.gateway.checks import first_refusal
-from kilo_gateway.testing.gateway.completion import FEBRUARY_PADDING
-from kilo_gateway.testing.gateway.errors import ErrorAnswer, render_error, render_upstream_error
-from kilo_gateway.testing.gateway.faulting import send_fault
-from kilo_gateway.testing.gateway.identity import identify, resolve_feature, resolve_mode
-from kilo_gateway.testing.gateway.steps import cut_at, json_bytes, merge_writes, plan_steps, recut
-from kilo_gateway.testing.gateway.transform import forwarded_body
+from kilo_gateway.testing.builtin_models.draft import CallDraft, Draft
+from kilo_gateway.testing.builtin_models.limits import apply_limits, completion_tokens
+from kilo_gateway.testing.builtin_models.models import draft_answer
+from kilo_gateway.testing.builtin_models.tokens import count_prompt
+from kilo_gateway.testing.gateway.answer import Answer, json_bytes
+from kilo_gateway.testing.gateway.checks import ChatRequest, first_refusal
+from kilo_gateway.testing.gateway.completion import PROVIDER, Completion, render_completion
+from kilo_gateway.testing.gateway.delivery import scripted_answer
+from kilo_gateway.testing.gateway.events import REPEATED_TEXT, render_events
+from kilo_gateway.testing.gateway.forwarding import forwarded_body
+from kilo_gateway.testing.gateway.identity import header_value, resolve_feature
+from kilo_gateway.testing.gateway.model_ids import REPEAT_MODEL, family, is_hosted_free
+from kilo_gateway.testing.gateway.usage import render_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kilo_gateway.testing.gateway.sending import Exchange
+    from kilo_gateway.testing.gateway.call import Call
     from kilo_gateway.testing.reply import Reply
 
-_LONG_BODY = 100_000
+SCRIPTED_MODEL = "kilo-embedded/scripted-1"
+_LONG_BODY_BYTES = 100_000
+_MAX_CHOICES = 16
+_REPEATS = 256
+_REPEATS_PER_WRITE = 32
 
 
-def make_ask(exchange: Exchange, *, api_kind: str = "chat_completions") -> Ask:
-    """Return the request with what its headers resolve to."""
-    received = exchange.received
-    state = exchange.state
-    problem = None
-    try:
-        body = orjson.loads(received.raw_body)
-    except orjson.JSONDecodeError as error:
-        body, problem = None, str(error)
-    identity = identify(received.headers, state.accounts)
-    mode = resolve_mode(received.headers, exchange.version)
-    ask = Ask(state, received.headers, body, identity, problem, mode, api_kind=api_kind)
-    received.facts.update(
-        feature=resolve_feature(received.headers, exchange.version),
-        mode=mode,
-        user_id=identity.account.user_id if identity.account else None,
-        organization_id=identity.organization.id if identity.organization else None,
-    )
-    return ask
-
-
-async def answer_chat(exchange: Exchange, _: Mapping[str, str]) -> None:
+async def answer_chat(call: Call) -> Answer:
     """Answer POST /chat/completions."""
-    state = exchange.state
-    ask = make_ask(exchange)
-    scripted = state.take("chat")
-    refusal = first_refusal(ask)
-    if refusal is None:
-        exchange.received.forwarded = forwarded_body(ask)
-        exchange.received.facts["resolved_model"] = ask.resolved
-    fault = scripted if isinstance(scripted, Fault) else None
-    if fault is not None and not await send_fault(exchange, fault):
-        return
+    request, received = ChatRequest(call, call.received.body), call.received
+    account, organization = call.identity.account, call.identity.organization
+    received.facts.update(
+        feature=resolve_feature(received.headers),
+        mode=header_value(received.headers, "x-kilocode-mode"),
+        user_id=account.user_id if account else None,
+        organization_id=organization.id if organization else None,
+    )
+    refusal = first_refusal(request)
     if refusal is not None:
-        if scripted is not None and fault is None:
-            state.put_back(scripted, "chat")
-        await _refuse(exchange, refusal)
-        return
-    reply = fault.reply if fault is not None else scripted
-    await _send(exchange, ask, fault, reply if not isinstance(reply, Fault) else None)
-
-
-async def _refuse(exchange: Exchange, refusal: ErrorAnswer) -> None:
-    await exchange.send_answer(refusal.status, refusal.body, headers=refusal.headers)
-
-
-async def _send(exchange: Exchange, ask: Ask, fault: Fault | None, reply: Reply | None) -> None:
-    if reply is not None and reply.delay_seconds > 0 and not await exchange.connection.pause(reply.delay_seconds):
-        return
-    if len(exchange.received.raw_body) > _LONG_BODY:
-        prepared = await asyncio.to_thread(prepare_answer, ask, reply, exchange.number)
+        return refusal
+    received.forwarded = forwarded_body(request)
+    received.facts["resolved_model"] = request.resolved
+    if call.fault is not None and call.fault.is_answer:
+        return Answer()
+    reply = call.take_reply()
+    if len(received.raw_body) > _LONG_BODY_BYTES:
+        answer = await asyncio.to_thread(_answer, request, reply)
     else:
-        prepared = prepare_answer(ask, reply, exchange.number)
-    wants_stream = bool(ask.body.get("stream"))
-    if reply is not None and reply.stream is not None:
-        wants_stream = reply.stream
-    if prepared.events is None or (fault is not None and fault.as_json):
-        wants_stream = False
-    elif prepared.body is None:
-        wants_stream = True
-    if wants_stream:
-        await _send_stream(exchange, prepared, fault, reply)
-    else:
-        await _send_json(exchange, prepared.body, fault)
+        answer = _answer(request, reply)
+    answer.is_streamed = bool(request.body.get("stream")) if reply is None or reply.stream is None else reply.stream
+    delays = reply if reply is not None else call.state.options
+    answer.event_delay_seconds = delays.event_delay_seconds
+    return answer
 
 
-async def _send_stream(exchange: Exchange, prepared: PreparedAnswer, fault: Fault | None, reply: Reply | None) -> None:
-    options = exchange.state.options
-    delay = reply.event_delay_seconds if reply is not None else options.event_delay_seconds
-    steps = plan_steps(prepared.events or [], exchange.version, fault=fault, event_delay=delay)
-    if fault is not None and fault.cut_after_bytes is not None:
-        steps = cut_at(steps, fault.cut_after_bytes, reset=fault.reset)
-    if reply is not None and reply.pieces:
-        steps = recut(steps, reply.pieces, reply.piece_delay_seconds)
-    elif fault is None and reply is None:
-        steps = merge_writes(steps, max(options.events_per_write, prepared.events_per_write))
-    headers = exchange.relayed_headers("text/event-stream")
-    headers.update({name.lower(): value for name, value in (fault.headers if fault is not None else {}).items()})
-    await exchange.send_steps(steps, headers)
+def _answer(request: ChatRequest, reply: Reply | None) -> Answer:
+    """Return the answer to a request that passed the checks, whole and as events."""
+    scripted = None if reply is None else scripted_answer(request.call, reply)
+    if scripted is not None:
+        return scripted
+    completion = _complete(request, reply)
+    answer = Answer(events=render_events(completion, request.call.state.options), is_relayed=True)
+    repeated = completion.drafts[0].repeat
+    if repeated:
+        answer.events_per_write = _REPEATS_PER_WRITE
+        completion.drafts = [replace(completion.drafts[0], text=REPEATED_TEXT * repeated)]
+    answer.body = render_completion(completion)
+    return answer
 
 
-async def _send_json(exchange: Exchange, body: Any, fault: Fault | None) -> None:
-    """Send the unstreamed body; a fault's cuts apply to its bytes."""
-    data = body if isinstance(body, bytes) else json_bytes(body)
-    if exchange.version == "2026-02" and isinstance(body, dict) and "choices" in body:
-        data = FEBRUARY_PADDING + data
-    headers = exchange.relayed_headers("application/json")
-    cut = None if fault is None else fault.cut_after_bytes
-    if fault is not None and fault.cut_after_events is not None:
-        cut = len(data) // 2
-    if cut is not None and fault is not None:
-        steps = cut_at(plan_steps([data], exchange.version, fault=None, event_delay=0), cut, reset=fault.reset)
-        await exchange.send_steps(steps, headers)
-        return
-    await exchange.send_answer(200, data, base=headers, headers=fault.headers if fault is not None else None)
+def _complete(request: ChatRequest, reply: Reply | None) -> Completion:
+    call = request.call
+    drafts = [_scripted(reply)] if reply is not None else _drafts(request)
+    for index, draft in enumerate(drafts):
+        _name_calls(draft, f"{call.number}-{index}", family(request.resolved))
+        if reply is None or reply.apply_limits:
+            apply_limits(draft, request.body)
+    created = int(call.state.options.clock_seconds)
+    return Completion(
+        id=f"gen-{created}-{sha256(str(call.number).encode()).hexdigest()[:20]}",
+        created=created,
+        model=drafts[0].model,
+        provider=reply.provider if reply is not None and reply.provider is not None else PROVIDER,
+        family=family(request.resolved),
+        drafts=drafts,
+        usage=reply.usage if reply is not None and reply.usage is not None else _usage(request, drafts),
+    )
 
 
-async def answer_responses(exchange: Exchange, _: Mapping[str, str]) -> None:
-    """Answer POST /responses: the checks of the gateway, and no model behind them."""
-    await _answer_other_api(exchange, "responses")
+def _drafts(request: ChatRequest) -> list[Draft]:
+    """Return what the built-in models say, once for each choice."""
+    body = request.body
+    if request.resolved == REPEAT_MODEL:
+        count = body.get("max_tokens") or body.get("max_completion_tokens") or _REPEATS
+        return [Draft(repeat=int(count), finish_reason="length", model=REPEAT_MODEL)]
+    wanted = body.get("n")
+    count = min(wanted, _MAX_CHOICES) if isinstance(wanted, int) and wanted > 1 else 1
+    draft = draft_answer(body)
+    return [replace(draft, tool_calls=[replace(one) for one in draft.tool_calls]) for _ in range(count)]
 
 
-async def answer_messages(exchange: Exchange, _: Mapping[str, str]) -> None:
-    """Answer POST /messages: the checks of the gateway, and no model behind them."""
-    await _answer_other_api(exchange, "messages")
+def _scripted(reply: Reply) -> Draft:
+    calls = [
+        CallDraft(str(call.get("name", "")), _arguments_text(call.get("arguments")), str(call.get("id") or ""))
+        for call in reply.tool_calls
+    ]
+    return Draft(
+        text=reply.text if reply.text is not None or calls else "",
+        reasoning=reply.reasoning,
+        details=None if reply.reasoning_details is None else list(reply.reasoning_details),
+        tool_calls=calls,
+        finish_reason=reply.finish_reason or ("tool_calls" if calls else "stop"),
+        native_finish_reason=reply.native_finish_reason,
+        annotations=list(reply.annotations),
+        images=list(reply.images),
+        model=reply.model or SCRIPTED_MODEL,
+    )
 
 
-async def _answer_other_api(exchange: Exchange, api_kind: str) -> None:
-    ask = make_ask(exchange, api_kind=api_kind)
-    if isinstance(ask.body, dict) and api_kind == "responses":
-        ask.body = {**ask.body, "messages": ask.body.get("messages", [])}
-    refusal = first_refusal(ask)
-    if refusal is None and api_kind == "responses" and (ask.body.get("store") or ask.body.get("previous_response_id")):
-        refusal = render_error("responses_store", exchange.version)
-    await _refuse(
-        exchange, refusal or render_upstream_error(404, f"The embedded gateway has no model behind /{api_kind}.")
+def _arguments_text(arguments: Any) -> str:
+    return arguments if isinstance(arguments, str) else json_bytes({} if arguments is None else arguments).decode()
+
+
+_ID_SHAPES = {"claude": ("toolu_", 22), "openai": ("call_", 24), "gemini": ("tool_", 16)}
+
+
+def _name_calls(draft: Draft, seed: str, model_family: str) -> None:
+    """Give each call without an id one in the family's form; the same request number gives the same id."""
+    prefix, length = _ID_SHAPES.get(model_family, ("call_", 20))
+    for index, call in enumerate(draft.tool_calls):
+        call.id = call.id or prefix + sha256(f"{seed}-{index}".encode()).hexdigest()[:length]
+
+
+def _usage(request: ChatRequest, drafts: list[Draft]) -> dict[str, Any]:
+    call, options = request.call, request.call.state.options
+    account = call.identity.account
+    counted = [completion_tokens(draft) for draft in drafts]
+    return render_usage(
+        prompt_tokens=count_prompt(request.body),
+        completion_tokens=sum(total for total, _ in counted),
+        reasoning_tokens=sum(reasoning for _, reasoning in counted),
+        entry=call.state.entry(request.resolved),
+        is_byok=account is not None and (account.byok or account.is_byok_upstream),
+        hides_cost=is_hosted_free(request.resolved, call.state) and not options.keep_usage_cost_of_free_models,
     )

@@ -1,222 +1,223 @@
-"""What the gateway refuses before it asks a model, in the order of each version. First refusal wins; nothing is sent.
+"""What the gateway refuses before it asks a model. The first refusal wins; nothing is sent.
 
-Source of the order: the public server source of each generation.
+Source of the order: the gateway's public server source, https://github.com/Kilo-Org/cloud.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.gateway.errors import ErrorAnswer, render_error, render_upstream_error
+import orjson
+
+from kilo_gateway.testing.gateway.answer import Answer
 from kilo_gateway.testing.gateway.identity import header_value
-from kilo_gateway.testing.gateway.models import is_auto, is_free, is_hosted_free, resolve_auto
-from kilo_gateway.testing.gateway.policy import (
-    check_balance,
-    check_data_collection,
-    check_exclusive_provider,
-    check_policy,
-)
-from kilo_gateway.testing.gateway.state import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from kilo_gateway.testing.gateway.model_ids import CLASSIFIED, is_auto, is_free, is_hosted_free, resolve_auto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kilo_gateway.testing.gateway.ask import Ask
-    from kilo_gateway.testing.options import Version
+    from kilo_gateway.testing.gateway.call import Call
 
-MAX_TOKENS_LIMIT = 99_999_999_999
-UNHANDLED = ErrorAnswer(500, "Internal Server Error", {"content-type": "text/plain; charset=utf-8"})
-
-
-def first_refusal(ask: Ask) -> ErrorAnswer | None:
-    """Return the first refusal in the version's order, or None; sets `ask.model` and `ask.resolved` on the way."""
-    for check in CHECKS[ask.version]:
-        refusal = check(ask)
-        if refusal is not None:
-            return refusal
-    return None
+_MAX_TOKENS = 99_999_999_999
+_HOUR_SECONDS = 3600
+_DAY_SECONDS = 86_400
+_NO_AUTO_MODEL = {"kilo-auto/free": "no_free_models", "kilo-auto/org": "org_auto"}
 
 
-def _check_account_limit(ask: Ask) -> ErrorAnswer | None:
-    limit = ask.state.options.account_requests
+@dataclass
+class ChatRequest:
+    """A chat request on its way through the checks, which set its models; `body` is never changed."""
+
+    call: Call
+    body: Any
+    model: str = ""
+    """The requested id, trimmed and in lower case; empty when there is none."""
+    resolved: str = ""
+    """The id that the auto ids stand for."""
+
+    @property
+    def provider(self) -> dict[str, Any]:
+        """The request's routing object, empty when it has none."""
+        found = self.body.get("provider")
+        return found if isinstance(found, dict) else {}
+
+
+def first_refusal(request: ChatRequest) -> Answer | None:
+    """Return the first refusal, or None; sets the request's models on the way."""
+    return next((refusal for check in _CHECKS if (refusal := check(request)) is not None), None)
+
+
+def _check_account_limit(request: ChatRequest) -> Answer | None:
+    call = request.call
+    limit = call.state.options.account_requests
     if limit is None:
         return None
-    before = ask.state.count_within(f"account:{ask.user_id}", SECONDS_PER_HOUR, add=True)
-    return render_error("account_rate_limit", ask.version) if before >= limit else None
+    before = call.state.count_within(f"account:{call.user_id}", _HOUR_SECONDS, add=True)
+    return call.refusal("account_rate_limit") if before >= limit else None
 
 
-def _check_json(ask: Ask) -> ErrorAnswer | None:
-    if ask.parse_problem is not None:
-        return render_error("malformed_json", ask.version, fill={"<parser detail>": ask.parse_problem})
-    if not isinstance(ask.body, dict):
-        return render_error("model_missing", ask.version)
+def _check_json(request: ChatRequest) -> Answer | None:
+    if isinstance(request.body, dict):
+        return None
+    if not isinstance(request.body, bytes):
+        return request.call.refusal("model_missing")
+    try:
+        orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        return request.call.refusal("malformed_json", fill={"<parser detail>": str(error)})
     return None
 
 
-def _check_provider_options(ask: Ask) -> ErrorAnswer | None:
-    return render_error("provider_options", ask.version) if ask.body.get("providerOptions") is not None else None
-
-
-def _check_model_present(ask: Ask) -> ErrorAnswer | None:
-    model = ask.body.get("model")
+def _check_fields(request: ChatRequest) -> Answer | None:
+    body, refusal = request.body, request.call.refusal
+    if body.get("providerOptions") is not None:
+        return refusal("provider_options")
+    model = body.get("model")
     if not isinstance(model, str) or not model.strip():
-        return render_error("model_missing", ask.version)
-    ask.model = ask.resolved = model.strip().lower()
-    return None
-
-
-def _check_messages(ask: Ask) -> ErrorAnswer | None:
-    if isinstance(ask.body.get("messages"), list):
-        return None
-    return UNHANDLED if ask.version == "2026-02" else render_error("invalid_request", ask.version)
-
-
-def _check_privacy_types(ask: Ask) -> ErrorAnswer | None:
-    provider = ask.body.get("provider")
-    if provider is None:
-        return None
-    ok = (
-        isinstance(provider, dict)
-        and isinstance(provider.get("zdr"), bool | None)
-        and provider.get("data_collection") in (None, "allow", "deny")
+        return refusal("model_missing")
+    request.model = request.resolved = model.strip().lower()
+    given = body.get("provider")
+    is_routing = given is None or (
+        isinstance(given, dict)
+        and isinstance(given.get("zdr"), bool | None)
+        and given.get("data_collection") in (None, "allow", "deny")
     )
-    return None if ok else render_error("invalid_request", ask.version)
+    return None if isinstance(body.get("messages"), list) and is_routing else refusal("invalid_request")
 
 
-def _check_auto(ask: Ask) -> ErrorAnswer | None:
-    if not is_auto(ask.model, ask.state):
+def _check_auto(request: ChatRequest) -> Answer | None:
+    call = request.call
+    if not is_auto(request.model, call.state):
         return None
-    organization = ask.identity.organization
-    seed = header_value(ask.headers, "x-kilocode-taskid") or ask.user_id
+    headers, organization = call.received.headers, call.identity.organization
     found = resolve_auto(
-        ask.model,
-        ask.state,
-        mode=ask.mode,
-        seed=seed,
-        balance=ask.identity.balance,
-        org_model=organization.auto_model if organization else None,
+        request.model,
+        call.state,
+        mode=header_value(headers, "x-kilocode-mode"),
+        seed=header_value(headers, "x-kilocode-taskid") or call.user_id,
+        balance=call.identity.balance,
+        organization_model=organization.auto_model if organization else None,
     )
-    if isinstance(found, ErrorAnswer):
-        return found
-    ask.resolved = found
+    if found is None:
+        return call.refusal(_NO_AUTO_MODEL[request.model])
+    request.resolved = found
     return None
 
 
-def _check_client_ip(ask: Ask) -> ErrorAnswer | None:
-    return None if ask.state.options.client_ip else render_error("missing_client_ip", ask.version)
-
-
-def _check_free_limit(ask: Ask) -> ErrorAnswer | None:
-    if not is_hosted_free(ask.resolved, ask.state):
+def _check_free_limit(request: ChatRequest) -> Answer | None:
+    call, options = request.call, request.call.state.options
+    if not options.client_ip:
+        return call.refusal("missing_client_ip")
+    if not is_hosted_free(request.resolved, call.state):
         return None
-    options = ask.state.options
-    before = ask.state.count_within(f"free:{options.client_ip}", SECONDS_PER_HOUR, add=True)
-    if before >= options.free_requests_per_hour:
-        return render_error("free_model_rate_limit", ask.version)
+    before = call.state.count_within(f"free:{options.client_ip}", _HOUR_SECONDS, add=True)
+    return call.refusal("free_model_rate_limit") if before >= options.free_requests_per_hour else None
+
+
+def _check_caller(request: ChatRequest) -> Answer | None:
+    call, options = request.call, request.call.state.options
+    if call.identity.account is not None:
+        return None
+    if call.identity.is_presented:
+        return call.refusal("invalid_token")
+    if request.model in CLASSIFIED or not is_free(request.resolved, call.state):
+        return call.refusal("paid_model_auth_required")
+    before = call.state.count_within(f"anonymous:{options.client_ip}", _DAY_SECONDS, add=True)
+    return call.refusal("promotion_limit") if before >= options.anonymous_requests_per_day else None
+
+
+def _check_model(request: ChatRequest) -> Answer | None:
+    call, hosting = request.call, request.call.state.hosting.get(request.resolved, {})
+    if hosting.get("api_kinds"):
+        return call.refusal("api_kind")
+    limits = [request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
+    if any(isinstance(limit, int | float) and limit > _MAX_TOKENS for limit in limits):
+        return call.refusal("temporarily_unavailable")
+    return call.refusal("model_unavailable") if hosting.get("is_disabled") else None
+
+
+def check_credits(call: Call) -> Answer | None:
+    """Refuse a paid model to a caller without balance."""
+    account, balance = call.identity.account, call.identity.balance
+    if account is None or account.byok or balance > 0:
+        return None
+    if account.top_up_in_progress:
+        return call.refusal("top_up_in_progress")
+    refusal = call.refusal("usage_limit" if account.has_paid else "usage_limit_never_paid")
+    refusal.body["error"]["balance"] = balance
+    return refusal
+
+
+def _check_balance(request: ChatRequest) -> Answer | None:
+    return None if is_free(request.resolved, request.call.state) else check_credits(request.call)
+
+
+def _check_policy(request: ChatRequest) -> Answer | None:
+    organization = request.call.identity.organization
+    allowed = organization.allowed_models if organization is not None else None
+    if allowed is None or request.resolved in allowed:
+        return None
+    return request.call.refusal("efficient_pool_blocked" if request.model in CLASSIFIED else "model_not_allowed")
+
+
+def _check_data_collection(request: ChatRequest) -> Answer | None:
+    provider = routing(request)
+    is_denied = provider.get("data_collection") == "deny" or provider.get("zdr") is True
+    if is_denied and is_free(request.resolved, request.call.state):
+        return request.call.refusal("data_collection_required")
     return None
 
 
-def _check_bearer(ask: Ask) -> ErrorAnswer | None:
-    identity = ask.identity
-    if identity.presented and identity.account is None:
-        return render_error("invalid_token", ask.version)
+def _check_exclusive_provider(request: ChatRequest) -> Answer | None:
+    if not is_hosted_free(request.resolved, request.call.state):
+        return None
+    slug = request.call.state.hosting[request.resolved].get("provider", "")
+    only, ignore = request.provider.get("only"), request.provider.get("ignore")
+    is_excluded = (isinstance(only, list) and slug not in only) or (isinstance(ignore, list) and slug in ignore)
+    return request.call.refusal("provider_not_allowed", fill={"<slug>": slug}) if is_excluded else None
+
+
+def _check_known(request: ChatRequest) -> Answer | None:
+    state = request.call.state
+    if state.entry(request.resolved) is not None or request.resolved in state.hosting:
+        return None
+    return request.call.refusal("model_unknown_openrouter", fill={"<id>": str(request.body["model"]).strip()})
+
+
+def _check_reasoning_details(request: ChatRequest) -> Answer | None:
+    """Refuse a text in the place of the list of `reasoning_details`, which the real gateway answers with 500."""
+    messages = [message for message in request.body["messages"] if isinstance(message, dict)]
+    if any(isinstance(message.get("reasoning_details"), str) for message in messages):
+        return Answer("Internal Server Error", status=500)
     return None
 
 
-def _check_paid_needs_account(ask: Ask) -> ErrorAnswer | None:
-    if ask.identity.account is not None:
-        return None
-    is_classified = ask.model in ("kilo-auto/balanced", "kilo-auto/efficient")
-    if is_classified or not is_free(ask.resolved, ask.state):
-        return render_error("paid_model_auth_required", ask.version)
-    return None
+_CHECKS: tuple[Callable[[ChatRequest], Answer | None], ...] = (
+    _check_account_limit,
+    _check_json,
+    _check_fields,
+    _check_auto,
+    _check_free_limit,
+    _check_caller,
+    _check_model,
+    _check_balance,
+    _check_policy,
+    _check_data_collection,
+    _check_exclusive_provider,
+    _check_known,
+    _check_reasoning_details,
+)
 
 
-def _check_promotion(ask: Ask) -> ErrorAnswer | None:
-    if ask.identity.account is not None:
-        return None
-    options = ask.state.options
-    before = ask.state.count_within(f"anonymous:{options.client_ip}", SECONDS_PER_DAY, add=True)
-    return render_error("promotion_limit", ask.version) if before >= options.anonymous_requests_per_day else None
-
-
-def _check_api_kind(ask: Ask) -> ErrorAnswer | None:
-    kinds = ask.state.hosting.get(ask.resolved, {}).get("api_kinds")
-    if not kinds or ask.api_kind in kinds:
-        return None
-    return render_error("api_kind", ask.version)
-
-
-def _check_max_tokens(ask: Ask) -> ErrorAnswer | None:
-    for name in ("max_tokens", "max_completion_tokens"):
-        value = ask.body.get(name)
-        if isinstance(value, int | float) and value > MAX_TOKENS_LIMIT:
-            return render_error("temporarily_unavailable", ask.version)
-    return None
-
-
-def _check_available(ask: Ask) -> ErrorAnswer | None:
-    if not ask.state.hosting.get(ask.resolved, {}).get("is_disabled"):
-        return None
-    return render_error("alpha_ended" if ask.version == "2026-02" else "model_unavailable", ask.version)
-
-
-def _check_known(ask: Ask) -> ErrorAnswer | None:
-    if ask.state.entry(ask.resolved) is not None or ask.resolved in ask.state.hosting:
-        return None
-    requested = str(ask.body["model"]).strip()
-    if ask.version == "2026-02":
-        return render_upstream_error(400, f"{requested} is not a valid model ID")
-    return render_error("model_unknown_openrouter", ask.version, fill={"<id>": requested})
-
-
-def _check_reasoning_details(ask: Ask) -> ErrorAnswer | None:
-    messages: list[Any] = ask.body["messages"]
-    for message in messages:
-        if isinstance(message, dict) and isinstance(message.get("reasoning_details"), str):
-            return UNHANDLED
-    return None
-
-
-CHECKS: dict[Version, tuple[Callable[[Ask], ErrorAnswer | None], ...]] = {
-    "newest": (
-        _check_account_limit,
-        _check_json,
-        _check_provider_options,
-        _check_model_present,
-        _check_messages,
-        _check_privacy_types,
-        _check_auto,
-        _check_client_ip,
-        _check_free_limit,
-        _check_bearer,
-        _check_paid_needs_account,
-        _check_promotion,
-        _check_api_kind,
-        _check_max_tokens,
-        _check_available,
-        check_balance,
-        check_policy,
-        check_data_collection,
-        check_exclusive_provider,
-        _check_known,
-        _check_reasoning_details,
-    ),
-    "2026-02": (
-        _check_json,
-        _check_model_present,
-        _check_auto,
-        _check_client_ip,
-        _check_free_limit,
-        _check_paid_needs_account,
-        _check_promotion,
-        _check_max_tokens,
-        _check_available,
-        check_balance,
-        check_policy,
-        check_data_collection,
-        _check_messages,
-        _check_known,
-        _check_reasoning_details,
-    ),
-}
+def routing(request: ChatRequest) -> dict[str, Any]:
+    """Return the routing object after the organization's policy, which replaces the request's own but for privacy."""
+    organization, given = request.call.identity.organization, request.provider
+    if organization is None or (organization.allowed_providers is None and organization.data_collection is None):
+        return dict(given)
+    replaced: dict[str, Any] = {key: given[key] for key in ("data_collection", "zdr") if key in given}
+    if organization.allowed_providers is not None:
+        replaced["only"] = list(organization.allowed_providers)
+    if organization.data_collection is not None:
+        replaced["data_collection"] = organization.data_collection
+    return replaced

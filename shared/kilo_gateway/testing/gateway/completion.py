@@ -1,4 +1,4 @@
-"""A whole answer as JSON, in the shape of each version. Renders; sends nothing."""
+"""A model's answer as the JSON of an unstreamed chat completion. Renders; sends nothing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kilo_gateway.testing.gateway.reasoning import render_details
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.draft import CallDraft, Draft
-    from kilo_gateway.testing.options import Version
+    from kilo_gateway.testing.builtin_models.draft import Draft
 
 PROVIDER = "Kilo Embedded"
-FEBRUARY_PADDING = b"\n" + (b" " * 9 + b"\n") * 6 + b"\n" * 5
 _NATIVE = {
     "claude": {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"},
     "openai": {"stop": "completed", "length": "max_output_tokens", "tool_calls": "completed"},
@@ -22,16 +20,22 @@ _NATIVE = {
 
 
 @dataclass(kw_only=True)
-class Envelope:
-    """What every chunk of an answer repeats, and how its choices differ from the text itself."""
+class Completion:
+    """What was drafted for each choice, and what the choices share."""
 
     id: str
     created: int
     model: str
-    provider: str | None
+    provider: str
     family: str
-    version: Version
+    """Decides the shape of reasoning and the provider's own finish reasons."""
+    drafts: list[Draft]
     usage: dict[str, Any] = field(default_factory=dict)
+
+    def head(self, kind: str) -> dict[str, Any]:
+        """Return the keys that every chunk and the whole answer begin with."""
+        named = {"model": self.model, "provider": self.provider}
+        return {"id": self.id, "object": kind, "created": self.created, **named}
 
 
 def native_finish_reason(draft: Draft, family: str) -> str:
@@ -39,36 +43,36 @@ def native_finish_reason(draft: Draft, family: str) -> str:
     return draft.native_finish_reason or _NATIVE.get(family, {}).get(draft.finish_reason, draft.finish_reason)
 
 
-def render_tool_call(call: CallDraft, index: int) -> dict[str, Any]:
-    """Return one tool call of an unstreamed message."""
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"index": index, "id": call.id, "type": "function", "function": function}
-
-
-def render_completion(drafts: list[Draft], envelope: Envelope) -> dict[str, Any]:
+def render_completion(completion: Completion) -> dict[str, Any]:
     """Return the unstreamed body."""
-    head: dict[str, Any] = {"id": envelope.id, "provider": envelope.provider, "model": envelope.model}
-    if envelope.provider is None:
-        del head["provider"]
+    choices = [_render_choice(draft, index, completion.family) for index, draft in enumerate(completion.drafts)]
     return {
-        **head,
-        "object": "chat.completion",
-        "created": envelope.created,
+        **completion.head("chat.completion"),
         "system_fingerprint": None,
-        "choices": [_render_choice(draft, index, envelope) for index, draft in enumerate(drafts)],
-        "usage": envelope.usage,
+        "choices": choices,
+        "usage": completion.usage,
     }
 
 
-def _render_choice(draft: Draft, index: int, envelope: Envelope) -> dict[str, Any]:
-    content = draft.text if draft.text is not None or not draft.tool_calls else ""
-    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None, "reasoning": None}
-    details = render_details(draft, envelope.family)
-    if not draft.hides_reasoning:
-        message["reasoning"] = draft.reasoning
+def _render_choice(draft: Draft, index: int, family: str) -> dict[str, Any]:
+    calls = [
+        {
+            "index": at,
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for at, call in enumerate(draft.tool_calls)
+    ]
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": draft.text if draft.text is not None or not calls else "",
+        "refusal": None,
+        "reasoning": None if draft.hides_reasoning else draft.reasoning,
+    }
     optional = {
-        "reasoning_details": details,
-        "tool_calls": [render_tool_call(call, at) for at, call in enumerate(draft.tool_calls)],
+        "reasoning_details": render_details(draft, family),
+        "tool_calls": calls,
         "annotations": draft.annotations,
         "images": draft.images,
     }
@@ -76,7 +80,7 @@ def _render_choice(draft: Draft, index: int, envelope: Envelope) -> dict[str, An
     return {
         "logprobs": None,
         "finish_reason": draft.finish_reason,
-        "native_finish_reason": native_finish_reason(draft, envelope.family),
+        "native_finish_reason": native_finish_reason(draft, family),
         "index": index,
         "message": message,
     }

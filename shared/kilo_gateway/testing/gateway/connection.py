@@ -10,7 +10,6 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, cast
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
@@ -20,21 +19,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 _SCOPE_KEY = "kilo_gateway.connection"
-_MAX_HEADER_BYTES = 256 * 1024
 _LINGER_ZERO = struct.pack("ii", 1, 0)
-
-
-class _KeepingConnection(h11.Connection):
-    """An h11 connection that keeps the last request's headers in the spelling of arrival."""
-
-    original_headers: tuple[tuple[bytes, bytes], ...] = ()
-
-    def next_event(self) -> Any:
-        """Return h11's next event."""
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            self.original_headers = tuple(event.headers.raw_items())
-        return event
 
 
 class NumberedProtocol(H11Protocol):
@@ -48,10 +33,25 @@ class NumberedProtocol(H11Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, {**app_state, _SCOPE_KEY: self}, _loop)
-        self.conn = _KeepingConnection(h11.SERVER, _MAX_HEADER_BYTES)
         numbers = app_state.setdefault("kilo_gateway.numbers", itertools.count(1))
         self.number: int = next(numbers)
         self.lost = asyncio.Event()
+        self.original_headers: list[tuple[str, str]] = []
+        """The current request's headers in the spelling of arrival."""
+        self._keep_original_headers()
+
+    def _keep_original_headers(self) -> None:
+        """Look at each request before uvicorn does, which writes the names of headers in lower case."""
+        read = self.conn.next_event
+
+        def next_event() -> Any:
+            event: Any = read()
+            if hasattr(event, "target"):  # a request; no other event has one
+                pairs = event.headers.raw_items()
+                self.original_headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
+            return event
+
+        self.conn.next_event = next_event  # type: ignore[method-assign]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake whoever waits for the end of this connection."""
@@ -60,22 +60,15 @@ class NumberedProtocol(H11Protocol):
         self.lost.set()
 
     @property
-    def original_headers(self) -> list[tuple[str, str]]:
-        """The current request's headers in the spelling of arrival."""
-        pairs = cast("_KeepingConnection", self.conn).original_headers
-        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
-
-    @property
     def is_lost(self) -> bool:
         """Whether the client is gone or the connection was cut."""
         return self.lost.is_set() or self.transport.is_closing()
 
     async def pause(self, seconds: float) -> bool:
         """Wait so long, or until the connection is lost; return whether it still stands."""
-        if seconds <= 0:
-            return not self.is_lost
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.lost.wait(), None if math.isinf(seconds) else seconds)
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.lost.wait(), None if math.isinf(seconds) else seconds)
         return not self.is_lost
 
     async def cut(self, *, reset: bool = False) -> None:
@@ -84,16 +77,11 @@ class NumberedProtocol(H11Protocol):
             raw = self.transport.get_extra_info("socket")
             if raw is not None:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # what was written before is sent first
             self.transport.abort()
         else:
             self.transport.close()
         await self.lost.wait()
-
-    async def write_raw(self, data: bytes) -> None:
-        """Send bytes that need not be HTTP, then close."""
-        self.transport.write(data)
-        await self.cut()
 
 
 def connection_of(scope: MutableMapping[str, Any]) -> NumberedProtocol:

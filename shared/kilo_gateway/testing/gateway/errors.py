@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.data_files import load_table
+from kilo_gateway.testing.gateway.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kilo_gateway.testing.options import Version
-
-
-@dataclass(frozen=True)
-class ErrorAnswer:
-    """A refusal as it will be sent."""
-
-    status: int
-    body: Any
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 def error_ids(version: Version | None = None) -> tuple[str, ...]:
@@ -30,7 +21,7 @@ def error_ids(version: Version | None = None) -> tuple[str, ...]:
 
 def render_error(
     error_id: str, version: Version, *, status: int | None = None, fill: Mapping[str, str] | None = None
-) -> ErrorAnswer:
+) -> Answer:
     """Return the error as that version writes it; `fill` names values for places such as `<id>`.
 
     Raises: ValueError when the version has no such error.
@@ -41,9 +32,15 @@ def render_error(
         raise ValueError(f"the {version} gateway has no error {error_id!r}; it has {', '.join(error_ids(version))}")
     values = {**table["fill"], **(fill or {})}
     headers = row.get("headers", {}).get(version, {})
-    return ErrorAnswer(
-        status=status or row["status"], body=_filled(row["bodies"][version], values), headers=_filled(headers, values)
+    return Answer(
+        _filled(row["bodies"][version], values), status=status or row["status"], headers=_filled(headers, values)
     )
+
+
+def render_refusal(error_id: str, version: Version, *, fill: Mapping[str, str] | None = None) -> Answer:
+    """Return an error as that version writes it, or as the other one does when only that one knows it."""
+    bodies = load_table("errors")["errors"][error_id]["bodies"]
+    return render_error(error_id, version if version in bodies else next(iter(bodies)), fill=fill)
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
@@ -55,8 +52,3 @@ def _filled(value: Any, values: Mapping[str, str]) -> Any:
         for place, text in values.items():
             value = value.replace(place, text)
     return value
-
-
-def render_upstream_error(status: int, message: str) -> ErrorAnswer:
-    """Return an error of the upstream that the gateway passes through."""
-    return ErrorAnswer(status, {"error": {"message": message, "code": status}, "user_id": "user_embedded"})

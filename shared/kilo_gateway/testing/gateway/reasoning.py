@@ -6,10 +6,10 @@ import base64
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.brain.tokens import pieces
+from kilo_gateway.testing.builtin_models.tokens import pieces
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.draft import Draft
+    from kilo_gateway.testing.builtin_models.draft import Draft
 
 _FORMATS = {
     "claude": "anthropic-claude-v1",
@@ -19,7 +19,7 @@ _FORMATS = {
 }
 
 
-def opaque(text: str) -> str:
+def _opaque(text: str) -> str:
     """Return base64 that stands for a signature or an encrypted text; the same text gives the same."""
     return base64.b64encode(sha256(text.encode()).digest() * 2).decode()
 
@@ -34,29 +34,29 @@ def render_details(draft: Draft, family: str) -> list[dict[str, Any]]:
     name = _FORMATS.get(family, "unknown")
     text = {"type": "reasoning.text", "text": reasoning, "format": name, "index": 0}
     if family == "claude":
-        return [{**text, "signature": opaque(reasoning)}]
+        return [{**text, "signature": _opaque(reasoning)}]
     if family in ("openai", "xai"):
         summary = {"type": "reasoning.summary", "summary": reasoning, "format": name, "index": 0}
-        data = opaque(reasoning)
+        data = _opaque(reasoning)
         return [
             summary,
             {"type": "reasoning.encrypted", "data": data, "id": f"rs_{data[:12]}", "format": name, "index": 0},
         ]
     if family == "gemini":
         signatures = [
-            {"type": "reasoning.encrypted", "data": opaque(call.arguments), "id": call.id, "format": name, "index": 0}
+            {"type": "reasoning.encrypted", "data": _opaque(call.arguments), "id": call.id, "format": name, "index": 0}
             for call in draft.tool_calls
         ]
         return [text, *signatures]
     return [text]
 
 
-def detail_fragments(details: list[dict[str, Any]], *, whole: bool) -> list[tuple[str | None, dict[str, Any]]]:
+def detail_fragments(details: list[dict[str, Any]], *, is_whole: bool) -> list[tuple[str | None, dict[str, Any]]]:
     """Return (readable text, detail) for each delta; a signature comes last, in a detail without text."""
     fragments: list[tuple[str | None, dict[str, Any]]] = []
     for detail in details:
         key = next((name for name in ("text", "summary") if isinstance(detail.get(name), str)), None)
-        if key is None or whole:
+        if key is None or is_whole:
             fragments.append((detail[key] if key else None, detail))
             continue
         rest = {name: value for name, value in detail.items() if name not in (key, "signature")}

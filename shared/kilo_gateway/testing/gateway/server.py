@@ -15,6 +15,7 @@ from kilo_gateway.testing.fault import Fault
 from kilo_gateway.testing.gateway.app import GatewayApp
 from kilo_gateway.testing.gateway.connection import NumberedProtocol
 from kilo_gateway.testing.gateway.errors import render_error
+from kilo_gateway.testing.gateway.routes import ENDPOINTS
 from kilo_gateway.testing.gateway.state import GatewayState
 from kilo_gateway.testing.options import VERSIONS, Options
 from kilo_gateway.testing.reply import Reply
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
-_BACKLOG = 256
+_BACKLOG = 2048
+_MAX_HEADER_BYTES = 256 * 1024
 _TICK_SECONDS = 1.0
 
 
@@ -123,6 +125,7 @@ class EmbeddedGateway:
             log_config=None,
             access_log=False,
             server_header=False,
+            h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
             timeout_keep_alive=60,
         )
 
@@ -200,15 +203,22 @@ class EmbeddedGateway:
     def enqueue(self, *items: Reply | Fault, endpoint: str = "chat") -> None:
         """Script the next answers of an endpoint, in order; afterwards the built-in models answer again.
 
-        `endpoint` is one of chat, models, embeddings, fim, profile, balance and the other names in `app.ROUTES`.
+        `endpoint` is one of chat, models, embeddings, fim, profile, balance and the other names in `routes.ENDPOINTS`.
+        Any but chat takes only replies with a whole `body`, or with all `events`.
 
-        Raises: ValueError for a named error that the version does not have; TypeError for what is no reply or fault.
+        Raises: ValueError for an unknown endpoint, a reply that it does not take, and a named error that the version
+            does not have; TypeError for what is no reply or fault.
         """
+        if endpoint not in ENDPOINTS:
+            raise ValueError(f"endpoint must be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
         for item in items:
             if not isinstance(item, (Reply, Fault)):
                 raise TypeError(f"enqueue takes Reply and Fault, not {type(item).__name__}")
             if isinstance(item, Fault) and item.error_id is not None:
                 render_error(item.error_id, self.options.version, fill=item.fill)
+            reply = item.reply if isinstance(item, Fault) else item
+            if endpoint != "chat" and reply is not None and reply.body is None and reply.events is None:
+                raise ValueError(f"a reply for {endpoint} needs its whole body: Reply(body=...) or Reply(events=...)")
         self.state.enqueue(items, endpoint)
 
     def clear(self) -> None:

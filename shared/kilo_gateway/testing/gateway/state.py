@@ -6,7 +6,7 @@ import copy
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kilo_gateway.testing.accounts import starting_accounts
 from kilo_gateway.testing.data_files import load_table
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from kilo_gateway.testing.received import Received
     from kilo_gateway.testing.reply import Reply
 
-SECONDS_PER_HOUR = 3600
-SECONDS_PER_DAY = 86_400
+Scripted = TypeVar("Scripted", "Reply", "Fault")
 
 
 class GatewayState:
@@ -30,9 +29,10 @@ class GatewayState:
         self.options = options
         self.accounts = starting_accounts()
         tables = copy.deepcopy(load_table("catalog"))
-        skipped = set(tables["newest_only"]) if options.version == "2026-02" else set()
-        added = tables["february_only"] if options.version == "2026-02" else []
-        self.catalog: list[dict[str, Any]] = [*added, *(row for row in tables["models"] if row["id"] not in skipped)]
+        self.catalog: list[dict[str, Any]] = tables["models"]
+        if options.version == "2026-02":
+            later = set(tables["newest_only"])
+            self.catalog = [*tables["february_only"], *(row for row in tables["models"] if row["id"] not in later)]
         self.hosting: dict[str, dict[str, Any]] = tables["hosting"]
         self.routing: dict[str, Any] = tables["routing"]
         self.requests: list[Received] = []
@@ -48,23 +48,18 @@ class GatewayState:
             queue = self._script.setdefault(endpoint, deque())
             queue.extend([item, item.times] for item in items)
 
-    def take(self, endpoint: str) -> Reply | Fault | None:
-        """Return what the script holds for the next request, or None when it is used up."""
+    def take(self, endpoint: str, kind: type[Scripted]) -> Scripted | None:
+        """Return what the script holds for the next request when it is of that kind; else it waits."""
         with self.changed:
             queue = self._script.get(endpoint)
-            if not queue:
+            if not queue or not isinstance(queue[0][0], kind):
                 return None
             head = queue[0]
             head[1] -= 1
             if head[1] <= 0:
                 queue.popleft()
-            item: Reply | Fault = head[0]
+            item: Scripted = head[0]
             return item
-
-    def put_back(self, item: Reply | Fault, endpoint: str) -> None:
-        """Return an untouched item to the head of the script."""
-        with self.changed:
-            self._script.setdefault(endpoint, deque()).appendleft([item, 1])
 
     @property
     def pending(self) -> int:

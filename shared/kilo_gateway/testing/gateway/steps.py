@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING
 
-import orjson
-
-from kilo_gateway.testing.gateway.events import DONE, comment, render_event
+from kilo_gateway.testing.gateway.answer import render_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kilo_gateway.testing.fault import Fault
-    from kilo_gateway.testing.options import Version
     from kilo_gateway.testing.reply import EventSource
 
 
@@ -44,10 +42,15 @@ class Comments:
 class Cut:
     """Close the connection without ending the body."""
 
-    reset: bool = False
+    is_reset: bool = False
 
 
-Step = Write | Wait | Comments | Cut
+@dataclass(frozen=True)
+class End:
+    """End the body here, as if it were whole."""
+
+
+Step = Write | Wait | Comments | Cut | End
 
 
 def event_bytes(source: EventSource) -> bytes:
@@ -57,100 +60,85 @@ def event_bytes(source: EventSource) -> bytes:
     return source.encode() if isinstance(source, str) else render_event(source)
 
 
-def plan_steps(events: Sequence[bytes], version: Version, *, fault: Fault | None, event_delay: float) -> list[Step]:
-    """Return the steps that send these events under that fault."""
+def plan_steps(events: Sequence[bytes], *, fault: Fault | None, event_delay: float, comment: bytes) -> list[Step]:
+    """Return the steps that send these events under that fault; `comment` keeps the connection alive."""
     if fault is None and event_delay <= 0:
         return [Write(event) for event in events]
     steps: list[Step] = []
+    for step in _laid_over(events, fault, event_delay, comment):
+        if isinstance(step, End):
+            break
+        steps.append(step)
+        if isinstance(step, Cut):
+            break
+    return steps
+
+
+def _laid_over(events: Sequence[bytes], fault: Fault | None, event_delay: float, comment: bytes) -> Iterator[Step]:
+    """Yield the steps of the events; what follows an `End` or a `Cut` is not sent."""
     if fault is not None and fault.keepalive_seconds > 0:
-        steps.append(Comments(fault.keepalive_seconds, fault.keepalive_every_seconds, comment(version)))
+        yield Comments(fault.keepalive_seconds, fault.keepalive_every_seconds, comment)
     count = 0
     for event in [*events, None]:
-        if event is None or event.startswith(b"data:"):
-            disturbance = _steps_after(fault, count, version) if fault is not None else []
-            steps.extend(disturbance)
-            if _ends(fault, count) or (disturbance and isinstance(disturbance[-1], Cut)):
-                return steps
+        if fault is not None and (event is None or event.startswith(b"data:")):
+            yield from _steps_after(fault, count)
             count += 1
         if event is not None:
-            steps.append(Write(event))
+            yield Write(event)
             if event_delay > 0:
-                steps.append(Wait(event_delay))
-    return [*steps, *_closing_steps(fault)]
+                yield Wait(event_delay)
+    if fault is not None and fault.trailing:
+        yield Write(fault.trailing)
+    if fault is not None and fault.hold_seconds > 0:
+        yield Wait(fault.hold_seconds)
 
 
-def _ends(fault: Fault | None, count: int) -> bool:
-    if fault is None:
-        return False
-    return fault.end_after_events == count or (fault.error_event is not None and fault.after_events == count)
-
-
-def _steps_after(fault: Fault, count: int, version: Version) -> list[Step]:
-    steps: list[Step] = []
+def _steps_after(fault: Fault, count: int) -> Iterator[Step]:
+    """Yield what the fault does after so many events."""
     if fault.malformed_after_events == count:
-        steps.append(Write(fault.malformed))
+        yield Write(fault.malformed)
     if fault.insert is not None and fault.after_events == count:
-        steps.append(Write(event_bytes(fault.insert)))
+        yield Write(event_bytes(fault.insert))
     if fault.error_event is not None and fault.after_events == count:
-        steps.append(Write(render_event(fault.error_event)))
-        if version == "2026-02" and "choices" in fault.error_event:
-            steps.append(Write(DONE))
+        yield Write(render_event(fault.error_event))
     if fault.stall_after_events == count:
-        steps.append(Wait(fault.stall_seconds))
+        yield Wait(fault.stall_seconds)
     if fault.cut_after_events == count:
-        steps.append(Cut(reset=fault.reset))
-    return steps
+        yield Cut(fault.reset)
+    if fault.end_after_events == count or (fault.error_event is not None and fault.after_events == count):
+        yield End()
 
 
-def _closing_steps(fault: Fault | None) -> list[Step]:
-    if fault is None:
-        return []
-    steps: list[Step] = [Write(fault.trailing)] if fault.trailing else []
-    if fault.hold_seconds > 0:
-        steps.append(Wait(fault.hold_seconds))
-    return steps
-
-
-def cut_at(steps: Iterable[Step], size: int, *, reset: bool) -> list[Step]:
+def cut_at(steps: Iterable[Step], size: int, *, is_reset: bool) -> list[Step]:
     """Return the steps up to so many bytes, then a cut."""
     kept: list[Step] = []
     left = size
     for step in steps:
-        if isinstance(step, Write) and len(step.data) >= left:
-            return [*kept, Write(step.data[:left]), Cut(reset=reset)]
-        left -= len(step.data) if isinstance(step, Write) else 0
-        kept.append(step)
-    return [*kept, Cut(reset=reset)]
-
-
-def recut(steps: Sequence[Step], sizes: Sequence[int], delay_seconds: float) -> list[Step]:
-    """Return the steps with each run of writes cut into those sizes, repeated from the start when used up."""
-    cut: list[Step] = []
-    run = bytearray()
-    for step in [*steps, None]:
         if isinstance(step, Write):
-            run += step.data
+            if len(step.data) >= left:
+                return [*kept, Write(step.data[:left]), Cut(is_reset)]
+            left -= len(step.data)
+        kept.append(step)
+    return [*kept, Cut(is_reset)]
+
+
+def cut_into_pieces(steps: Sequence[Step], sizes: Sequence[int], delay_seconds: float) -> list[Step]:
+    """Return the steps with their writes cut into those sizes, repeated from the start when used up."""
+    useful = [size for size in sizes if size > 0]
+    pieces: list[Step] = []
+    for step in merge_writes(steps, len(steps)):
+        if not isinstance(step, Write) or not useful:
+            pieces.append(step)
             continue
-        for piece in _cut_bytes(bytes(run), sizes):
-            cut.append(Write(piece))
+        at = 0
+        for size in cycle(useful):
+            if at >= len(step.data):
+                break
+            pieces.append(Write(step.data[at : at + size]))
             if delay_seconds > 0:
-                cut.append(Wait(delay_seconds))
-        run.clear()
-        if step is not None:
-            cut.append(step)
-    return cut
-
-
-def _cut_bytes(data: bytes, sizes: Sequence[int]) -> list[bytes]:
-    useful = [size for size in sizes if size > 0] or [max(len(data), 1)]
-    cut: list[bytes] = []
-    at = number = 0
-    while at < len(data):
-        size = useful[number % len(useful)]
-        cut.append(data[at : at + size])
-        at += size
-        number += 1
-    return cut
+                pieces.append(Wait(delay_seconds))
+            at += size
+    return pieces
 
 
 def merge_writes(steps: Sequence[Step], count: int) -> list[Step]:
@@ -169,8 +157,3 @@ def merge_writes(steps: Sequence[Step], count: int) -> list[Step]:
         if step is not None and not isinstance(step, Write):
             merged.append(step)
     return merged
-
-
-def json_bytes(body: object) -> bytes:
-    """Return the compact JSON of a body."""
-    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-_COSTS = ("cost", "cost_details", "is_byok")
-
 
 def price(entry: dict[str, Any] | None, name: str) -> Decimal | None:
     """Return USD per token from a catalog entry; None when unknown (absent, not a number, negative)."""
@@ -28,15 +26,15 @@ def render_usage(
     hides_cost: bool = False,
 ) -> dict[str, Any]:
     """Return the usage object; `hides_cost` leaves out what it cost, as for models that are free for the user."""
-    usage: dict[str, Any] = {
+    cost = {} if hides_cost else _render_cost(prompt_tokens, completion_tokens, entry, is_byok=is_byok)
+    return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
-        **_render_cost(prompt_tokens, completion_tokens, entry, is_byok=is_byok),
+        **cost,
         "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0, "audio_tokens": 0, "video_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": reasoning_tokens, "image_tokens": 0, "audio_tokens": 0},
     }
-    return {key: value for key, value in usage.items() if not (hides_cost and key in _COSTS)}
 
 
 def _render_cost(prompt: int, completion: int, entry: dict[str, Any] | None, *, is_byok: bool) -> dict[str, Any]:

@@ -9,12 +9,11 @@ import jsonschema
 import orjson
 import pytest
 
-from kilo_gateway.testing.brain.pattern import sample
-from kilo_gateway.testing.brain.reply import answer
-from kilo_gateway.testing.brain.search import find_answer
-from kilo_gateway.testing.brain.talk import NO_TEXT, NOT_IN_TEXT
-from kilo_gateway.testing.brain.tokens import count_prompt, count_tokens, pieces
-from kilo_gateway.testing.brain.words import sentences, stem
+from kilo_gateway.testing.builtin_models.extractive import NO_TEXT, NOT_IN_TEXT
+from kilo_gateway.testing.builtin_models.models import draft_answer
+from kilo_gateway.testing.builtin_models.search import find_answer
+from kilo_gateway.testing.builtin_models.tokens import count_prompt, count_tokens, pieces
+from kilo_gateway.testing.builtin_models.words import sentences, stem
 
 CONTEXT = """Context information is below.
 ---------------------
@@ -37,7 +36,7 @@ def _say(*texts: str, system: str | None = None, **body: Any) -> str:
     messages = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(texts)]
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})
-    return answer({"messages": messages, **body}, "other").text or ""
+    return draft_answer({"messages": messages, **body}).text or ""
 
 
 @pytest.mark.parametrize(
@@ -70,30 +69,26 @@ def test_the_system_message_is_text_too() -> None:
 
 
 def test_conversations_are_remembered() -> None:
-    """What the user said before answers his questions, turned round to him."""
-    said = ("My name is Bob and I live in Oslo.", "Noted.")
-    assert _say(*said, "What is my name?") == "Your name is Bob and you live in Oslo."
-    assert "Bob" in _say("My name is Bob")
+    """What the user said before answers his questions."""
+    said = "My name is Bob and I live in Oslo."
+    assert _say(said, "Noted.", "What is my name?") == said
     assert _say(TOWER + "How tall is the Eiffel Tower?", "330 metres.", "And the Louvre?").endswith("museum in Paris.")
 
 
 @pytest.mark.parametrize(
-    ("text", "start"),
+    ("text", "answered"),
     [
-        ("Hi", "Hello!"),
-        ("Good morning!", "Hello!"),
-        ("Thank you very much.", "You are welcome"),
-        ("How are you?", "I am a program"),
-        ("Who are you?", "I am a small built-in model"),
         ("Reply with exactly the word 'pong'", "pong"),
         ("Say hello.", "hello"),
+        ('Say "two words", please.', "two words"),
         ("What is the meaning of life?", NO_TEXT),
+        ("Hello", NO_TEXT),
         ("", NO_TEXT),
     ],
 )
-def test_small_talk(text: str, start: str) -> None:
-    """Greetings get fixed answers; what cannot be answered is said plainly."""
-    assert _say(text).startswith(start)
+def test_what_is_to_be_said_is_said(text: str, answered: str) -> None:
+    """Words that are asked for are returned; what cannot be answered is said plainly."""
+    assert _say(text) == answered
 
 
 REFINE = """The original query is as follows: When was Viaweb founded?
@@ -137,7 +132,7 @@ def test_ten_megabytes_are_read() -> None:
     """A needle in a very long prompt is found, and the prompt counted."""
     hay = "The quick brown fox jumps over the lazy dog near the river bank today. " * 140_000
     body = {"messages": [{"role": "user", "content": f"{hay}The vault code is 7391.\n\nWhat is the vault code?"}]}
-    assert answer(body, "other").text == "The vault code is 7391."
+    assert draft_answer(body).text == "The vault code is 7391."
     assert count_prompt(body) > 2_000_000
 
 
@@ -155,7 +150,7 @@ def test_ten_megabytes_are_read() -> None:
 )
 def test_odd_messages_do_no_harm(messages: Any) -> None:
     """Messages of odd shapes still get an answer in words."""
-    assert answer({"messages": messages}, "other").text
+    assert draft_answer({"messages": messages}).text
 
 
 @pytest.mark.parametrize(
@@ -226,8 +221,6 @@ SCHEMAS: list[Any] = [
         },
         "required": ["d", "e", "u", "t"],
     },
-    {"type": "object", "properties": {"p": {"type": "string", "pattern": "^[A-Z]{3}-\\d{4}$"}}, "required": ["p"]},
-    {"type": "object", "properties": {"p": {"type": "string", "pattern": "^(foo|bar)+$"}}, "required": ["p"]},
     {
         "$ref": "#/$defs/Node",
         "$defs": {
@@ -254,14 +247,24 @@ SCHEMAS: list[Any] = [
 TEXTS = ["", "Ann Lee is 30 years old, lives in Paris and has 3 cats: Tom, Tim, Tam. q and x.", "42"]
 
 
-@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("schema", SCHEMAS, ids=range(len(SCHEMAS)))
-def test_filled_schemas_are_valid(schema: Any, text: str) -> None:
+def test_filled_schemas_are_valid(schema: Any) -> None:
     """Whatever the text, the JSON that is answered is valid against the schema that was asked for."""
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema, "strict": True}}
-    value = orjson.loads(_say(text, response_format=wanted))
     validator = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-    assert list(validator.iter_errors(value)) == []
+    for text in TEXTS:
+        assert list(validator.iter_errors(orjson.loads(_say(text, response_format=wanted)))) == [], text
+
+
+def test_a_pattern_is_filled_from_the_text() -> None:
+    """A field with a pattern gets what of the text matches it."""
+    schema = {
+        "type": "object",
+        "properties": {"p": {"type": "string", "pattern": "^[A-Z]{3}-\\d{4}$"}},
+        "required": ["p"],
+    }
+    wanted = {"type": "json_schema", "json_schema": {"schema": schema}}
+    assert orjson.loads(_say("The part is called ABC-1234.", response_format=wanted)) == {"p": "ABC-1234"}
 
 
 PERSON = {
@@ -306,22 +309,6 @@ def test_schemas_in_the_prompt_are_filled() -> None:
     value = orjson.loads(text)
     jsonschema.validate(value, PERSON)
     assert (value["name"], value["age"]) == ("Maria", 41)
-
-
-@pytest.mark.parametrize("pattern", ["^a+$", "[0-9]{2,3}", "(?:ab|c)d?", r"\d\d:\d\d", "^[^a]$", r"v\d+\.\d+"])
-def test_samples_match_their_pattern(pattern: str) -> None:
-    """A sample of a simple pattern matches it."""
-    import re
-
-    text = sample(pattern)
-    assert text is not None
-    assert re.search(pattern, text)
-
-
-@pytest.mark.parametrize("pattern", ["(?=x)", "[", "(", "(?<!a)b"])
-def test_patterns_beyond_the_sampler_are_declined(pattern: str) -> None:
-    """What the sampler does not understand gives None, not an error."""
-    assert sample(pattern) is None
 
 
 def test_numbers_are_finite() -> None:

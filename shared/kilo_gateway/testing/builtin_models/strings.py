@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.brain.pattern import sample
-from kilo_gateway.testing.brain.values import SHAPES, name_words
-from kilo_gateway.testing.brain.words import STOP_WORDS
+from kilo_gateway.testing.builtin_models.values import SHAPES, name_words
+from kilo_gateway.testing.builtin_models.words import STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kilo_gateway.testing.brain.values import Finder
+    from kilo_gateway.testing.builtin_models.values import Finder
 
 _FORMATS = {
     "date": "2026-01-01",
@@ -28,32 +27,11 @@ _FORMATS = {
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
 _PLACES = {
-    "city",
-    "location",
-    "place",
-    "country",
-    "destination",
-    "origin",
-    "town",
-    "region",
-    "address",
-    "state",
-    "capital",
-}
+    "city", "location", "place", "country", "destination", "origin", "town", "region", "address", "state", "capital",
+}  # fmt: skip
 _PEOPLE = {
-    "name",
-    "person",
-    "user",
-    "recipient",
-    "author",
-    "who",
-    "customer",
-    "to",
-    "attendee",
-    "company",
-    "title",
-    "product",
-}
+    "name", "person", "user", "recipient", "author", "who", "customer", "to", "attendee", "company", "title", "product",
+}  # fmt: skip
 _QUESTIONS = {"query", "question", "search", "input", "prompt", "q", "topic", "text", "request", "task", "keywords"}
 _MESSAGES = {"body", "content", "message", "note"}
 _SENTENCES = {"answer", "response", "summary", "description", "reason", "explanation", "thought", *_MESSAGES}
@@ -129,17 +107,10 @@ def is_sentence_field(name: str) -> bool:
 
 
 def least_string(schema: dict[str, Any], name: str) -> str:
-    """Return the shortest sensible string that the schema allows."""
-    pattern, shape = schema.get("pattern"), schema.get("format")
-    if isinstance(pattern, str) and (made := sample(pattern)) is not None:
-        text = made
-    elif isinstance(shape, str) and shape in _FORMATS:
-        text = _FORMATS[shape]
-    else:
-        text = "" if schema.get("maxLength") == 0 else " ".join(name_words(name)) or "unknown"
-    least, most = int(schema.get("minLength") or 0), schema.get("maxLength")
-    text += text[-1:] * max(least - len(text), 0) if text else "x" * least
-    return text[:most] if isinstance(most, int) and not pattern else text
+    """Return a short string that the schema allows; a `pattern` is not looked at."""
+    text = _FORMATS.get(str(schema.get("format"))) or " ".join(name_words(name)) or "unknown"
+    text = text.ljust(int(schema.get("minLength") or 0), "x")
+    return text[: schema.get("maxLength", len(text))]
 
 
 def topic(text: str) -> str:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.testing.brain.search import find_answer
+from kilo_gateway.testing.builtin_models.search import find_answer
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.brain.conversation import Conversation, ToolResult
+    from kilo_gateway.testing.builtin_models.conversation import Conversation, ToolResult
 
 _LONG = 300
 _WORDS_OF_A_SENTENCE = 3

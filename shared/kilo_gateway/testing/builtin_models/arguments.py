@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.brain.schema import fill_schema
-from kilo_gateway.testing.brain.strings import question_text
-from kilo_gateway.testing.brain.values import Finder, name_words
+from kilo_gateway.testing.builtin_models.schema import fill_schema
+from kilo_gateway.testing.builtin_models.strings import question_text
+from kilo_gateway.testing.builtin_models.values import Finder, name_words
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.brain.conversation import Conversation
+    from kilo_gateway.testing.builtin_models.conversation import Conversation
 
 _ENTITY_WORDS = {"city", "location", "place", "country", "name", "person", "company", "destination", "symbol", "ticker"}
 _MAX_EARLIER = 2000

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from kilo_gateway.testing.brain.tokens import content_text
+from kilo_gateway.testing.builtin_models.tokens import content_text
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kilo_gateway.testing.brain.words import STOP_WORDS
+from kilo_gateway.testing.builtin_models.words import STOP_WORDS
 from kilo_gateway.testing.data_files import load_table
 
 _COMMANDS: frozenset[str] = frozenset(load_table("words")["commands"])

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from kilo_gateway.testing.brain.schema import fill_schema
-from kilo_gateway.testing.brain.values import Finder
+from kilo_gateway.testing.builtin_models.schema import fill_schema
+from kilo_gateway.testing.builtin_models.values import Finder
 
 _ASKS_FOR_SCHEMA = re.compile(r"\b(?:json schema|output schema|schema to follow|conforms to the)\b", re.IGNORECASE)
 _KEYS = re.compile(r"\b(?:keys?|fields?|propert(?:y|ies))\b[^\n]{0,40}", re.IGNORECASE)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kilo_gateway.testing.brain.words import STOP_WORDS, WEAK_WORDS, proper_stems, sentences, stem, words
+from kilo_gateway.testing.builtin_models.words import STOP_WORDS, WEAK_WORDS, proper_stems, sentences, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from kilo_gateway.testing.brain.reply import answer
+from kilo_gateway.testing.builtin_models.models import draft_answer
 
 
 def _tool(name: str, description: str, required: list[str] | None = None, **properties: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ TOOLS = [WEATHER, MULTIPLY, ADD, SUBTRACT, SEARCH, FLIGHT, EMAIL, LIGHT, NOTE]
 
 
 def _calls(text: str, tools: list[Any] | None = None, **body: Any) -> list[tuple[str, Any]]:
-    draft = answer({"messages": [{"role": "user", "content": text}], "tools": tools or TOOLS, **body}, "other")
+    draft = draft_answer({"messages": [{"role": "user", "content": text}], "tools": tools or TOOLS, **body})
     assert (draft.finish_reason == "tool_calls") == bool(draft.tool_calls)
     return [(call.name, orjson.loads(call.arguments)) for call in draft.tool_calls]
 
@@ -125,7 +125,7 @@ def test_results_are_composed_and_not_asked_for_again() -> None:
         {"role": "tool", "tool_call_id": "1", "content": "18 degrees"},
         {"role": "tool", "tool_call_id": "2", "content": '{"degrees": 25}'},
     ]
-    draft = answer({"messages": messages, "tools": TOOLS}, "other")
+    draft = draft_answer({"messages": messages, "tools": TOOLS})
     assert draft.tool_calls == []
     assert draft.text is not None
     assert "18 degrees" in draft.text
@@ -137,7 +137,7 @@ def test_steps_follow_one_another() -> None:
     messages: list[dict[str, Any]] = [{"role": "user", "content": "What is 12 times 7, then add 5 to the result?"}]
     seen = []
     for result in ("84", "89", None):
-        draft = answer({"messages": messages, "tools": TOOLS}, "other")
+        draft = draft_answer({"messages": messages, "tools": TOOLS})
         if result is None:
             assert "89" in (draft.text or "")
             break
@@ -162,7 +162,7 @@ def test_a_new_question_after_results_starts_anew() -> None:
         {"role": "assistant", "content": "18 degrees"},
         {"role": "user", "content": "And what is the weather in Rome?"},
     ]
-    draft = answer({"messages": messages, "tools": TOOLS}, "other")
+    draft = draft_answer({"messages": messages, "tools": TOOLS})
     assert [orjson.loads(call.arguments) for call in draft.tool_calls] == [{"city": "Rome"}]
 
 
@@ -178,77 +178,6 @@ def test_booleans_and_lower_case_places(text: str) -> None:
 )
 def test_odd_tools_do_no_harm(tools: Any) -> None:
     """Tools of odd shapes are passed over; a tool without parameters can be called without arguments."""
-    draft = answer(
-        {"messages": [{"role": "user", "content": "call f"}], "tools": tools, "tool_choice": "auto"}, "other"
-    )
+    messages = [{"role": "user", "content": "call f"}]
+    draft = draft_answer({"messages": messages, "tools": tools, "tool_choice": "auto"})
     assert all(call.arguments == "{}" for call in draft.tool_calls)
-
-
-REACT_PROMPT = """You have access to the following tools:
-> Tool Name: multiply
-Tool Description: multiply(a: int, b: int) -> int
-Multiply two integers.
-Tool Args: {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"]}
-
-Use this format:
-Thought: I need to use a tool.
-Action: tool name (one of multiply) if using a tool.
-Action Input: the input to the tool, in a JSON format
-
-Observation: tool response
-"""
-
-
-@pytest.mark.parametrize("echo", ['{"a": 20, "b": 3}', "{'a': 20, 'b': 3}"])
-def test_react_chats(echo: str) -> None:
-    """A ReAct prompt gets Thought, Action and Action Input, and after the observation Thought and Answer."""
-    messages = [{"role": "system", "content": REACT_PROMPT}, {"role": "user", "content": "What is 20 times 3?"}]
-    first = answer({"messages": messages}, "other").text or ""
-    thought, action, given = first.split("\n")
-    assert thought.startswith("Thought: ")
-    assert action == "Action: multiply"
-    assert orjson.loads(given.removeprefix("Action Input: ")) == {"a": 20, "b": 3}
-    echoed = f"{thought}\n{action}\nAction Input: {echo}"
-    messages += [{"role": "assistant", "content": echoed}, {"role": "user", "content": "Observation: 60"}]
-    thought, reply = (answer({"messages": messages}, "other").text or "").split("\n")
-    assert thought.startswith("Thought: ")
-    assert reply.startswith("Answer: ")
-    assert "60" in reply
-
-
-def test_react_without_need_of_a_tool() -> None:
-    """A question that no tool fits is answered at once, in the same form."""
-    messages = [{"role": "system", "content": REACT_PROMPT}, {"role": "user", "content": "Hello"}]
-    assert "\nAnswer: Hello!" in (answer({"messages": messages}, "other").text or "")
-
-
-CLASSIC = """Answer the following questions as best you can. You have access to the following tools:
-
-Search: useful for search of current events
-Calculator: Useful for when you need to calculate math.
-
-Use the following format:
-
-Question: the input question you must answer
-Thought: you should always think about what to do
-Action: the action to take, should be one of [Search, Calculator]
-Action Input: the input to the action
-Observation: the result of the action
-Final Answer: the final answer to the original input question
-
-Begin!
-
-Question: What is 3 * 4?
-Thought:"""
-
-
-def test_classic_react_prompts() -> None:
-    """The single-prompt form gets a plain-text input, and a Final Answer after the observation."""
-    first = answer({"messages": [{"role": "user", "content": CLASSIC}]}, "other").text or ""
-    assert first.endswith("Action: Calculator\nAction Input: 3 * 4")
-    second = answer(
-        {"messages": [{"role": "user", "content": f"{CLASSIC} {first}\nObservation: 12\nThought:"}]}, "other"
-    ).text
-    assert second is not None
-    assert "Final Answer: " in second
-    assert "12" in second

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.testing.brain.arguments import arguments_for, entity_field
-from kilo_gateway.testing.brain.values import entity_list, name_words
-from kilo_gateway.testing.brain.words import STOP_WORDS, stem, words
-from kilo_gateway.testing.draft import CallDraft
+from kilo_gateway.testing.builtin_models.arguments import arguments_for, entity_field
+from kilo_gateway.testing.builtin_models.draft import CallDraft
+from kilo_gateway.testing.builtin_models.values import entity_list, name_words
+from kilo_gateway.testing.builtin_models.words import STOP_WORDS, stem, words
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.brain.conversation import Conversation, ToolResult
+    from kilo_gateway.testing.builtin_models.conversation import Conversation, ToolResult
 
 _THRESHOLD = 2.0
 _NAME_WEIGHT = 2.0

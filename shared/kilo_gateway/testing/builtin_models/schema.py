@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema  # type: ignore[import-untyped]
 
-from kilo_gateway.testing.brain.bounds import plain, within
-from kilo_gateway.testing.brain.strings import find_string, is_sentence_field, least_string, topic
-from kilo_gateway.testing.brain.values import name_words
+from kilo_gateway.testing.builtin_models.bounds import plain, within
+from kilo_gateway.testing.builtin_models.strings import find_string, is_sentence_field, least_string, topic
+from kilo_gateway.testing.builtin_models.values import name_words
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.brain.values import Finder
+    from kilo_gateway.testing.builtin_models.values import Finder
 
 MISSING: Any = object()
 _MAX_DEPTH = 8

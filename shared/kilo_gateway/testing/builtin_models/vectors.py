@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from zlib import crc32
 
-from kilo_gateway.testing.brain.words import STOP_WORDS, stem, words
+from kilo_gateway.testing.builtin_models.words import STOP_WORDS, stem, words
 
 _GRAM = 3
 _WORD_WEIGHT = 1.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.brain.tokens import count_tokens, pieces
+from kilo_gateway.testing.builtin_models.tokens import count_tokens, pieces
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.draft import Draft
+    from kilo_gateway.testing.builtin_models.draft import Draft
 
 
 def cut_at_stop(text: str, stop: Any) -> str:
