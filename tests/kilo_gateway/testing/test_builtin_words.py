@@ -12,7 +12,7 @@ import pytest
 from kilo_gateway.testing.builtin_models.extractive import NO_TEXT, NOT_IN_TEXT
 from kilo_gateway.testing.builtin_models.models import draft_answer
 from kilo_gateway.testing.builtin_models.search import find_answer
-from kilo_gateway.testing.builtin_models.tokens import count_prompt, count_tokens, pieces
+from kilo_gateway.testing.builtin_models.tokens import count_prompt, count_tokens, split_tokens
 from kilo_gateway.testing.builtin_models.words import sentences, stem
 
 CONTEXT = """Context information is below.
@@ -178,8 +178,8 @@ def test_two_sentences_answer_when_both_are_good() -> None:
 @pytest.mark.parametrize("text", ["", "a", "Hello, world!\n\n  x", "naïve 日本語 🙂"])
 def test_pieces_join_to_the_text(text: str) -> None:
     """Nothing is lost between tokens."""
-    assert "".join(pieces(text)) == text
-    assert count_tokens(text) == len(pieces(text))
+    assert "".join(split_tokens(text)) == text
+    assert count_tokens(text) == len(split_tokens(text))
 
 
 SCHEMAS: list[Any] = [

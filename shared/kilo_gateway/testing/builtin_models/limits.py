@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.builtin_models.tokens import count_tokens, pieces
+from kilo_gateway.testing.builtin_models.tokens import count_tokens, split_tokens
 
 if TYPE_CHECKING:
     from kilo_gateway.testing.builtin_models.draft import Draft
@@ -48,7 +48,7 @@ def apply_limits(draft: Draft, body: dict[str, Any]) -> None:
 def _cut(text: str | None, left: int) -> tuple[str | None, int]:
     if text is None:
         return None, left
-    parts = pieces(text)
+    parts = split_tokens(text)
     return "".join(parts[: max(left, 0)]), left - len(parts)
 
 

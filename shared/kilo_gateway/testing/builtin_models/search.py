@@ -32,7 +32,7 @@ _MEASURE_BONUS = 5.0
 
 
 @dataclass(frozen=True)
-class Found:
+class RatedSentence:
     """A sentence that may answer, and how well."""
 
     sentence: str
@@ -43,7 +43,7 @@ class Found:
     """Index of the text that it comes from."""
 
 
-def find_answer(question: str, texts: Sequence[str], *, least_coverage: float) -> list[Found]:
+def find_answer(question: str, texts: Sequence[str], *, least_coverage: float) -> list[RatedSentence]:
     """Return the one or two sentences that answer the question, best first; empty when the texts hold no answer."""
     stems = _question_stems(question)
     if not stems:
@@ -65,7 +65,7 @@ def _question_stems(question: str) -> list[str]:
     return list(dict.fromkeys(stem(word) for word in words(question) if word not in STOP_WORDS))
 
 
-def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple[Found, set[str]]]:
+def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple[RatedSentence, set[str]]]:
     rows = [(number, said) for number, text in enumerate(texts) for said in map(_said, sentences(text)) if said]
     held = _held_stems([sentence for _, sentence in rows], stems)
     frequency = {one: sum(1 for counts in held if one in counts) for one in stems}
@@ -73,7 +73,7 @@ def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple
     weights = {one: _weight(one, frequency[one], len(rows)) for one in stems}
     total = sum(0.3 if one in _WEAK_STEMS else 1.0 for one in stems)
     sign = next((want for ask, want in _SIGNS if ask.search(question)), None)
-    found: list[tuple[Found, set[str]]] = []
+    found: list[tuple[RatedSentence, set[str]]] = []
     for index, (source, sentence) in enumerate(rows):
         counts = held[index]
         if not counts:
@@ -86,7 +86,7 @@ def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple
         score *= 0.5 if sentence.endswith("?") else 1.0
         everything = set(counts) | inherited
         coverage = sum(0.3 if one in _WEAK_STEMS else 1.0 for one in everything) / total
-        found.append((Found(sentence, score, coverage, source), everything))
+        found.append((RatedSentence(sentence, score, coverage, source), everything))
     return found
 
 

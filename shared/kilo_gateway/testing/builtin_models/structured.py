@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from typing import Any
 
@@ -13,6 +15,7 @@ from kilo_gateway.testing.builtin_models.values import Finder
 _ASKS_FOR_SCHEMA = re.compile(r"\b(?:json schema|output schema|schema to follow|conforms to the)\b", re.IGNORECASE)
 _KEYS = re.compile(r"\b(?:keys?|fields?|propert(?:y|ies))\b[^\n]{0,40}", re.IGNORECASE)
 _KEY_NAME = re.compile(r"[\"'`“]([A-Za-z_]\w*)[\"'`”]")
+_DECODER = json.JSONDecoder()
 _SCALAR = {"type": "string"}
 _MAX_TEXT = 20_000
 _MAX_PROMPT = 200_000
@@ -32,42 +35,19 @@ def schema_of_format(response_format: Any) -> dict[str, Any] | None:
 
 
 def schema_in_text(text: str) -> tuple[dict[str, Any], str] | None:
-    """Return (schema, the text without it) when a prompt holds a JSON schema to follow."""
+    """Return (schema, the text without it) when a prompt holds a JSON schema to follow; the last one counts."""
     if len(text) > _MAX_PROMPT or not _ASKS_FOR_SCHEMA.search(text):
         return None
-    for match in reversed(list(re.finditer(r"\{", text))[:200]):
-        if (found := _object_at(text, match.start())) is None:
-            continue
-        schema, end = found
-        if isinstance(schema.get("properties"), dict) and not _is_inner(text, match.start()):
-            return schema, text[: match.start()] + text[end:]
-    return None
-
-
-def _is_inner(text: str, at: int) -> bool:
-    """Whether the object stands as a value inside another one."""
-    before = text[:at].rstrip()
-    if not before.endswith(":") or not before[:-1].rstrip().endswith('"'):
-        return False
-    return any(
-        found is not None and found[1] > at
-        for start in (match.start() for match in re.finditer(r"\{", text[:at]))
-        if (found := _object_at(text, start)) is not None
-    )
-
-
-def _object_at(text: str, start: int) -> tuple[dict[str, Any], int] | None:
-    depth = 0
-    for match in re.finditer(r"\"(?:[^\"\\]|\\.)*\"|[{}]", text[start:]):
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth == 0:
-            end = start + match.end()
-            try:
-                value = orjson.loads(text[start:end])
-            except orjson.JSONDecodeError:
-                return None
-            return (value, end) if isinstance(value, dict) else None
-    return None
+    found = None
+    at = text.find("{")
+    while at >= 0:
+        end = at + 1
+        with contextlib.suppress(ValueError, RecursionError):
+            value, end = _DECODER.raw_decode(text, at)
+            if isinstance(value.get("properties"), dict):
+                found = value, text[:at] + text[end:]
+        at = text.find("{", end)
+    return found
 
 
 def answer_json(schema: dict[str, Any], text: str, answer: str) -> str:

@@ -13,7 +13,7 @@ _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
 
 
-def pieces(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
     """Return the text cut into tokens; joined again it is the same text."""
     return _PIECE.findall(text)
 

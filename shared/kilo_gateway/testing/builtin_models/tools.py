@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.testing.builtin_models.arguments import arguments_for, entity_field
 from kilo_gateway.testing.builtin_models.draft import CallDraft
-from kilo_gateway.testing.builtin_models.values import entity_list, name_words
+from kilo_gateway.testing.builtin_models.schema import fill_schema
+from kilo_gateway.testing.builtin_models.strings import question_text
+from kilo_gateway.testing.builtin_models.values import Finder, entity_list, name_words
 from kilo_gateway.testing.builtin_models.words import STOP_WORDS, stem, words
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _STEPS = re.compile(
 )
 _CLAUSES = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+(?:also\s+)?|\?\s+|\.\s+(?=[A-Z])", re.IGNORECASE)
 _REFERS = re.compile(r"\b(?:the (?:result|answer|outcome|sum|product|total|output)|it|that)\b", re.IGNORECASE)
+_ENTITY_WORDS = {"city", "location", "place", "country", "name", "person", "company", "destination", "symbol", "ticker"}
+_MAX_EARLIER = 2000
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -134,15 +137,14 @@ def _unique(calls: list[CallDraft]) -> list[CallDraft]:
 
 def _calls_of(tool: ToolSpec, text: str, conversation: Conversation, number: float | None) -> list[CallDraft]:
     names = entity_list(text)
-    name = entity_field(tool.parameters)
+    name = _entity_field(tool.parameters)
     if name is None or not names:
-        return [_call(tool, arguments_for(tool.parameters, text, conversation, number=number))]
-    listed = ", ".join(names)
+        return [_call(tool, _arguments_for(tool.parameters, text, conversation, number=number))]
     at = text.find(names[0])
     end = text.find(names[-1], at) + len(names[-1])
-    texts = [text[:at] + one + text[end:] for one in names] if listed else [text]
+    texts = [text[:at] + one + text[end:] for one in names]
     return [
-        _call(tool, {**arguments_for(tool.parameters, one, conversation, number=number), name: entity})
+        _call(tool, {**_arguments_for(tool.parameters, one, conversation, number=number), name: entity})
         for one, entity in zip(texts, names, strict=True)
     ]
 
@@ -182,3 +184,29 @@ def _score(text: str, tool: ToolSpec) -> float:
     )
     capitals = set(re.findall(r"\b[A-Z][a-z]{2,}", tool.description)) & set(re.findall(r"\b[A-Z][a-z]{2,}", text))
     return score + _NAME_WEIGHT * len([word for word in capitals if word.lower() not in STOP_WORDS])
+
+
+def _arguments_for(
+    parameters: dict[str, Any], text: str, conversation: Conversation, *, number: float | None = None
+) -> dict[str, Any]:
+    """Return the arguments for a call that `text` asks for; `number` is a result that the text refers to."""
+    finder = Finder(text, number=number)
+    if not finder.phrases and not finder.quoted:
+        earlier = Finder("\n".join([*conversation.user_texts[-2:]])[-_MAX_EARLIER:])
+        finder.phrases, finder.places, finder.quoted = earlier.phrases, earlier.places, earlier.quoted
+    filled = fill_schema(parameters, finder, fallback=question_text(text), takes_optional=False)
+    return filled if isinstance(filled, dict) else {}
+
+
+def _entity_field(parameters: dict[str, Any]) -> str | None:
+    """Return the one string field that names what the call is about, so that a list of names makes several calls."""
+    properties = parameters.get("properties")
+    rows = properties if isinstance(properties, dict) else {}
+    fields = [
+        name
+        for name, row in rows.items()
+        if isinstance(row, dict) and row.get("type") == "string" and set(name_words(name)) & _ENTITY_WORDS
+    ]
+    required = [name for name in fields if name in (parameters.get("required") or [])]
+    wanted = required or fields
+    return wanted[0] if len(wanted) == 1 else None

@@ -9,25 +9,25 @@ from kilo_gateway.testing.gateway.answer import Answer
 from kilo_gateway.testing.gateway.catalog_routes import listed_models
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.gateway.call import Call
     from kilo_gateway.testing.gateway.identity import Identity
+    from kilo_gateway.testing.gateway.incoming import IncomingRequest
     from kilo_gateway.testing.options import Version
 
 _DEFAULT_MODELS: dict[Version, str] = {"newest": "kilo-auto/balanced", "2026-02": "kilo/auto"}
 _DEFAULT_FREE = "minimax/minimax-m2.5:free"
 
 
-def not_signed_in(call: Call) -> Answer | None:
+def not_signed_in(incoming: IncomingRequest) -> Answer | None:
     """Return the refusal of a caller without an account, or None."""
-    identity = call.identity
-    return None if identity.account is not None else call.refusal(identity.problem or "auth_result_5")
+    identity = incoming.identity
+    return None if identity.account is not None else incoming.refusal(identity.problem or "auth_result_5")
 
 
-async def answer_profile(call: Call) -> Answer:
+async def answer_profile(incoming: IncomingRequest) -> Answer:
     """Answer GET /api/profile."""
-    account = call.identity.account
+    account = incoming.identity.account
     if account is None:
-        return not_signed_in(call) or Answer()
+        return not_signed_in(incoming) or Answer()
     user = {"id": account.user_id, "email": account.email, "name": account.name, "image": None}
     body: dict[str, Any] = {"user": user}
     if account.organizations:
@@ -35,47 +35,47 @@ async def answer_profile(call: Call) -> Answer:
     return Answer(body)
 
 
-async def answer_balance(call: Call) -> Answer:
+async def answer_balance(incoming: IncomingRequest) -> Answer:
     """Answer GET /api/profile/balance."""
-    balance = call.identity.balance
-    return not_signed_in(call) or Answer({"balance": balance, "isDepleted": balance <= 0})
+    balance = incoming.identity.balance
+    return not_signed_in(incoming) or Answer({"balance": balance, "isDepleted": balance <= 0})
 
 
-async def answer_defaults(call: Call) -> Answer:
+async def answer_defaults(incoming: IncomingRequest) -> Answer:
     """Answer GET /api/defaults."""
-    return Answer({"defaultModel": _DEFAULT_MODELS[call.version], "defaultFreeModel": _DEFAULT_FREE})
+    return Answer({"defaultModel": _DEFAULT_MODELS[incoming.version], "defaultFreeModel": _DEFAULT_FREE})
 
 
-def _member(call: Call) -> Identity | None:
+def _member(incoming: IncomingRequest) -> Identity | None:
     """Return the caller as a member of the organization that the path names, or None."""
-    account = call.identity.account
-    organization = None if account is None else account.organization(call.parameters["id"])
-    return None if organization is None else replace(call.identity, organization=organization)
+    account = incoming.identity.account
+    organization = None if account is None else account.organization(incoming.parameters["id"])
+    return None if organization is None else replace(incoming.identity, organization=organization)
 
 
-async def answer_organization_models(call: Call) -> Answer:
+async def answer_organization_models(incoming: IncomingRequest) -> Answer:
     """Answer GET /api/organizations/{id}/models; 401 also for one who is not a member."""
-    if call.identity.account is None:
-        return call.refusal("org_models_unauthenticated")
-    member = _member(call)
+    if incoming.identity.account is None:
+        return incoming.refusal("org_models_unauthenticated")
+    member = _member(incoming)
     return (
-        call.refusal("org_models_unauthorized")
+        incoming.refusal("org_models_unauthorized")
         if member is None
-        else Answer({"data": listed_models(call.state, member)})
+        else Answer({"data": listed_models(incoming.state, member)})
     )
 
 
-async def answer_organization_defaults(call: Call) -> Answer:
+async def answer_organization_defaults(incoming: IncomingRequest) -> Answer:
     """Answer GET /api/organizations/{id}/defaults; 409 when the organization allows no model."""
-    refusal = not_signed_in(call)
+    refusal = not_signed_in(incoming)
     if refusal is not None:
         return refusal
-    member = _member(call)
+    member = _member(incoming)
     if member is None:
         return Answer({"error": "Organization not found"}, status=404)
-    ids = [str(row.get("id")) for row in listed_models(call.state, member)]
+    ids = [str(row.get("id")) for row in listed_models(incoming.state, member)]
     if not ids:
-        return call.refusal("org_defaults_409")
-    wanted = _DEFAULT_MODELS[call.version]
+        return incoming.refusal("org_defaults_409")
+    wanted = _DEFAULT_MODELS[incoming.version]
     free = next((one for one in ids if one.endswith(":free")), _DEFAULT_FREE)
     return Answer({"defaultModel": wanted if wanted in ids else ids[0], "defaultFreeModel": free})

@@ -11,9 +11,9 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from kilo_gateway.testing.fault import Fault
-from kilo_gateway.testing.gateway.call import Call
 from kilo_gateway.testing.gateway.connection import connection_of
 from kilo_gateway.testing.gateway.delivery import response_of, scripted_answer
+from kilo_gateway.testing.gateway.incoming import IncomingRequest
 from kilo_gateway.testing.gateway.routes import find_route
 from kilo_gateway.testing.received import Received, ReceivedHeaders
 
@@ -40,8 +40,8 @@ class GatewayApp:
             self._state.record(received)
             endpoint, answer_call, parameters = find_route(scope)
             fault = self._state.take(endpoint, Fault)
-            call = Call(self._state, received, connection, endpoint, parameters, fault)
-            response = await response_of(call, await _answer(call, answer_call))
+            incoming = IncomingRequest(self._state, received, connection, endpoint, parameters, fault)
+            response = await response_of(incoming, await _answer(incoming, answer_call))
             received.status = getattr(response, "status_code", None)
             await response(scope, receive, send)
         if connection.transport.is_closing():
@@ -69,8 +69,8 @@ def _parsed(raw: bytes) -> Any:
         return raw
 
 
-async def _answer(call: Call, answer_call: AnswerCall) -> Answer:
+async def _answer(incoming: IncomingRequest, answer_call: AnswerCall) -> Answer:
     """Return the route's answer; chat looks at the script itself, because its checks come before a reply."""
-    reply = None if call.endpoint == "chat" else call.take_reply()
-    scripted = None if reply is None else scripted_answer(call, reply)
-    return scripted or await answer_call(call)
+    reply = None if incoming.endpoint == "chat" else incoming.take_reply()
+    scripted = None if reply is None else scripted_answer(incoming, reply)
+    return scripted or await answer_call(incoming)

@@ -8,8 +8,8 @@ from kilo_gateway.testing.gateway.answer import Answer
 from kilo_gateway.testing.gateway.model_ids import is_hosted_free
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.gateway.call import Call
     from kilo_gateway.testing.gateway.identity import Identity
+    from kilo_gateway.testing.gateway.incoming import IncomingRequest
     from kilo_gateway.testing.gateway.state import GatewayState
 
 _PROVIDER_NAMES = {"openai": "OpenAI", "mistralai": "Mistral", "x-ai": "xAI"}
@@ -29,18 +29,18 @@ def listed_models(state: GatewayState, identity: Identity) -> list[dict[str, Any
     return [{**row, "hasUserByokAvailable": identity.account.byok} for row in rows]
 
 
-async def answer_models(call: Call) -> Answer:
+async def answer_models(incoming: IncomingRequest) -> Answer:
     """Answer GET /models; a bad key still gets the public list."""
-    if call.state.options.models_failed:
-        return call.refusal("models_failed")
-    return Answer({"data": listed_models(call.state, call.identity)})
+    if incoming.state.options.models_failed:
+        return incoming.refusal("models_failed")
+    return Answer({"data": listed_models(incoming.state, incoming.identity)})
 
 
-async def answer_model_endpoints(call: Call) -> Answer:
+async def answer_model_endpoints(incoming: IncomingRequest) -> Answer:
     """Answer GET /models/{lab}/{name}/endpoints."""
-    entry = call.state.entry(f"{call.parameters['lab']}/{call.parameters['name']}")
+    entry = incoming.state.entry(f"{incoming.parameters['lab']}/{incoming.parameters['name']}")
     if entry is None:
-        return call.refusal("model_endpoints_404")
+        return incoming.refusal("model_endpoints_404")
     endpoint = {
         "provider_name": "Kilo Embedded",
         "tag": "kilo-embedded",
@@ -72,17 +72,17 @@ def _providers(state: GatewayState) -> list[dict[str, Any]]:
     ]
 
 
-async def answer_models_by_provider(call: Call) -> Answer:
+async def answer_models_by_provider(incoming: IncomingRequest) -> Answer:
     """Answer GET /models-by-provider."""
-    providers = _providers(call.state)
+    providers = _providers(incoming.state)
     if not providers:
-        return call.refusal("models_by_provider_empty")
+        return incoming.refusal("models_by_provider_empty")
     total = sum(len(row["models"]) for row in providers)
     body = {"providers": providers, "total_providers": len(providers), "total_models": total}
     return Answer({**body, "generated_at": "2026-08-18T00:00:00.000Z"})
 
 
-async def answer_providers(call: Call) -> Answer:
+async def answer_providers(incoming: IncomingRequest) -> Answer:
     """Answer GET /providers, as a bare array or under `data`."""
-    rows = [{key: value for key, value in row.items() if key != "models"} for row in _providers(call.state)]
-    return Answer(rows if call.state.options.providers_shape == "array" else {"data": rows})
+    rows = [{key: value for key, value in row.items() if key != "models"} for row in _providers(incoming.state)]
+    return Answer(rows if incoming.state.options.providers_shape == "array" else {"data": rows})

@@ -13,7 +13,7 @@ from kilo_gateway.testing.builtin_models.models import draft_answer
 from kilo_gateway.testing.builtin_models.tokens import count_prompt
 from kilo_gateway.testing.gateway.answer import Answer, json_bytes
 from kilo_gateway.testing.gateway.checks import ChatRequest, first_refusal
-from kilo_gateway.testing.gateway.completion import PROVIDER, Completion, render_completion
+from kilo_gateway.testing.gateway.completion import PROVIDER, ChatAnswer, render_completion
 from kilo_gateway.testing.gateway.delivery import scripted_answer
 from kilo_gateway.testing.gateway.events import REPEATED_TEXT, render_events
 from kilo_gateway.testing.gateway.forwarding import forwarded_body
@@ -22,7 +22,7 @@ from kilo_gateway.testing.gateway.model_ids import REPEAT_MODEL, family, is_host
 from kilo_gateway.testing.gateway.usage import render_usage
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.gateway.call import Call
+    from kilo_gateway.testing.gateway.incoming import IncomingRequest
     from kilo_gateway.testing.reply import Reply
 
 SCRIPTED_MODEL = "kilo-embedded/scripted-1"
@@ -32,10 +32,10 @@ _REPEATS = 256
 _REPEATS_PER_WRITE = 32
 
 
-async def answer_chat(call: Call) -> Answer:
+async def answer_chat(incoming: IncomingRequest) -> Answer:
     """Answer POST /chat/completions."""
-    request, received = ChatRequest(call, call.received.body), call.received
-    account, organization = call.identity.account, call.identity.organization
+    request, received = ChatRequest(incoming, incoming.received.body), incoming.received
+    account, organization = incoming.identity.account, incoming.identity.organization
     received.facts.update(
         feature=resolve_feature(received.headers),
         mode=header_value(received.headers, "x-kilocode-mode"),
@@ -47,44 +47,44 @@ async def answer_chat(call: Call) -> Answer:
         return refusal
     received.forwarded = forwarded_body(request)
     received.facts["resolved_model"] = request.resolved
-    if call.fault is not None and call.fault.is_answer:
+    if incoming.fault is not None and incoming.fault.is_answer:
         return Answer()
-    reply = call.take_reply()
+    reply = incoming.take_reply()
     if len(received.raw_body) > _LONG_BODY_BYTES:
         answer = await asyncio.to_thread(_answer, request, reply)
     else:
         answer = _answer(request, reply)
     answer.is_streamed = bool(request.body.get("stream")) if reply is None or reply.stream is None else reply.stream
-    delays = reply if reply is not None else call.state.options
+    delays = reply if reply is not None else incoming.state.options
     answer.event_delay_seconds = delays.event_delay_seconds
     return answer
 
 
 def _answer(request: ChatRequest, reply: Reply | None) -> Answer:
     """Return the answer to a request that passed the checks, whole and as events."""
-    scripted = None if reply is None else scripted_answer(request.call, reply)
+    scripted = None if reply is None else scripted_answer(request.incoming, reply)
     if scripted is not None:
         return scripted
-    completion = _complete(request, reply)
-    answer = Answer(events=render_events(completion, request.call.state.options), is_relayed=True)
-    repeated = completion.drafts[0].repeat
+    chat_answer = _complete(request, reply)
+    answer = Answer(events=render_events(chat_answer, request.incoming.state.options), is_relayed=True)
+    repeated = chat_answer.drafts[0].repeat
     if repeated:
         answer.events_per_write = _REPEATS_PER_WRITE
-        completion.drafts = [replace(completion.drafts[0], text=REPEATED_TEXT * repeated)]
-    answer.body = render_completion(completion)
+        chat_answer.drafts = [replace(chat_answer.drafts[0], text=REPEATED_TEXT * repeated)]
+    answer.body = render_completion(chat_answer)
     return answer
 
 
-def _complete(request: ChatRequest, reply: Reply | None) -> Completion:
-    call = request.call
+def _complete(request: ChatRequest, reply: Reply | None) -> ChatAnswer:
+    incoming = request.incoming
     drafts = [_scripted(reply)] if reply is not None else _drafts(request)
     for index, draft in enumerate(drafts):
-        _name_calls(draft, f"{call.number}-{index}", family(request.resolved))
+        _name_calls(draft, f"{incoming.number}-{index}", family(request.resolved))
         if reply is None or reply.apply_limits:
             apply_limits(draft, request.body)
-    created = int(call.state.options.clock_seconds)
-    return Completion(
-        id=f"gen-{created}-{sha256(str(call.number).encode()).hexdigest()[:20]}",
+    created = int(incoming.state.options.clock_seconds)
+    return ChatAnswer(
+        id=f"gen-{created}-{sha256(str(incoming.number).encode()).hexdigest()[:20]}",
         created=created,
         model=drafts[0].model,
         provider=reply.provider if reply is not None and reply.provider is not None else PROVIDER,
@@ -139,14 +139,14 @@ def _name_calls(draft: Draft, seed: str, model_family: str) -> None:
 
 
 def _usage(request: ChatRequest, drafts: list[Draft]) -> dict[str, Any]:
-    call, options = request.call, request.call.state.options
-    account = call.identity.account
+    incoming, options = request.incoming, request.incoming.state.options
+    account = incoming.identity.account
     counted = [completion_tokens(draft) for draft in drafts]
     return render_usage(
         prompt_tokens=count_prompt(request.body),
         completion_tokens=sum(total for total, _ in counted),
         reasoning_tokens=sum(reasoning for _, reasoning in counted),
-        entry=call.state.entry(request.resolved),
+        entry=incoming.state.entry(request.resolved),
         is_byok=account is not None and (account.byok or account.is_byok_upstream),
-        hides_cost=is_hosted_free(request.resolved, call.state) and not options.keep_usage_cost_of_free_models,
+        hides_cost=is_hosted_free(request.resolved, incoming.state) and not options.keep_usage_cost_of_free_models,
     )

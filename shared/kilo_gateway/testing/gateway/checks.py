@@ -17,7 +17,7 @@ from kilo_gateway.testing.gateway.model_ids import CLASSIFIED, is_auto, is_free,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kilo_gateway.testing.gateway.call import Call
+    from kilo_gateway.testing.gateway.incoming import IncomingRequest
 
 _MAX_TOKENS = 99_999_999_999
 _HOUR_SECONDS = 3600
@@ -29,7 +29,7 @@ _NO_AUTO_MODEL = {"kilo-auto/free": "no_free_models", "kilo-auto/org": "org_auto
 class ChatRequest:
     """A chat request on its way through the checks, which set its models; `body` is never changed."""
 
-    call: Call
+    incoming: IncomingRequest
     body: Any
     model: str = ""
     """The requested id, trimmed and in lower case; empty when there is none."""
@@ -49,28 +49,28 @@ def first_refusal(request: ChatRequest) -> Answer | None:
 
 
 def _check_account_limit(request: ChatRequest) -> Answer | None:
-    call = request.call
-    limit = call.state.options.account_requests
+    incoming = request.incoming
+    limit = incoming.state.options.account_requests
     if limit is None:
         return None
-    before = call.state.count_within(f"account:{call.user_id}", _HOUR_SECONDS, add=True)
-    return call.refusal("account_rate_limit") if before >= limit else None
+    before = incoming.state.count_within(f"account:{incoming.user_id}", _HOUR_SECONDS, add=True)
+    return incoming.refusal("account_rate_limit") if before >= limit else None
 
 
 def _check_json(request: ChatRequest) -> Answer | None:
     if isinstance(request.body, dict):
         return None
     if not isinstance(request.body, bytes):
-        return request.call.refusal("model_missing")
+        return request.incoming.refusal("model_missing")
     try:
         orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
-        return request.call.refusal("malformed_json", fill={"<parser detail>": str(error)})
+        return request.incoming.refusal("malformed_json", fill={"<parser detail>": str(error)})
     return None
 
 
 def _check_fields(request: ChatRequest) -> Answer | None:
-    body, refusal = request.body, request.call.refusal
+    body, refusal = request.body, request.incoming.refusal
     if body.get("providerOptions") is not None:
         return refusal("provider_options")
     model = body.get("model")
@@ -87,102 +87,102 @@ def _check_fields(request: ChatRequest) -> Answer | None:
 
 
 def _check_auto(request: ChatRequest) -> Answer | None:
-    call = request.call
-    if not is_auto(request.model, call.state):
+    incoming = request.incoming
+    if not is_auto(request.model, incoming.state):
         return None
-    headers, organization = call.received.headers, call.identity.organization
+    headers, organization = incoming.received.headers, incoming.identity.organization
     found = resolve_auto(
         request.model,
-        call.state,
+        incoming.state,
         mode=header_value(headers, "x-kilocode-mode"),
-        seed=header_value(headers, "x-kilocode-taskid") or call.user_id,
-        balance=call.identity.balance,
+        seed=header_value(headers, "x-kilocode-taskid") or incoming.user_id,
+        balance=incoming.identity.balance,
         organization_model=organization.auto_model if organization else None,
     )
     if found is None:
-        return call.refusal(_NO_AUTO_MODEL[request.model])
+        return incoming.refusal(_NO_AUTO_MODEL[request.model])
     request.resolved = found
     return None
 
 
 def _check_free_limit(request: ChatRequest) -> Answer | None:
-    call, options = request.call, request.call.state.options
+    incoming, options = request.incoming, request.incoming.state.options
     if not options.client_ip:
-        return call.refusal("missing_client_ip")
-    if not is_hosted_free(request.resolved, call.state):
+        return incoming.refusal("missing_client_ip")
+    if not is_hosted_free(request.resolved, incoming.state):
         return None
-    before = call.state.count_within(f"free:{options.client_ip}", _HOUR_SECONDS, add=True)
-    return call.refusal("free_model_rate_limit") if before >= options.free_requests_per_hour else None
+    before = incoming.state.count_within(f"free:{options.client_ip}", _HOUR_SECONDS, add=True)
+    return incoming.refusal("free_model_rate_limit") if before >= options.free_requests_per_hour else None
 
 
 def _check_caller(request: ChatRequest) -> Answer | None:
-    call, options = request.call, request.call.state.options
-    if call.identity.account is not None:
+    incoming, options = request.incoming, request.incoming.state.options
+    if incoming.identity.account is not None:
         return None
-    if call.identity.is_presented:
-        return call.refusal("invalid_token")
-    if request.model in CLASSIFIED or not is_free(request.resolved, call.state):
-        return call.refusal("paid_model_auth_required")
-    before = call.state.count_within(f"anonymous:{options.client_ip}", _DAY_SECONDS, add=True)
-    return call.refusal("promotion_limit") if before >= options.anonymous_requests_per_day else None
+    if incoming.identity.is_presented:
+        return incoming.refusal("invalid_token")
+    if request.model in CLASSIFIED or not is_free(request.resolved, incoming.state):
+        return incoming.refusal("paid_model_auth_required")
+    before = incoming.state.count_within(f"anonymous:{options.client_ip}", _DAY_SECONDS, add=True)
+    return incoming.refusal("promotion_limit") if before >= options.anonymous_requests_per_day else None
 
 
 def _check_model(request: ChatRequest) -> Answer | None:
-    call, hosting = request.call, request.call.state.hosting.get(request.resolved, {})
+    incoming, hosting = request.incoming, request.incoming.state.hosting.get(request.resolved, {})
     if hosting.get("api_kinds"):
-        return call.refusal("api_kind")
+        return incoming.refusal("api_kind")
     limits = [request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
     if any(isinstance(limit, int | float) and limit > _MAX_TOKENS for limit in limits):
-        return call.refusal("temporarily_unavailable")
-    return call.refusal("model_unavailable") if hosting.get("is_disabled") else None
+        return incoming.refusal("temporarily_unavailable")
+    return incoming.refusal("model_unavailable") if hosting.get("is_disabled") else None
 
 
-def check_credits(call: Call) -> Answer | None:
+def check_credits(incoming: IncomingRequest) -> Answer | None:
     """Refuse a paid model to a caller without balance."""
-    account, balance = call.identity.account, call.identity.balance
+    account, balance = incoming.identity.account, incoming.identity.balance
     if account is None or account.byok or balance > 0:
         return None
     if account.top_up_in_progress:
-        return call.refusal("top_up_in_progress")
-    refusal = call.refusal("usage_limit" if account.has_paid else "usage_limit_never_paid")
+        return incoming.refusal("top_up_in_progress")
+    refusal = incoming.refusal("usage_limit" if account.has_paid else "usage_limit_never_paid")
     refusal.body["error"]["balance"] = balance
     return refusal
 
 
 def _check_balance(request: ChatRequest) -> Answer | None:
-    return None if is_free(request.resolved, request.call.state) else check_credits(request.call)
+    return None if is_free(request.resolved, request.incoming.state) else check_credits(request.incoming)
 
 
 def _check_policy(request: ChatRequest) -> Answer | None:
-    organization = request.call.identity.organization
+    organization = request.incoming.identity.organization
     allowed = organization.allowed_models if organization is not None else None
     if allowed is None or request.resolved in allowed:
         return None
-    return request.call.refusal("efficient_pool_blocked" if request.model in CLASSIFIED else "model_not_allowed")
+    return request.incoming.refusal("efficient_pool_blocked" if request.model in CLASSIFIED else "model_not_allowed")
 
 
 def _check_data_collection(request: ChatRequest) -> Answer | None:
     provider = routing(request)
     is_denied = provider.get("data_collection") == "deny" or provider.get("zdr") is True
-    if is_denied and is_free(request.resolved, request.call.state):
-        return request.call.refusal("data_collection_required")
+    if is_denied and is_free(request.resolved, request.incoming.state):
+        return request.incoming.refusal("data_collection_required")
     return None
 
 
 def _check_exclusive_provider(request: ChatRequest) -> Answer | None:
-    if not is_hosted_free(request.resolved, request.call.state):
+    if not is_hosted_free(request.resolved, request.incoming.state):
         return None
-    slug = request.call.state.hosting[request.resolved].get("provider", "")
+    slug = request.incoming.state.hosting[request.resolved].get("provider", "")
     only, ignore = request.provider.get("only"), request.provider.get("ignore")
     is_excluded = (isinstance(only, list) and slug not in only) or (isinstance(ignore, list) and slug in ignore)
-    return request.call.refusal("provider_not_allowed", fill={"<slug>": slug}) if is_excluded else None
+    return request.incoming.refusal("provider_not_allowed", fill={"<slug>": slug}) if is_excluded else None
 
 
 def _check_known(request: ChatRequest) -> Answer | None:
-    state = request.call.state
+    state = request.incoming.state
     if state.entry(request.resolved) is not None or request.resolved in state.hosting:
         return None
-    return request.call.refusal("model_unknown_openrouter", fill={"<id>": str(request.body["model"]).strip()})
+    return request.incoming.refusal("model_unknown_openrouter", fill={"<id>": str(request.body["model"]).strip()})
 
 
 def _check_reasoning_details(request: ChatRequest) -> Answer | None:
@@ -212,7 +212,7 @@ _CHECKS: tuple[Callable[[ChatRequest], Answer | None], ...] = (
 
 def routing(request: ChatRequest) -> dict[str, Any]:
     """Return the routing object after the organization's policy, which replaces the request's own but for privacy."""
-    organization, given = request.call.identity.organization, request.provider
+    organization, given = request.incoming.identity.organization, request.provider
     if organization is None or (organization.allowed_providers is None and organization.data_collection is None):
         return dict(given)
     replaced: dict[str, Any] = {key: given[key] for key in ("data_collection", "zdr") if key in given}

@@ -20,7 +20,7 @@ _NATIVE = {
 
 
 @dataclass(kw_only=True)
-class Completion:
+class ChatAnswer:
     """What was drafted for each choice, and what the choices share."""
 
     id: str
@@ -43,14 +43,14 @@ def native_finish_reason(draft: Draft, family: str) -> str:
     return draft.native_finish_reason or _NATIVE.get(family, {}).get(draft.finish_reason, draft.finish_reason)
 
 
-def render_completion(completion: Completion) -> dict[str, Any]:
+def render_completion(chat_answer: ChatAnswer) -> dict[str, Any]:
     """Return the unstreamed body."""
-    choices = [_render_choice(draft, index, completion.family) for index, draft in enumerate(completion.drafts)]
+    choices = [_render_choice(draft, index, chat_answer.family) for index, draft in enumerate(chat_answer.drafts)]
     return {
-        **completion.head("chat.completion"),
+        **chat_answer.head("chat.completion"),
         "system_fingerprint": None,
         "choices": choices,
-        "usage": completion.usage,
+        "usage": chat_answer.usage,
     }
 
 

@@ -13,7 +13,7 @@ from kilo_gateway.testing.gateway.events import comment_of
 from kilo_gateway.testing.gateway.steps import (
     Comments,
     Cut,
-    Wait,
+    Pause,
     Write,
     cut_at,
     cut_into_pieces,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from kilo_gateway.testing.fault import Fault
-    from kilo_gateway.testing.gateway.call import Call
     from kilo_gateway.testing.gateway.connection import NumberedProtocol
+    from kilo_gateway.testing.gateway.incoming import IncomingRequest
     from kilo_gateway.testing.gateway.steps import Step
     from kilo_gateway.testing.reply import Reply
 
@@ -42,37 +42,39 @@ _SITE_HEADERS = {
 _UPSTREAM_COMMENT = b": OPENROUTER PROCESSING"
 
 
-def scripted_answer(call: Call, reply: Reply) -> Answer | None:
+def scripted_answer(incoming: IncomingRequest, reply: Reply) -> Answer | None:
     """Return the answer of a reply that gives the whole body or all events; None for one that is to be rendered."""
     if reply.body is None and reply.events is None:
         return None
     events = None if reply.events is None else [event_bytes(event) for event in reply.events]
     if events is not None and reply.rewrite_comments:
-        events = [event.replace(_UPSTREAM_COMMENT, comment_of(call.version).rstrip()) for event in events]
+        events = [event.replace(_UPSTREAM_COMMENT, comment_of(incoming.version).rstrip()) for event in events]
     return Answer(reply.body, events=events, is_relayed=True)
 
 
-async def response_of(call: Call, answer: Answer) -> ASGIApp:
-    """Wait as scripted, then return what sends the answer, or what the fault sends in its place.
+async def response_of(incoming: IncomingRequest, answer: Answer) -> ASGIApp:
+    """Pause as scripted, then return what sends the answer, or what the fault sends in its place.
 
     Raises: ClientDisconnect when the client left while it waited.
     """
-    fault = call.fault
+    fault = incoming.fault
     if fault is not None:
         if fault.delay_seconds > 0:
-            await call.pause(fault.delay_seconds)
+            await incoming.pause(fault.delay_seconds)
         if fault.raw is not None or fault.cut_before_headers:
-            return _Broken(call.connection, fault)
+            return _Broken(incoming.connection, fault)
         if fault.error_id is not None:
-            answer = render_error(fault.error_id, call.version, status=fault.status, fill=fault.fill)
+            answer = render_error(fault.error_id, incoming.version, status=fault.status, fill=fault.fill)
         elif fault.status is not None:
             answer = Answer(fault.body, status=fault.status)
-    if call.reply is not None and call.reply.delay_seconds > 0:
-        await call.pause(call.reply.delay_seconds)
-    headers = _headers(call, answer)
+    if incoming.reply is not None and incoming.reply.delay_seconds > 0:
+        await incoming.pause(incoming.reply.delay_seconds)
+    headers = _headers(incoming, answer)
     wants_stream = answer.is_streamed and not (fault is not None and fault.as_json)
     if answer.events is not None and (wants_stream or answer.body is None):
-        return _Stream(call, _steps(call, answer, answer.events), {"content-type": "text/event-stream", **headers})
+        return _Stream(
+            incoming, _steps(incoming, answer, answer.events), {"content-type": "text/event-stream", **headers}
+        )
     data, content_type = encode_body(answer.body)
     if answer.is_relayed and content_type is not None:
         data, content_type = data if isinstance(answer.body, bytes) else json_bytes(answer.body), "application/json"
@@ -80,15 +82,15 @@ async def response_of(call: Call, answer: Answer) -> ASGIApp:
         headers = {"content-type": content_type, **headers}
     size = None if fault is None or fault.is_answer else _size_before_cut(fault, data)
     if size is not None and fault is not None:
-        return _Stream(call, cut_at([Write(data)], size, is_reset=fault.reset), headers)
+        return _Stream(incoming, cut_at([Write(data)], size, is_reset=fault.reset), headers)
     return Response(data, answer.status, headers)
 
 
-def _headers(call: Call, answer: Answer) -> dict[str, str]:
-    headers = {**_SITE_HEADERS, "x-vercel-id": f"iad1::embedded-{call.number}"}
+def _headers(incoming: IncomingRequest, answer: Answer) -> dict[str, str]:
+    headers = {**_SITE_HEADERS, "x-vercel-id": f"iad1::embedded-{incoming.number}"}
     if answer.is_relayed:
-        headers.update({"content-encoding": "identity", "request-id": f"req_embedded_{call.number}"})
-    of_fault = call.fault.headers if call.fault is not None else {}
+        headers.update({"content-encoding": "identity", "request-id": f"req_embedded_{incoming.number}"})
+    of_fault = incoming.fault.headers if incoming.fault is not None else {}
     headers.update({name.lower(): value for name, value in {**answer.headers, **of_fault}.items()})
     return headers
 
@@ -98,9 +100,11 @@ def _size_before_cut(fault: Fault, data: bytes) -> int | None:
     return len(data) // 2 if fault.cut_after_events is not None else fault.cut_after_bytes
 
 
-def _steps(call: Call, answer: Answer, events: Sequence[bytes]) -> list[Step]:
-    fault, reply, options = call.fault, call.reply, call.state.options
-    steps = plan_steps(events, fault=fault, event_delay=answer.event_delay_seconds, comment=comment_of(call.version))
+def _steps(incoming: IncomingRequest, answer: Answer, events: Sequence[bytes]) -> list[Step]:
+    fault, reply, options = incoming.fault, incoming.reply, incoming.state.options
+    steps = plan_steps(
+        events, fault=fault, event_delay=answer.event_delay_seconds, comment=comment_of(incoming.version)
+    )
     if fault is not None and fault.cut_after_bytes is not None:
         steps = cut_at(steps, fault.cut_after_bytes, is_reset=fault.reset)
     if reply is not None and reply.pieces:
@@ -127,14 +131,14 @@ class _Broken:
 class _Stream(Response):
     """Sends a body step by step; a client that goes away ends it."""
 
-    def __init__(self, call: Call, steps: Sequence[Step], headers: dict[str, str]) -> None:
-        self._call = call
+    def __init__(self, incoming: IncomingRequest, steps: Sequence[Step], headers: dict[str, str]) -> None:
+        self._incoming = incoming
         self._steps = steps
         self.status_code = 200
         self.init_headers(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state, connection = self._call.state, self._call.connection
+        state, connection = self._incoming.state, self._incoming.connection
         state.count_stream(1)
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -150,8 +154,8 @@ class _Stream(Response):
         if isinstance(step, Write):
             await send({"type": "http.response.body", "body": step.data, "more_body": True})
             return True
-        connection = self._call.connection
-        if isinstance(step, Wait):
+        connection = self._incoming.connection
+        if isinstance(step, Pause):
             return await connection.pause(step.seconds)
         if isinstance(step, Comments):
             return await self._send_comments(step, send)
@@ -163,6 +167,6 @@ class _Stream(Response):
         message: dict[str, Any] = {"type": "http.response.body", "body": step.data, "more_body": True}
         while (left := end - time.monotonic()) > 0:
             await send(message)
-            if not await self._call.connection.pause(min(step.every_seconds, left)):
+            if not await self._incoming.connection.pause(min(step.every_seconds, left)):
                 return False
         return True

@@ -16,28 +16,28 @@ from kilo_gateway.testing.gateway.identity import resolve_feature
 from kilo_gateway.testing.gateway.usage import price
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.gateway.call import Call
+    from kilo_gateway.testing.gateway.incoming import IncomingRequest
 
 _DROPPED = ("user", "output_dtype", "output_dimension")
 
 
-async def answer_embedding_models(call: Call) -> Answer:
+async def answer_embedding_models(incoming: IncomingRequest) -> Answer:
     """Answer GET /embedding-models."""
-    table, organization = load_table("embedding_models"), call.identity.organization
+    table, organization = load_table("embedding_models"), incoming.identity.organization
     models = table["models"]
     if organization is not None and organization.allowed_models is not None:
         models = [row for row in models if row["id"] in organization.allowed_models]
     if not models:
-        return call.refusal("embedding_models_org_empty")
+        return incoming.refusal("embedding_models_org_empty")
     return Answer({"defaultModel": table["defaultModel"], "models": models, "aliases": table["aliases"]})
 
 
-async def answer_embeddings(call: Call) -> Answer:
+async def answer_embeddings(incoming: IncomingRequest) -> Answer:
     """Answer POST /embeddings."""
-    received, account = call.received, call.identity.account
+    received, account = incoming.received, incoming.identity.account
     feature = resolve_feature(received.headers, default="embeddings")
     received.facts.update(feature=feature, user_id=account.user_id if account else None)
-    refusal = _refusal(call, received.body)
+    refusal = _refusal(incoming, received.body)
     if refusal is not None:
         return refusal
     body: dict[str, Any] = received.body
@@ -50,30 +50,30 @@ def _row(model: str) -> dict[str, Any] | None:
     return next((row for row in rows if row["id"] == model.strip().lower()), None)
 
 
-def _refusal(call: Call, body: Any) -> Answer | None:
+def _refusal(incoming: IncomingRequest, body: Any) -> Answer | None:
     if not isinstance(body, dict) or body.get("input") is None:
-        return call.refusal("invalid_request")
-    model, identity = body.get("model"), call.identity
+        return incoming.refusal("invalid_request")
+    model, identity = body.get("model"), incoming.identity
     if not isinstance(model, str) or not model.strip():
-        return call.refusal("model_missing")
-    if not call.state.options.client_ip:
-        return call.refusal("missing_client_ip")
+        return incoming.refusal("model_missing")
+    if not incoming.state.options.client_ip:
+        return incoming.refusal("missing_client_ip")
     if identity.account is None:
-        return call.refusal("invalid_token" if identity.is_presented else "paid_model_auth_required")
+        return incoming.refusal("invalid_token" if identity.is_presented else "paid_model_auth_required")
     allowed = identity.organization.allowed_models if identity.organization is not None else None
     if allowed is not None and model.strip().lower() not in allowed:
-        return call.refusal("model_not_allowed")
+        return incoming.refusal("model_not_allowed")
     row = _row(model)
     if row is None:
-        return call.refusal("model_unknown_openrouter", fill={"<id>": model})
-    return check_credits(call) or _dimensions_refusal(call, body.get("dimensions"), row)
+        return incoming.refusal("model_unknown_openrouter", fill={"<id>": model})
+    return check_credits(incoming) or _dimensions_refusal(incoming, body.get("dimensions"), row)
 
 
-def _dimensions_refusal(call: Call, wanted: Any, row: dict[str, Any]) -> Answer | None:
+def _dimensions_refusal(incoming: IncomingRequest, wanted: Any, row: dict[str, Any]) -> Answer | None:
     limit, is_fixed = row["dimension"], row.get("dimensionMode") == "fixed"
     if wanted is None or (isinstance(wanted, int) and 0 < wanted <= limit and not (is_fixed and wanted != limit)):
         return None
-    refusal = call.refusal("embedding_dimensions", fill={"<model name>": row["name"], "1536": str(limit)})
+    refusal = incoming.refusal("embedding_dimensions", fill={"<model name>": row["name"], "1536": str(limit)})
     if is_fixed:
         refusal.body["error"]["message"] = f"{row['name']} returns {limit}-dimensional embeddings only."
     return refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.builtin_models.tokens import pieces
+from kilo_gateway.testing.builtin_models.tokens import split_tokens
 from kilo_gateway.testing.gateway.answer import render_event
 from kilo_gateway.testing.gateway.completion import native_finish_reason
 from kilo_gateway.testing.gateway.reasoning import detail_fragments, render_details
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kilo_gateway.testing.builtin_models.draft import CallDraft, Draft
-    from kilo_gateway.testing.gateway.completion import Completion
+    from kilo_gateway.testing.gateway.completion import ChatAnswer
     from kilo_gateway.testing.options import Options, Version
 
 DONE = b"data: [DONE]\n\n"
@@ -27,18 +27,18 @@ def comment_of(version: Version) -> bytes:
     return _COMMENTS[version]
 
 
-def render_events(completion: Completion, options: Options) -> list[bytes]:
+def render_events(chat_answer: ChatAnswer, options: Options) -> list[bytes]:
     """Return the events of the stream in order, comments and `[DONE]` included."""
     body: list[bytes] = []
     ends: list[bytes] = []
-    for index, draft in enumerate(completion.drafts):
+    for index, draft in enumerate(chat_answer.drafts):
         repeated = {"role": "assistant", "content": REPEATED_TEXT}
-        body += [_chunk(completion, [_choice(index, repeated)])] * draft.repeat
-        body += [_chunk(completion, [_choice(index, delta)]) for delta in _deltas(draft, completion.family)]
-        ends.append(_chunk(completion, [_last_choice(index, draft, completion.family)]))
+        body += [_chunk(chat_answer, [_choice(index, repeated)])] * draft.repeat
+        body += [_chunk(chat_answer, [_choice(index, delta)]) for delta in _deltas(draft, chat_answer.family)]
+        ends.append(_chunk(chat_answer, [_last_choice(index, draft, chat_answer.family)]))
     comment = comment_of(options.version)
-    commented = body if completion.drafts[0].repeat else _with_comments(body, options.comment_every_events, comment)
-    return [*[comment] * options.leading_comments, *commented, *ends, _usage_chunk(completion, options), DONE]
+    commented = body if chat_answer.drafts[0].repeat else _with_comments(body, options.comment_every_events, comment)
+    return [*[comment] * options.leading_comments, *commented, *ends, _usage_chunk(chat_answer, options), DONE]
 
 
 def _with_comments(events: Sequence[bytes], every: int, comment: bytes) -> list[bytes]:
@@ -47,8 +47,8 @@ def _with_comments(events: Sequence[bytes], every: int, comment: bytes) -> list[
     return [one for at, event in enumerate(events, 1) for one in ((event,) if at % every else (event, comment))]
 
 
-def _chunk(completion: Completion, choices: list[dict[str, Any]], **more: Any) -> bytes:
-    return render_event({**completion.head("chat.completion.chunk"), "choices": choices, **more})
+def _chunk(chat_answer: ChatAnswer, choices: list[dict[str, Any]], **more: Any) -> bytes:
+    return render_event({**chat_answer.head("chat.completion.chunk"), "choices": choices, **more})
 
 
 def _choice(index: int, delta: dict[str, Any]) -> dict[str, Any]:
@@ -60,13 +60,13 @@ def _last_choice(index: int, draft: Draft, family: str) -> dict[str, Any]:
     return {"index": index, "delta": {"role": "assistant", "content": ""}, **reasons}
 
 
-def _usage_chunk(completion: Completion, options: Options) -> bytes:
+def _usage_chunk(chat_answer: ChatAnswer, options: Options) -> bytes:
     choices = {
         "a": [_choice(0, {"role": "assistant", "content": ""})],
         "b": [],
-        "c": [_last_choice(0, completion.drafts[0], completion.family)],
+        "c": [_last_choice(0, chat_answer.drafts[0], chat_answer.family)],
     }
-    return _chunk(completion, choices[options.usage_shape], usage=completion.usage)
+    return _chunk(chat_answer, choices[options.usage_shape], usage=chat_answer.usage)
 
 
 def _deltas(draft: Draft, family: str) -> list[dict[str, Any]]:
@@ -77,8 +77,8 @@ def _deltas(draft: Draft, family: str) -> list[dict[str, Any]]:
         for readable, detail in detail_fragments(details, is_whole=draft.details is not None):
             deltas.append({**base, "reasoning": readable, "reasoning_details": [detail]})
     elif draft.reasoning and not draft.hides_reasoning:
-        deltas += [{**base, "reasoning": piece} for piece in pieces(draft.reasoning)]
-    deltas += [{**base, "content": piece} for piece in pieces(draft.text or "")]
+        deltas += [{**base, "reasoning": piece} for piece in split_tokens(draft.reasoning)]
+    deltas += [{**base, "content": piece} for piece in split_tokens(draft.text or "")]
     for index, call in enumerate(draft.tool_calls):
         deltas += [{**base, "content": None, "tool_calls": [one]} for one in _call_fragments(call, index)]
     if draft.annotations:

@@ -19,16 +19,16 @@ _REMOVED = ("models", "usage", "description", "reasoningEffort")
 def forwarded_body(request: ChatRequest) -> dict[str, Any]:
     """Return the body after the gateway's changes; the request's own body stays as it is."""
     body = {key: value for key, value in request.body.items() if key not in _REMOVED}
-    call, state = request.call, request.call.state
+    incoming, state = request.incoming, request.incoming.state
     if request.resolved != request.model:
         body["model"] = request.resolved
     if body.get("stream"):
         given = body.get("stream_options")
         body["stream_options"] = {**(given if isinstance(given, dict) else {}), "include_usage": True}
-    body["user"] = body["safety_identifier"] = sha256(f"kilo-embedded-user{call.user_id}".encode()).hexdigest()
-    task_id = header_value(call.received.headers, "x-kilocode-taskid")
+    body["user"] = body["safety_identifier"] = sha256(f"kilo-embedded-user{incoming.user_id}".encode()).hexdigest()
+    task_id = header_value(incoming.received.headers, "x-kilocode-taskid")
     if task_id is not None:
-        body["prompt_cache_key"] = _cache_key(call.user_id, task_id)
+        body["prompt_cache_key"] = _cache_key(incoming.user_id, task_id)
     provider = routing(request)
     if is_hosted_free(request.resolved, state):
         body["model"] = request.resolved.removesuffix(":free")

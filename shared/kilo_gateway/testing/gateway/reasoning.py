@@ -6,7 +6,7 @@ import base64
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.builtin_models.tokens import pieces
+from kilo_gateway.testing.builtin_models.tokens import split_tokens
 
 if TYPE_CHECKING:
     from kilo_gateway.testing.builtin_models.draft import Draft
@@ -60,7 +60,7 @@ def detail_fragments(details: list[dict[str, Any]], *, is_whole: bool) -> list[t
             fragments.append((detail[key] if key else None, detail))
             continue
         rest = {name: value for name, value in detail.items() if name not in (key, "signature")}
-        fragments.extend((piece, {"type": rest["type"], key: piece, **rest}) for piece in pieces(detail[key]))
+        fragments.extend((piece, {"type": rest["type"], key: piece, **rest}) for piece in split_tokens(detail[key]))
         if "signature" in detail:
             fragments.append((None, {"type": rest["type"], "signature": detail["signature"], **rest}))
     return fragments

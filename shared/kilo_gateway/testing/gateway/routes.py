@@ -9,27 +9,27 @@ from starlette.routing import Match, Route
 
 from kilo_gateway.testing.gateway import account_routes, catalog_routes, chat, embeddings, fim
 from kilo_gateway.testing.gateway.answer import Answer
-from kilo_gateway.testing.gateway.call import Call
+from kilo_gateway.testing.gateway.incoming import IncomingRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import Scope
 
-AnswerCall = Callable[[Call], Awaitable[Answer]]
+AnswerCall = Callable[[IncomingRequest], Awaitable[Answer]]
 
 _BASES = ("/api/gateway", "/api/openrouter", "/api/gateway/v1", "/api/openrouter/v1", "/api/v1")
 
 
-async def _invalid_path(call: Call) -> Answer:
-    return call.refusal("invalid_path")
+async def _invalid_path(incoming: IncomingRequest) -> Answer:
+    return incoming.refusal("invalid_path")
 
 
-async def _wrong_method(_: Call) -> Answer:
+async def _wrong_method(_: IncomingRequest) -> Answer:
     return Answer(status=405)
 
 
-async def _not_found(_: Call) -> Answer:
+async def _not_found(_: IncomingRequest) -> Answer:
     return Answer("<!DOCTYPE html><html><body>404: This page could not be found.</body></html>", status=404)
 
 

@@ -23,7 +23,7 @@ class Write:
 
 
 @dataclass(frozen=True)
-class Wait:
+class Pause:
     """Send nothing for so long."""
 
     seconds: float
@@ -50,7 +50,7 @@ class End:
     """End the body here, as if it were whole."""
 
 
-Step = Write | Wait | Comments | Cut | End
+Step = Write | Pause | Comments | Cut | End
 
 
 def event_bytes(source: EventSource) -> bytes:
@@ -86,11 +86,11 @@ def _laid_over(events: Sequence[bytes], fault: Fault | None, event_delay: float,
         if event is not None:
             yield Write(event)
             if event_delay > 0:
-                yield Wait(event_delay)
+                yield Pause(event_delay)
     if fault is not None and fault.trailing:
         yield Write(fault.trailing)
     if fault is not None and fault.hold_seconds > 0:
-        yield Wait(fault.hold_seconds)
+        yield Pause(fault.hold_seconds)
 
 
 def _steps_after(fault: Fault, count: int) -> Iterator[Step]:
@@ -102,7 +102,7 @@ def _steps_after(fault: Fault, count: int) -> Iterator[Step]:
     if fault.error_event is not None and fault.after_events == count:
         yield Write(render_event(fault.error_event))
     if fault.stall_after_events == count:
-        yield Wait(fault.stall_seconds)
+        yield Pause(fault.stall_seconds)
     if fault.cut_after_events == count:
         yield Cut(fault.reset)
     if fault.end_after_events == count or (fault.error_event is not None and fault.after_events == count):
@@ -136,7 +136,7 @@ def cut_into_pieces(steps: Sequence[Step], sizes: Sequence[int], delay_seconds: 
                 break
             pieces.append(Write(step.data[at : at + size]))
             if delay_seconds > 0:
-                pieces.append(Wait(delay_seconds))
+                pieces.append(Pause(delay_seconds))
             at += size
     return pieces
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Call:
+class IncomingRequest:
     """A request, the connection that it came on, and what the script holds for it."""
 
     state: GatewayState
