@@ -38,7 +38,7 @@ class GatewayApp:
         with contextlib.suppress(asyncio.CancelledError, ClientDisconnect):
             received = await _receive(scope, receive, connection)
             self._state.record(received)
-            endpoint, answer_call, parameters = find_route(scope)
+            endpoint, answer_call, parameters = find_route(scope, self._state.options.version)
             fault = self._state.take(endpoint, Fault)
             incoming = IncomingRequest(self._state, received, connection, endpoint, parameters, fault)
             response = await response_of(incoming, await _answer(incoming, answer_call))

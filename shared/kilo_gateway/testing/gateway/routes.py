@@ -10,11 +10,14 @@ from starlette.routing import Match, Route
 from kilo_gateway.testing.gateway import account_routes, catalog_routes, chat, embeddings, fim
 from kilo_gateway.testing.gateway.answer import Answer
 from kilo_gateway.testing.gateway.incoming import IncomingRequest
+from kilo_gateway.testing.options import VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import Scope
+
+    from kilo_gateway.testing.options import Version
 
 AnswerCall = Callable[[IncomingRequest], Awaitable[Answer]]
 
@@ -51,23 +54,25 @@ _ROUTES: tuple[tuple[str, str, str, AnswerCall], ...] = (
 )
 ENDPOINTS = tuple(dict.fromkeys(endpoint for endpoint, *_ in _ROUTES))
 """The names under which answers can be scripted."""
+_NEWEST_ONLY = ("embeddings", "embedding-models", "model-endpoints")
 
 
-def _expanded() -> list[tuple[Route, str, AnswerCall]]:
+def _expanded(version: Version) -> list[tuple[Route, str, AnswerCall]]:
     return [
         (Route(path.replace("{base}", base), answer_call, methods=[method]), endpoint, answer_call)
         for endpoint, method, path, answer_call in _ROUTES
+        if version == "newest" or endpoint not in _NEWEST_ONLY
         for base in (_BASES if path.startswith("{base}") else ("",))
     ]
 
 
-_TABLE = _expanded()
+_TABLE = {version: _expanded(version) for version in VERSIONS}
 
 
-def find_route(scope: Scope) -> tuple[str, AnswerCall, Mapping[str, str]]:
+def find_route(scope: Scope, version: Version) -> tuple[str, AnswerCall, Mapping[str, str]]:
     """Return the endpoint's name, what answers it, and what the path named; unknown paths lead to a refusal."""
     best = Match.NONE
-    for route, endpoint, answer_call in _TABLE:
+    for route, endpoint, answer_call in _TABLE[version]:
         match, found = route.matches(scope)
         if match is Match.FULL:
             return endpoint, answer_call, found["path_params"]
