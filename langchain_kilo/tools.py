@@ -12,9 +12,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
 from kilo_gateway.adapters.schemas import render_function
-from kilo_gateway.answer.tool_calls import describe_flaw, parse_arguments
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
+from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from kilo_gateway import jsontext
 from kilo_gateway.adapters.objects import find_partial_object
 from kilo_gateway.adapters.schemas import render_function
-from kilo_gateway.answer.tool_calls import describe_flaw, parse_arguments
 from kilo_gateway.errors import AnswerError
+from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kilo_gateway.account.defaults import Defaults as Defaults
     from kilo_gateway.answer.completion import Completion as Completion
     from kilo_gateway.answer.completion import render_metadata as render_metadata
-    from kilo_gateway.answer.tool_calls import parse_arguments as parse_arguments
     from kilo_gateway.answer.usage import Usage as Usage
     from kilo_gateway.async_client import AsyncKiloClient as AsyncKiloClient
     from kilo_gateway.async_stream import AsyncChatStream as AsyncChatStream
@@ -65,6 +64,7 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import resolve_settings as resolve_settings
     from kilo_gateway.settings.timeouts import Timeouts as Timeouts
     from kilo_gateway.stream.accumulator import Delta as Delta
+    from kilo_gateway.tool_arguments import parse_arguments as parse_arguments
 
 _HOMES = {
     "account.balance": ("Balance",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kilo_gateway import jsontext
@@ -140,7 +141,8 @@ class Call(GatewayCall["Completion"]):
 
     def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
         super().__init__(settings, body, headers=headers, timeout=timeout)
-        self.reader = StreamReader(model=self.model_id)
+        self._seed: str | None = None
+        self.reader = StreamReader(model=self.model_id, call_seed=self.call_seed)
         """Reads the current try of a streamed answer."""
 
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
@@ -150,8 +152,15 @@ class Call(GatewayCall["Completion"]):
 
     def fresh_reader(self) -> StreamReader:
         """Return a new reader for the next try of a streamed answer."""
-        self.reader = StreamReader(model=self.model_id)
+        self.reader = StreamReader(model=self.model_id, call_seed=self.call_seed)
         return self.reader
+
+    def call_seed(self) -> str:
+        """Return what made-up ids of tool calls are made of: the same for the same request, streamed or not."""
+        if self._seed is None:
+            asked = {"model": self.requested_id, "messages": self._body["messages"]}
+            self._seed = sha256(jsontext.dumps(asked)).hexdigest()
+        return self._seed
 
     @property
     def completion(self) -> Completion:
@@ -166,7 +175,13 @@ class Call(GatewayCall["Completion"]):
         if is_event_stream(body):
             return self._parse_events(body)
         return self._named(
-            parse_answer(body, model=self.model_id, headers=self.answer_headers, status=self.answer_status)
+            parse_answer(
+                body,
+                model=self.model_id,
+                headers=self.answer_headers,
+                status=self.answer_status,
+                call_seed=self.call_seed,
+            )
         )
 
     def _parse_events(self, body: bytes) -> Completion:

@@ -50,6 +50,14 @@ def _dumps_slowly(value: Any, model: str | None) -> bytes:
         ) from None
 
 
+def is_object(text: Any) -> bool:
+    """Return whether a text is a JSON object beyond doubt; False too for what `loads` would have to mend."""
+    try:
+        return isinstance(text, str) and isinstance(orjson.loads(text), dict)
+    except ValueError:
+        return False
+
+
 def find_unserializable(value: Any, place: str = "", depth: int = 0) -> str | None:
     """Return where the first value stands that JSON cannot carry, with its type; None when there is none."""
     if depth > _DEPTH:
@@ -135,6 +143,10 @@ def drop_lone_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
+loads_fast = orjson.loads
+"""Parse JSON; refuses some that `loads` takes, such as half a character. Raises ValueError."""
+
+
 def loads(text: bytes | str) -> Any:
     """Return the parsed JSON. An escaped surrogate without its other half, as cut streams hold, becomes U+FFFD.
 
@@ -149,15 +161,21 @@ def loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(mended)
     except ValueError:
-        return _loads_leniently(mended)
+        return loads_leniently(mended)
 
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _loads_leniently(text: bytes) -> Any:
-    """Return JSON with numbers too large for a float, which become infinite; NaN itself stays refused."""
+def loads_leniently(text: bytes) -> Any:
+    """Return JSON as Python reads it: escaped halves of a surrogate pair stay, numbers too large become infinite.
+
+    NaN itself stays refused.
+
+    Raises:
+        ValueError: not JSON.
+    """
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:

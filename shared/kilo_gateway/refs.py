@@ -12,6 +12,8 @@ from kilo_gateway.errors import InvalidModelError
 
 PROVIDER = "kilocode"
 """The prefix of a ref: what stands before its first slash."""
+_ALIAS = "kilo"
+"""How other Kilo clients spell the prefix, before a lab: `kilo/anthropic/claude-sonnet-4`; `kilo/auto` is an id."""
 DEFAULT_MODEL = "kilocode/kilo/auto"
 """The ref used when none is given; the gateway decides which model answers."""
 
@@ -21,7 +23,8 @@ _SHAPE = f"write it as '{PROVIDER}/<model-id>', for example '{DEFAULT_MODEL}'; t
 def parse_model_id(ref: str) -> str:
     """Return the id that goes on the wire: `kilocode/x/y` and `x/y` are both `x/y`.
 
-    Outer blanks are dropped, the case of the id is kept, and only the first prefix is taken off.
+    Outer blanks are dropped, the case of the id is kept, only the first prefix is taken off. `kilo/` before a lab is
+    a spelling of the prefix; `kilo/auto` stays itself.
 
     Raises: InvalidModelError for what names no model or holds a character that cannot be printed.
     """
@@ -30,6 +33,9 @@ def parse_model_id(ref: str) -> str:
     bare = ref.strip()
     head, slash, tail = bare.partition("/")
     model_id = tail.strip() if slash and head.strip().lower() == PROVIDER else bare
+    head, _, tail = model_id.partition("/")
+    if "/" in tail and head.strip().lower() == _ALIAS and not tail.startswith("/"):
+        model_id = tail.strip()
     if not model_id or model_id.startswith("/"):
         raise InvalidModelError(f"The model ref {reprlib.repr(ref)} names no model: {_SHAPE}.", model=ref)
     # Controls and lone surrogates break logs, headers and JSON; invisible ones come from copying and never match an id.

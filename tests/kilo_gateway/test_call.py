@@ -39,6 +39,25 @@ def test_the_address_and_the_content() -> None:
     assert made.ref == "kilocode/a/b"
 
 
+def test_ids_made_up_for_tool_calls_tell_requests_apart() -> None:
+    """Two turns whose answers have no ids share no call id; the same answer to the same request has it again."""
+
+    def id_of(content: str, *, streamed: bool) -> Any:
+        body = {"model": "a/b", "messages": [{"role": "user", "content": content}], "stream": streamed}
+        made = Call(Settings(api_key=KEY), body, headers=HeaderList())
+        message = {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}
+        choice = {"index": 0, "finish_reason": "tool_calls", "delta" if streamed else "message": message}
+        answer = orjson.dumps({"choices": [choice]})
+        if not streamed:
+            return made.parse_answer(answer).tool_calls[0]["id"]
+        reader = made.fresh_reader()
+        deltas = [*reader.feed(b"data: " + answer + b"\n\n"), *reader.finish()]
+        assert [piece.id for delta in deltas for piece in delta.tool_calls][-1] == made.completion.tool_calls[0]["id"]
+        return made.completion.tool_calls[0]["id"]
+
+    assert id_of("turn 1", streamed=True) == id_of("turn 1", streamed=False) != id_of("turn 2", streamed=False)
+
+
 def test_another_model_changes_the_model_alone() -> None:
     """The successor's request is the same but for its model; both ids are in the completion."""
     made = call("kilo/auto")

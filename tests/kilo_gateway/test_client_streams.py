@@ -62,9 +62,12 @@ def test_an_end_without_finish_reason_is_no_success(connect: Any, gateway: Any, 
     assert len(gateway.requests) == 1
 
 
-def test_done_without_finish_reason_is_no_success(connect: Any, gateway: Any) -> None:
-    """`[DONE]` does not stand for a finish reason."""
-    gateway.enqueue(Reply(events=[token("Hel"), DONE]))
+def test_done_behind_content_is_enough(connect: Any, gateway: Any) -> None:
+    """`[DONE]` says as well as a finish reason that all has come; behind nothing it ends no answer."""
+    gateway.enqueue(Reply(events=[token("Hello"), DONE]), Reply(events=[DONE], times=9))
+    streamed = connect().stream()
+    assert (streamed.text, streamed.error) == ("Hello", None)
+    assert streamed.completion.finish_reason is None
     assert isinstance(connect().stream().error, TruncatedStreamError)
 
 
@@ -173,13 +176,13 @@ def test_nothing_in_the_place_of_an_answer(connect: Any, gateway: Any, stream: b
         {"choices": []},
         {"choices": None},
         {},
-        {"id": "gen-1", "choices": [{"message": {"content": "cut"}, "finish_reason": None}]},
+        {"id": "gen-1", "choices": [{"message": {"content": ""}, "finish_reason": None}]},
         {"choices": [None, 7]},
     ],
 )
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_an_answer_without_a_finished_choice(connect: Any, gateway: Any, stream: bool, body: Any) -> None:
-    """A 200 is no success until a choice with a finish reason was seen."""
+    """A 200 is no success until a choice with a finish reason, or with anything else, was seen."""
     gateway.enqueue(Reply(body=body, times=9))  # S14
     assert isinstance(connect().fail(stream=stream), MalformedAnswerError | TruncatedStreamError)
 

@@ -20,6 +20,13 @@ REFS = [
     ("KILOCODE/x/y", "x/y"),
     ("kilocode / x/y", "x/y"),
     ("kilo/auto", "kilo/auto"),
+    ("kilo/anthropic/claude-sonnet-4.6", "anthropic/claude-sonnet-4.6"),
+    ("Kilo/Anthropic/X", "Anthropic/X"),
+    ("kilocode/kilo/anthropic/x", "anthropic/x"),
+    ("kilo/kilo/auto", "kilo/auto"),
+    ("kilo/kilo-auto/balanced", "kilo-auto/balanced"),
+    ("kilo/x", "kilo/x"),
+    ("kilo//x", "kilo//x"),
     ("auto", "auto"),
     ("giga-potato", "giga-potato"),
     ("anthropic/claude-sonnet-4", "anthropic/claude-sonnet-4"),
@@ -99,6 +106,7 @@ def test_refusal_quotes_only_the_start_and_the_end_of_a_long_ref() -> None:
         ("auto", "kilocode/auto"),
         ("kilocode/x/y", "kilocode/x/y"),
         ("KiloCode/x/Y", "kilocode/x/Y"),
+        ("kilo/x/y", "kilocode/x/y"),
     ],
 )
 def test_rendered_ref_has_the_prefix_once(model_id: str, ref: str) -> None:

@@ -11,33 +11,53 @@ from kilo_gateway.jsontext import loads
 from kilo_gateway.refs import render_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _SNIPPET_CHARACTERS = 300
 
 
-def parse_answer(body: bytes, *, model: str, headers: Mapping[str, str] | None = None, status: int = 200) -> Completion:
+def parse_answer(
+    body: bytes,
+    *,
+    model: str,
+    headers: Mapping[str, str] | None = None,
+    status: int = 200,
+    call_seed: Callable[[], str] | None = None,
+) -> Completion:
     """Return the completion that a body of status 200 holds; blank padding in front of the JSON is fine.
+
+    HTTP says that the body is whole, so that an answer without a finish reason is one as long as it holds something.
 
     Raises:
         GatewayError: the body, or its choice, is an error.
-        MalformedAnswerError: no JSON, no choice, or a choice without a finish reason.
+        MalformedAnswerError: no JSON, no choice, or neither a finish reason nor anything else.
     """
     ref = render_ref(model)
     answer = parse_json_object(body, model=ref, status=status)
     if find_error(answer) is not None:
         failure = parse_error_object(answer, model=ref, headers=headers or {})
         if answer.get("choices"):
-            failure.partial = parse_completion(without_error(answer), requested_model=model)
+            failure.partial = parse_completion(without_error(answer), requested_model=model, call_seed=call_seed)
         raise failure
-    completion = parse_completion(answer, requested_model=model)
-    if not completion.choices:
-        raise malformed_answer("holds no choice", body, ref)
-    if any(choice.finish_reason is None for choice in completion.choices):
-        cut_off = malformed_answer("has no finish reason, so it may be cut off", body, ref)
-        cut_off.partial = completion
-        raise cut_off
+    completion = parse_completion(answer, requested_model=model, call_seed=call_seed)
+    check_completion(completion, body, model=ref, status=status)
     return completion
+
+
+def check_completion(completion: Completion, body: bytes, *, model: str, status: int = 200) -> None:
+    """Raise when a whole answer answers nothing.
+
+    Raises:
+        MalformedAnswerError: no choice; or no choice with a finish reason or anything else. Both are worth another try
+            where the server wrote a list of choices.
+    """
+    if not completion.choices:
+        is_chat = isinstance(completion.body.get("choices"), list)
+        raise malformed_answer("holds no choice", body, model, status=status, is_passing=is_chat)
+    if all(choice.finish_reason is None and choice.is_empty for choice in completion.choices):
+        empty = malformed_answer("holds nothing, not even a finish reason", body, model, status=status, is_passing=True)
+        empty.partial = completion
+        raise empty
 
 
 def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> dict[str, Any]:
@@ -77,18 +97,24 @@ def quote(data: bytes) -> str:
     return text if len(text) <= _SNIPPET_CHARACTERS else f"{text[:_SNIPPET_CHARACTERS]}..."
 
 
-def malformed_answer(what: str, body: bytes, model: str | None, *, status: int = 200) -> MalformedAnswerError:
-    """Return the error for an answer of success that cannot be used; `what` continues "The answer ..."."""
+def malformed_answer(
+    what: str, body: bytes, model: str | None, *, status: int = 200, is_passing: bool = False
+) -> MalformedAnswerError:
+    """Return the error for an answer of success that cannot be used; `what` continues "The answer ...".
+
+    An empty body, and what the caller knows as `is_passing`, is worth another try; the rest is for a person to look at.
+    """
     begun = quote(body).rstrip(". ")
     subject = "" if model is None else f" for model {model!r}"
     begins = f" It begins: {begun}." if begun else ""
-    remedy = "Check base_url, and what stands between it and this machine." if begun else "Try again."
+    is_passing = is_passing or not begun
+    remedy = "Try again." if is_passing else "Check base_url, and what stands between it and this machine."
     error = MalformedAnswerError(
         f"The gateway's answer{subject} {what} (HTTP {status}).{begins} {remedy}",
         model=model,
         status=status,
         snippet=quote(body),
     )
-    if not begun:
+    if is_passing:
         error.retry = "soon"  # as a stream that ends without an answer
     return error

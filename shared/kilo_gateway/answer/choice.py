@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kilo_gateway.answer.fragments import parse_index
 from kilo_gateway.answer.reasoning_details import reasoning_text
+from kilo_gateway.answer.thinking import move_thinking
 from kilo_gateway.answer.tool_calls import parse_tool_calls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kilo_gateway.wire import Message, ToolCall
 
 
@@ -24,6 +27,20 @@ class CompletionChoice:
     native_finish_reason: str | None = None
     """The provider's own word; an open set."""
     logprobs: dict[str, Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the message holds nothing of an answer: no text, reasoning, call, picture, sound or refusal."""
+        held = (
+            self.text,
+            self.reasoning,
+            self.tool_calls,
+            self.images,
+            self.audio,
+            self.refusal,
+            self.reasoning_details,
+        )
+        return not any(held) and not any(self.message.get(key) for key in ("content", "annotations", "function_call"))
 
     @property
     def text(self) -> str:
@@ -70,16 +87,21 @@ class CompletionChoice:
         return parse_object(self.message.get("audio")) or None
 
 
-def parse_choice(raw: dict[str, Any], position: int, completion_id: str | None) -> CompletionChoice:
-    """Return the choice; `position` is its place in the list, `completion_id` goes into ids made up for calls."""
+def parse_choice(
+    raw: dict[str, Any], position: int, completion_id: str | None, call_seed: Callable[[], str] | None = None
+) -> CompletionChoice:
+    """Return the choice; `position` is its place in the list, the other two go into ids made up for calls."""
     message = parse_object(raw.get("message")) or parse_object(raw.get("delta"))
     if not message and isinstance(raw.get("text"), str):
         message = {"role": "assistant", "content": raw["text"]}
-    if message.get("tool_calls"):
-        message = {**message, "tool_calls": parse_tool_calls(message["tool_calls"], completion_id=completion_id)}
+    message = move_thinking(message)
     index = parse_index(raw.get("index"))
+    index = position if index is None else index
+    if isinstance(sent_calls := message.get("tool_calls"), (list, dict)) and sent_calls:
+        calls = parse_tool_calls(sent_calls, completion_id=completion_id, seed=call_seed, choice=index)
+        message = {**message, "tool_calls": calls}
     return CompletionChoice(
-        index=position if index is None else index,
+        index=index,
         message=cast("Message", message),
         finish_reason=parse_word(raw.get("finish_reason")),
         native_finish_reason=parse_word(raw.get("native_finish_reason")),

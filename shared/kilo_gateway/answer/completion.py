@@ -9,21 +9,49 @@ from kilo_gateway.answer.choice import CompletionChoice, parse_choice, parse_obj
 from kilo_gateway.answer.usage import Usage, parse_count, parse_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kilo_gateway.wire import CompletionBody, Message, ToolCall
 
 __all__ = ["Completion", "CompletionChoice", "parse_completion", "render_metadata"]
 
-_BODY_KEYS = frozenset(
-    {"id", "object", "created", "model", "provider", "choices", "usage", "system_fingerprint", "service_tier"}
-)
-_CHOICE_KEYS = frozenset({"index", "message", "delta", "finish_reason", "native_finish_reason", "logprobs", "usage"})
-_MESSAGE_KEYS = frozenset(
-    {"role", "name", "content", "reasoning", "reasoning_content", "reasoning_text", "reasoning_details", "tool_calls"}
-    | {"annotations", "images", "refusal", "audio"}
-)
-
+_ANYTHING = (object,)
+_BODY_KEYS: Mapping[str, tuple[type, ...]] = {
+    "id": (str,),
+    "object": _ANYTHING,
+    "created": (int, float),
+    "model": (str,),
+    "provider": (str,),
+    "choices": (list,),
+    "usage": (dict,),
+    "system_fingerprint": _ANYTHING,
+    "service_tier": _ANYTHING,
+}
+"""Keys that have a name of their own here, with the types that are understood; the rest goes into `extra`."""
+_CHOICE_KEYS: Mapping[str, tuple[type, ...]] = {
+    "index": (int, float, str),
+    "message": (dict,),
+    "delta": (dict,),
+    "text": (str,),
+    "finish_reason": (str,),
+    "native_finish_reason": (str,),
+    "logprobs": (dict,),
+    "usage": (dict,),
+}
+_MESSAGE_KEYS: Mapping[str, tuple[type, ...]] = {
+    "role": (str,),
+    "name": (str,),
+    "content": (str, list),
+    "reasoning": (str,),
+    "reasoning_content": (str,),
+    "reasoning_text": (str,),
+    "reasoning_details": (list,),
+    "tool_calls": (list, dict),
+    "annotations": (list,),
+    "images": (list,),
+    "refusal": (str,),
+    "audio": (dict,),
+}
 
 _NO_CHOICE = CompletionChoice()
 
@@ -115,12 +143,17 @@ class Completion:
         return self._first.audio
 
 
-def parse_completion(body: Any, *, requested_model: str | None = None) -> Completion:
-    """Return the answer that a body holds; odd and missing values become absent ones, never an error."""
+def parse_completion(
+    body: Any, *, requested_model: str | None = None, call_seed: Callable[[], str] | None = None
+) -> Completion:
+    """Return the answer that a body holds; odd and missing values become absent ones, never an error.
+
+    `call_seed` gives what the ids of tool calls without one are made of, beside the id of the answer.
+    """
     body = parse_object(body)
     raw_choices = parse_objects(body.get("choices"))
     id_ = parse_word(body.get("id"))
-    choices = tuple(parse_choice(raw, position, id_) for position, raw in enumerate(raw_choices))
+    choices = tuple(parse_choice(raw, position, id_, call_seed) for position, raw in enumerate(raw_choices))
     usages = (parse_usage(holder.get("usage")) for holder in (body, *reversed(raw_choices)))
     return Completion(
         choices=choices,
@@ -188,8 +221,17 @@ def _extra(choice: CompletionChoice, raw_choice: dict[str, Any], body: dict[str,
     return {key: value for values, known in levels for key, value in _unknown(values, known).items()}
 
 
-def _unknown(values: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in known and _has_value(value)}
+def _unknown(values: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if _has_value(value) and not _is_known(value, known.get(key))}
+
+
+def _is_known(value: Any, types: tuple[type, ...] | None) -> bool:
+    """Return whether a value has a name of its own: of a type that is understood, and a list only of objects."""
+    if types is None or not isinstance(value, types):
+        return False
+    if types is _ANYTHING or not isinstance(value, list):
+        return True
+    return all(isinstance(item, dict) or (str in types and isinstance(item, str)) for item in value)
 
 
 def _has_value(value: Any) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 _FRAGMENT_KEYS = frozenset({"index", "id", "type", "function"})
+_NO_IDS = frozenset({"null", "none", "nil", "undefined"})
+"""What a server writes that turned an absent id into text."""
 _MARKS = re.compile(r'\\.|[\\"{}]', re.DOTALL)
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
 
@@ -68,9 +70,9 @@ def parse_index(value: Any) -> int | None:
 
 
 def _parse_id(value: Any) -> str | None:
-    """Return an id, a number as its digits; None for null, "" and anything else."""
+    """Return an id, a number as its digits; None for null, "", the word for it, and anything else."""
     if isinstance(value, str):
-        return value or None
+        return value if value and value.lower() not in _NO_IDS else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

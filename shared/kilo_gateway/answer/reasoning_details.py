@@ -14,7 +14,12 @@ _FLAT_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
 
 
 def reasoning_text(delta_or_message: dict[str, Any]) -> str:
-    """Return the readable reasoning of a delta or a message, from one source only; "" without any.
+    """Return the readable reasoning of a delta or a message; "" without any."""
+    return find_reasoning(delta_or_message)[1]
+
+
+def find_reasoning(delta_or_message: dict[str, Any]) -> tuple[str, str]:
+    """Return where the readable reasoning of a delta or a message stands, and its text, from one source only.
 
     The same words usually come twice. First choice: `text` of the details of type `reasoning.text`; then the first
     non-empty string of `reasoning`, `reasoning_content`, `reasoning_text`; then `summary` of the details.
@@ -22,12 +27,12 @@ def reasoning_text(delta_or_message: dict[str, Any]) -> str:
     details = delta_or_message.get("reasoning_details")
     text = _join(details, "reasoning.text", "text")
     if text:
-        return text
+        return "reasoning.text", text
     for key in _FLAT_KEYS:
         flat = delta_or_message.get(key)
         if isinstance(flat, str) and flat:
-            return flat
-    return _join(details, "reasoning.summary", "summary")
+            return key, flat
+    return "reasoning.summary", _join(details, "reasoning.summary", "summary")
 
 
 def _join(details: Any, type_: str, key: str) -> str:
@@ -76,6 +81,16 @@ class ReasoningDetails:
             entry.absorb(item)
             self._remember(entry)
             self._last, self._last_key = entry, key
+
+    def add_repeat(self, items: Any) -> None:
+        """Take details that state the whole reasoning once more: their texts only where none came before."""
+        if not self._entries:
+            return self.add(items)
+        said = {text for entry in self._entries for text in entry.texts().values()}
+        for item in items if isinstance(items, list) else []:
+            if isinstance(item, dict):
+                self.add([{key: value for key, value in item.items() if key not in _TEXT_KEYS or value not in said}])
+        return None
 
     def merged(self) -> list[dict[str, Any]]:
         """Return the entries so far, in the order of their first fragments."""
@@ -137,8 +152,11 @@ class _Entry:
 
     def render(self) -> dict[str, Any]:
         """Return the entry as it goes back to the gateway."""
-        texts = {key: "".join(pieces) for key, pieces in self.pieces.items()}
-        return {**self.fields, **texts}
+        return {**self.fields, **self.texts()}
+
+    def texts(self) -> dict[str, str]:
+        """Return the readable texts so far, by key."""
+        return {key: "".join(pieces) for key, pieces in self.pieces.items()}
 
 
 def _is_mergeable(item: dict[str, Any]) -> bool:

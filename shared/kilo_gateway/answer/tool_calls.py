@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
 
 from kilo_gateway.answer.fragments import ObjectScanner, ToolCallFragment, parse_fragment
 from kilo_gateway.answer.merging import overlay
+from kilo_gateway.tool_arguments import ArgumentText, parse_arguments
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kilo_gateway.wire import ToolCall
 
-_LONGEST_FLAW = 100
+
+_ID_CHARACTERS = 16
 
 
 @dataclass(slots=True)
@@ -33,15 +37,21 @@ class ToolCallAssembler:
     """Puts the tool calls of one choice together from their fragments.
 
     A fragment belongs to the call at its index; without an index to the call of its id; without both it opens a call
-    when it brings a name, and continues the last call otherwise. Gateways that count wrongly are survived: a new id at
-    a used index, a known id at another index, and a name after finished arguments all open a new call. Calls are never
+    when it brings a name, and continues the last call otherwise. Gateways that count wrongly are survived: a name with
+    a new id at a used index, with a known id at another index, or after finished arguments opens a new call; arguments
+    without a name continue the call at their index, or an unfinished last one, whatever their id says. Calls are never
     merged because they look alike. Of two calls with one id, the second is treated as having none: a gateway drops
     repeated ids from the history.
+
+    A call without an id gets one made of the answer's id, or of `seed()` where one is given: the digest of the request,
+    so that two answers of a conversation never share an id. `choice` is the index of the choice.
     """
 
-    __slots__ = ("_by_id", "_by_index", "_by_index_id", "_calls", "_ids", "_last")
+    __slots__ = ("_by_id", "_by_index", "_by_index_id", "_calls", "_choice", "_ids", "_last", "_seed")
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: Callable[[], str] | None = None, choice: int = 0) -> None:
+        self._seed = seed
+        self._choice = choice
         self._calls: list[_Call] = []
         self._last: _Call | None = None
         self._by_index: dict[int, _Call] = {}
@@ -72,13 +82,15 @@ class ToolCallAssembler:
             self._take(None, fragment, [])
 
     def finish(self, completion_id: str | None = None) -> list[ToolCallDelta]:
-        """Return one last fragment for each call that never got an id: the id made up for it."""
+        """Return one last fragment for each call that needs one: the id made up for it, an end of its arguments."""
         deltas: list[ToolCallDelta] = []
         for call in self._calls:
+            rest, made_up = call.arguments.flush(), None
             if call.id is None:
-                call.id = self._render_id(call, completion_id)
+                made_up = call.id = self._render_id(call, completion_id)
                 self._ids.add(call.id)
-                deltas.append(ToolCallDelta(call.position, call.id, None, ""))
+            if rest or made_up:
+                deltas.append(ToolCallDelta(call.position, made_up, None, rest))
         return deltas
 
     def calls(self, completion_id: str | None = None) -> list[ToolCall]:
@@ -86,8 +98,12 @@ class ToolCallAssembler:
         return [call.render(call.id or self._render_id(call, completion_id)) for call in self._calls]
 
     def _render_id(self, call: _Call, completion_id: str | None) -> str:
-        """Return the same id for the same call of the same answer, always."""
-        made_up = f"call_{completion_id or 'kilo'}_{call.position}"
+        """Return the same id for the same call of the same answer to the same request, always."""
+        stem = completion_id or "kilo"
+        if self._seed is not None:
+            stem = sha256(f"{self._seed()}{completion_id}".encode()).hexdigest()[:_ID_CHARACTERS]
+        choice = f"_{self._choice}" if self._choice else ""
+        made_up = f"call_{stem}{choice}_{call.position}"
         while made_up in self._ids:
             made_up += "_"
         return made_up
@@ -123,11 +139,28 @@ class ToolCallAssembler:
 
     def _find(self, fragment: ToolCallFragment) -> _Call | None:
         """Return the call that the fragment continues; None when it opens one."""
+        if not fragment.name and fragment.id not in self._by_id:
+            return self._find_nameless(fragment)
         if fragment.index is None:
             return self._find_last(fragment) if fragment.id is None else self._find_by_id(fragment.id, fragment)
         if fragment.id is None:
             return self._find_by_index(fragment.index, fragment)
         return self._find_by_both(fragment.index, fragment.id, fragment)
+
+    def _find_nameless(self, fragment: ToolCallFragment) -> _Call | None:
+        """Return the call at the index, else the last one while it has no index of its own or is not whole."""
+        last = self._last
+        if fragment.index is not None:
+            call = self._by_index.get(fragment.index)
+            if call is not None:
+                return call
+        elif fragment.id is None:
+            return last
+        if last is None:
+            return None
+        is_late_key = last.index is None if fragment.id is None else last.sent_id is None and fragment.index is None
+        is_continued = bool(fragment.arguments) and bool(last.name) and not last.has_whole_arguments()
+        return last if is_late_key or is_continued else None
 
     def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> _Call | None:
         call = self._by_id.get(id_)
@@ -160,14 +193,25 @@ class ToolCallAssembler:
         last = self._last
         if last is None or not fragment.name or not last.name:
             return last
-        is_repeated_name = fragment.name == last.name and bool(last.pieces) and not last.has_whole_arguments()
+        is_repeated_name = fragment.name == last.name and bool(last.arguments) and not last.has_whole_arguments()
         return last if is_repeated_name else None
 
 
 class _Call:
     """One call in the making."""
 
-    __slots__ = ("extra", "function_extra", "id", "index", "name", "pieces", "position", "scanner", "sent_id", "type")
+    __slots__ = (
+        "arguments",
+        "extra",
+        "function_extra",
+        "id",
+        "index",
+        "name",
+        "position",
+        "scanner",
+        "sent_id",
+        "type",
+    )
 
     def __init__(self, position: int) -> None:
         self.position = position
@@ -176,7 +220,7 @@ class _Call:
         self.id: str | None = None
         self.type = "function"
         self.name = ""
-        self.pieces: list[str] = []
+        self.arguments = ArgumentText()
         self.scanner: ObjectScanner | None = None  # only the odd shapes need one
         self.extra: dict[str, Any] = {}
         self.function_extra: dict[str, Any] = {}
@@ -184,26 +228,25 @@ class _Call:
     def absorb(self, fragment: ToolCallFragment) -> tuple[str | None, str]:
         """Take a fragment; return the name or the piece of it, and the arguments, that were not known before."""
         name = None
-        if fragment.name and fragment.name != self.name and not (self.name and self.pieces):
+        if fragment.name and fragment.name != self.name and not (self.name and self.arguments):
             name = fragment.name
             self.name += name
-        if fragment.arguments:
-            self.pieces.append(fragment.arguments)
+        arguments = self.arguments.add(fragment.arguments) if fragment.arguments else ""
         if fragment.type:
             self.type = fragment.type
         if fragment.extra:
             overlay(self.extra, fragment.extra)
         if fragment.function_extra:
             overlay(self.function_extra, fragment.function_extra)
-        return name, fragment.arguments
+        return name, arguments
 
     def has_whole_arguments(self) -> bool:
         """Whether the arguments so far are a JSON object, so that nothing can follow."""
         if self.scanner is None:
             self.scanner = ObjectScanner()
-        for piece in self.pieces[self.scanner.pieces :]:
+        for piece in self.arguments.pieces[self.scanner.pieces :]:
             self.scanner.feed(piece)
-        return self.scanner.is_closed and parse_arguments("".join(self.pieces)) is not None
+        return self.scanner.is_closed and parse_arguments(str(self.arguments)) is not None
 
     def is_over_before(self, fragment: ToolCallFragment) -> bool:
         """Whether the fragment begins another call: it brings a name, and this call has all it needs."""
@@ -213,59 +256,18 @@ class _Call:
 
     def render(self, id_: str) -> ToolCall:
         """Return the call as it stands in a whole answer; its place in the list is its index."""
-        function = {**self.function_extra, "name": self.name, "arguments": "".join(self.pieces)}
+        function = {**self.function_extra, "name": self.name, "arguments": str(self.arguments)}
         return cast("ToolCall", {**self.extra, "id": id_, "type": self.type, "function": function})
 
 
-def parse_tool_calls(items: Any, *, completion_id: str | None = None) -> list[ToolCall]:
+def parse_tool_calls(
+    items: Any, *, completion_id: str | None = None, seed: Callable[[], str] | None = None, choice: int = 0
+) -> list[ToolCall]:
     """Return the `tool_calls` of a whole message in the shape that a stream's calls have."""
-    assembler = ToolCallAssembler()
+    assembler = ToolCallAssembler(seed=seed, choice=choice)
     if isinstance(items, dict):
         items = [items]
     if isinstance(items, list):
         for item in items:
             assembler.add_whole(item)
     return assembler.calls(completion_id)
-
-
-def parse_arguments(text: str | dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the arguments of a call; {} for none at all; None when the text is not a whole JSON object.
-
-    Whole numbers keep all their digits.
-    """
-    if isinstance(text, dict):
-        return text
-    if text is None:
-        return {}
-    if not isinstance(text, str):
-        return None
-    if not text.strip():
-        return {}
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def describe_flaw(text: Any) -> str | None:
-    """Return why arguments are not a whole JSON object, for whoever reads an invalid call; None when they are one."""
-    if parse_arguments(text) is not None:
-        return None
-    if not isinstance(text, str):
-        return f"The arguments are a {type(text).__name__}, not the text of a JSON object."
-    try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as flaw:
-        if flaw.pos >= len(text.rstrip()) or flaw.msg.startswith("Unterminated string"):
-            return "The arguments are cut off: the JSON object does not end."
-        return f"The arguments are not JSON: {flaw.msg} at character {flaw.pos}."
-    except RecursionError:
-        return "The arguments are nested too deeply to be read."
-    except ValueError as constant:
-        return f"The arguments are not JSON: {str(constant)[:_LONGEST_FLAW]} is no value of it."
-    return f"The arguments are JSON, but a {type(value).__name__} and not an object."
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import find_non_finite
 from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.history import settle_history
 from kilo_gateway.request.options import check_extra_body, check_options
-from kilo_gateway.request.reasoning import apply_reasoning, effective_level, split_reasoning
+from kilo_gateway.request.reasoning import apply_reasoning, effective_level, parse_level, split_reasoning
 from kilo_gateway.request.signatures import sanitize_signatures
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ def render_request(
     """Return the body: `{model, messages, stream, ...}`; new where it differs, sharing what it does not change.
 
     `options` are those of `kilo_gateway.request.options`, with `reasoning` (a level word, or an object sent as it is),
-    `reasoning_effort` (another spelling of the level) and `extra_body` (merged last, over everything). A `stop` that
-    is text is sent as a list, which some providers insist on.
+    `reasoning_effort` (another spelling of the level) and `extra_body` (merged over everything). A `reasoning` in
+    `extra_body` is the caller's own object, to which a level is added as to any other; a `reasoning_effort` in it is
+    the level where no other is given, and never goes out. A `stop` that is text is sent as a list, which some providers
+    insist on.
 
     Raises:
         InvalidRequestError: no messages, a message that is none, an unknown option, NaN or infinity.
@@ -42,18 +45,22 @@ def render_request(
     own = {name: given.pop(name, None) for name in SHAPED}
     level, reasoning = split_reasoning(own["reasoning"], own["reasoning_effort"])
     extra = check_extra_body(own["extra_body"], reserved=_RESERVED, model=model_id)
+    effort = extra.pop("reasoning_effort", None)
+    level = parse_level(effort) if level is None and effort is not None else level
     profile = profile_for(model_id)
     body: dict[str, Any] = {
         "model": model_id,
-        "messages": sanitize_signatures(render_messages(messages, model_id), rule=profile.signature_rule),
+        "messages": sanitize_signatures(
+            settle_history(render_messages(messages, model_id)), rule=profile.signature_rule
+        ),
         **_render_options(check_options(given, also=SHAPED, model=model_id), extra),
     }
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if reasoning is not None:
         body["reasoning"] = reasoning
-    body = apply_reasoning(body, level=effective_level(model_id, level), injects=profile.injects_reasoning)
     body |= extra
+    body = apply_reasoning(body, level=effective_level(model_id, level), injects=profile.injects_reasoning)
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
     if place := find_non_finite(body):

@@ -11,6 +11,8 @@ from kilo_gateway.answer.tool_calls import ToolCallDelta
 from kilo_gateway.stream.choice import ChoiceAccumulator, Delta
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kilo_gateway.wire import Chunk, CompletionBody
 
 __all__ = ["Accumulator", "Delta", "ToolCallDelta"]
@@ -23,10 +25,11 @@ class Accumulator:
     and null or "" states nothing.
     """
 
-    __slots__ = ("_choices", "_facts", "_requested_model", "_usage")
+    __slots__ = ("_call_seed", "_choices", "_facts", "_requested_model", "_usage")
 
-    def __init__(self, *, requested_model: str | None = None) -> None:
+    def __init__(self, *, requested_model: str | None = None, call_seed: Callable[[], str] | None = None) -> None:
         self._requested_model = requested_model
+        self._call_seed = call_seed
         self._facts: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
         self._choices: dict[int, ChoiceAccumulator] = {}
@@ -77,9 +80,10 @@ class Accumulator:
         """Return the answer so far, in the shape of one that was not streamed."""
         choices = [self._choices[index].render(self._id) for index in sorted(self._choices)]
         body = {**self._facts, "object": "chat.completion", "choices": choices}
-        body.pop("usage", None)
         if self._usage is not None:
             body["usage"] = self._usage
+        elif not body.get("usage"):
+            body.pop("usage", None)
         return cast("CompletionBody", body)
 
     def completion(self) -> Completion:
@@ -97,7 +101,7 @@ class Accumulator:
             index = position
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = ChoiceAccumulator(index)
+            state = self._choices[index] = ChoiceAccumulator(index, call_seed=self._call_seed)
         return state
 
     def _take_usage(self, usage: Any) -> None:

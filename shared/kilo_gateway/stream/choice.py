@@ -11,10 +11,13 @@ import orjson
 
 from kilo_gateway.answer.choice import parse_object, parse_text_part, parse_word
 from kilo_gateway.answer.merging import merge_audio, merge_values
-from kilo_gateway.answer.reasoning_details import ReasoningDetails, reasoning_text
+from kilo_gateway.answer.reasoning_details import ReasoningDetails, find_reasoning
+from kilo_gateway.answer.thinking import is_sealed, is_thinking, thinking_detail, thinking_text
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kilo_gateway.wire import Chunk
 
 _PLAIN_KEYS = frozenset({"role", "content"})
@@ -22,6 +25,8 @@ _REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"}
 _ONCE_KEYS = frozenset({"annotations", "images"})
 _COMMON_CHOICE_KEYS = frozenset({"index", "delta", "finish_reason", "native_finish_reason", "logprobs"})
 _CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage"}
+_PADDING = 8
+"""Characters by which a repeat of the whole reasoning may differ in its blanks at both ends."""
 
 
 @dataclass(slots=True)
@@ -46,10 +51,14 @@ class ChoiceAccumulator:
         "_has_content_text",
         "_identities",
         "_logprobs",
+        "_odd",
         "_once",
         "_reasoning",
+        "_reasoning_size",
+        "_reasoning_source",
         "_refusal",
         "_text",
+        "_thinking",
         "_unknown",
         "_unknown_of_choice",
         "finish_reason",
@@ -58,16 +67,19 @@ class ChoiceAccumulator:
         "tools",
     )
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, *, call_seed: Callable[[], str] | None = None) -> None:
         self.index = index
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
-        self.tools = ToolCallAssembler()
+        self.tools = ToolCallAssembler(seed=call_seed, choice=index)
         self._text: list[str] = []
         self._has_content_text = False  # content was a text at least once, be it ""
         self._content_parts: list[Any] = []  # of content lists that hold more than text
         self._reasoning: list[str] = []
+        self._reasoning_size = 0
+        self._reasoning_source = ""  # the key where it stands
         self._details = ReasoningDetails()
+        self._thinking = ReasoningDetails()  # out of content parts
         self._logprobs: list[dict[str, Any]] = []
         self._once: defaultdict[str, list[Any]] = defaultdict(list)
         self._identities: set[tuple[str, bytes]] = set()
@@ -75,44 +87,85 @@ class ChoiceAccumulator:
         self._audio: list[dict[str, Any]] = []
         self._unknown: defaultdict[str, list[Any]] = defaultdict(list)
         self._unknown_of_choice: dict[str, Any] = {}
+        self._odd: dict[str, Any] = {}  # known keys of the choice with values of other types
 
     @property
     def has_content(self) -> bool:
         """Whether anything of an answer has arrived, be it only a picture or a signature."""
         shown = (self._text, self._content_parts, self._reasoning, self._details, self.tools, self._once, self._audio)
-        return any(shown) or any(self._refusal) or any(any(values) for values in self._unknown.values())
+        return (
+            any(shown)
+            or bool(self._thinking)
+            or any(self._refusal)
+            or any(any(values) for values in self._unknown.values())
+        )
 
     def add(self, choice: dict[str, Any], chunk: Any) -> Delta | None:
         """Take the choice as it stands in one chunk; return what it adds, None when it adds nothing to show."""
         delta = choice.get("delta")
         if not isinstance(delta, dict):
-            delta = parse_object(choice.get("message"))
+            delta = self._without_repeats(choice)
         is_common = choice.keys() <= _COMMON_CHOICE_KEYS and not choice.get("finish_reason")
-        if not is_common or choice.get("native_finish_reason") or choice.get("logprobs"):
+        if not is_common or choice.get("native_finish_reason") or choice.get("logprobs") is not None:
             self._take_choice(choice)
+        thought = ""
         content = delta.get("content")
         if content.__class__ is str:
             self._has_content_text = True
             if content:
                 self._text.append(content)
             text = content
+        elif content is None:
+            text = ""
         else:
-            text = "" if content is None else self._take_parts(content)
-        if delta.keys() <= _PLAIN_KEYS:
+            text, thought = self._take_parts(content)
+        if delta.keys() <= _PLAIN_KEYS and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
         others = {key: value for key, value in delta.items() if key not in _PLAIN_KEYS and (value or value == 0)}
-        if not others:
+        if not others and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
-        reasoning = reasoning_text(others)
-        if reasoning:
-            self._reasoning.append(reasoning)
-        calls = self._take_others(others)
+        source, reasoning = find_reasoning(others)
+        is_new = self._take_reasoning(source, reasoning) if reasoning else self._take_reasoning("content", thought)
+        calls = self._take_others(others, is_repeat=bool(reasoning) and not is_new)
+        reasoning = (reasoning or thought) if is_new else ""
         return Delta(self.index, text, reasoning, calls, chunk) if text or reasoning or calls else None
 
-    def _take_parts(self, content: Any) -> str:
-        """Take content that is a list of parts; return its text."""
+    def _without_repeats(self, choice: dict[str, Any]) -> dict[str, Any]:
+        """Return the `message` of a choice without a delta; at the end of a stream only what had not come before."""
+        message = parse_object(choice.get("message"))
+        if not choice.get("finish_reason") or not self.has_content:
+            return message
+        repeated = {"tool_calls"} if self.tools else set()
+        if message.get("content") == self._render_content():
+            repeated.add("content")
+        return {key: value for key, value in message.items() if key not in repeated}
+
+    def _take_reasoning(self, source: str, text: str) -> bool:
+        """Take the next piece of the reasoning; return whether it is one, and not all of it once more.
+
+        At the end of a stream, or in another key, some servers state the whole reasoning again.
+        """
+        if not text:
+            return False
+        is_odd = source != self._reasoning_source or (self.finish_reason is not None and len(self._reasoning) > 1)
+        if is_odd and self._reasoning:
+            is_near = abs(len(text) - self._reasoning_size) <= _PADDING
+            if is_near and text.strip() == "".join(self._reasoning).strip():
+                return False
+        self._reasoning.append(text)
+        self._reasoning_size += len(text)
+        self._reasoning_source = source
+        return True
+
+    def _take_parts(self, content: Any) -> tuple[str, str]:
+        """Take content that is a list of parts; return its text and its reasoning."""
         texts: list[str] = []
+        thoughts: list[str] = []
         for part in content if isinstance(content, list) else [content]:
+            if is_thinking(part):
+                self._thinking.add([thinking_detail(part)])
+                thoughts.append(thinking_text(part))
+                continue
             text = parse_text_part(part)
             if text is not None:
                 self._has_content_text = True
@@ -121,22 +174,25 @@ class ChoiceAccumulator:
             elif part is not None:
                 self._end_text_part()
                 self._content_parts.append(part)
-        return "".join(texts)
+        return "".join(texts), "".join(thoughts)
 
     def _end_text_part(self) -> None:
         if text := "".join(self._text):
             self._content_parts.append({"type": "text", "text": text})
         self._text.clear()
 
-    def _take_others(self, others: dict[str, Any]) -> list[ToolCallDelta]:
-        """Take what a delta holds beside role and content; return what tool calls gained."""
+    def _take_others(self, others: dict[str, Any], *, is_repeat: bool) -> list[ToolCallDelta]:
+        """Take what a delta holds beside role and content; return what tool calls gained.
+
+        `is_repeat` says that the reasoning in it has come before.
+        """
         calls: list[ToolCallDelta] = []
         for key, value in others.items():
-            if key in _REASONING_KEYS:
+            if key in _REASONING_KEYS and isinstance(value, str):
                 continue
-            if key == "reasoning_details":
-                self._details.add(value)
-            elif key == "tool_calls":
+            if key == "reasoning_details" and isinstance(value, list):
+                (self._details.add_repeat if is_repeat else self._details.add)(value)
+            elif key == "tool_calls" and isinstance(value, (list, dict)):
                 calls = self.tools.add(value)
             elif key in _ONCE_KEYS:
                 self._take_once(key, value)
@@ -165,15 +221,20 @@ class ChoiceAccumulator:
         for key, value in choice.items():
             if value is not None and key not in _CHOICE_KEYS:
                 self._unknown_of_choice[key] = value
+        for key, type_ in (("finish_reason", str), ("native_finish_reason", str), ("logprobs", dict)):
+            if choice.get(key) and not isinstance(choice[key], type_):
+                self._odd[key] = choice[key]
 
     def render(self, completion_id: str | None) -> dict[str, Any]:
         """Return the choice in the shape of an answer that was not streamed."""
         choice: dict[str, Any] = {
             **self._unknown_of_choice,
+            **self._odd,
             "index": self.index,
             "message": self._render_message(completion_id),
-            "finish_reason": self.finish_reason,
         }
+        if self.finish_reason is not None or "finish_reason" not in self._odd:
+            choice["finish_reason"] = self.finish_reason
         if self.native_finish_reason is not None:
             choice["native_finish_reason"] = self.native_finish_reason
         if self._logprobs:
@@ -185,8 +246,8 @@ class ChoiceAccumulator:
         message |= {"role": "assistant", "content": self._render_content()}
         if self._reasoning:
             message["reasoning"] = "".join(self._reasoning)
-        if self._details:
-            message["reasoning_details"] = self._details.merged()
+        if details := self._details.merged() or list(filter(is_sealed, self._thinking.merged())):
+            message["reasoning_details"] = details
         if self.tools:
             message["tool_calls"] = self.tools.calls(completion_id)
         message |= {key: list(items) for key, items in self._once.items()}

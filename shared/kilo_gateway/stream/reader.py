@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.answer.body import parse_json_object, quote
+from kilo_gateway.answer.body import check_completion, parse_json_object, quote
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
 from kilo_gateway.errors.stated import states_error
-from kilo_gateway.jsontext import loads
+from kilo_gateway.jsontext import loads, loads_fast, loads_leniently
 from kilo_gateway.refs import render_ref
 from kilo_gateway.stream.accumulator import Accumulator
+from kilo_gateway.stream.halves import HalfJoiner
 from kilo_gateway.stream.sse import NamedEvent, SseDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.stream.accumulator import Delta
@@ -26,9 +27,12 @@ MAX_PLAIN_BYTES = 1024 * 1024
 
 
 class StreamReader:
-    """The state of one streamed answer: feed it bytes as they come, take deltas out."""
+    """The state of one streamed answer: feed it bytes as they come, take deltas out.
 
-    def __init__(self, *, model: str) -> None:
+    `call_seed` gives what the ids of tool calls without one are made of, beside the id of the answer.
+    """
+
+    def __init__(self, *, model: str, call_seed: Callable[[], str] | None = None) -> None:
         self._ref = render_ref(model)
         self.is_done = False
         """Whether `[DONE]` was seen; what comes after it is not read."""
@@ -41,7 +45,8 @@ class StreamReader:
         self.headers: Mapping[str, str] = {}
         """The response's headers, for an error that an event holds."""
         self._sse = SseDecoder()
-        self._accumulator = Accumulator(requested_model=model)
+        self._accumulator = Accumulator(requested_model=model, call_seed=call_seed)
+        self._halves: HalfJoiner | None = None  # only once a server has cut a character into two events
         self._plain: bytearray | None = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Delta]:
@@ -66,15 +71,19 @@ class StreamReader:
         """Yield what is left at the end of the stream, and check that the answer is whole.
 
         Raises:
-            TruncatedStreamError: the stream ended before a finish reason.
+            TruncatedStreamError: the stream ended before a finish reason, and before `[DONE]` behind some content.
             GatewayError, MalformedAnswerError: the answer was no event stream, but an error, a page or nothing.
         """
         rest = self._sse.finish()
-        if rest and rest != _DONE and not self.is_done:
+        if rest == _DONE:
+            self.is_done = True
+        if rest and not self.is_done:
             yield from self._read_rest(rest)
+        for event in () if self._halves is None else self._halves.rest():
+            yield from self._read(event)
         if self._plain is not None:
-            yield from self._read(parse_json_object(bytes(self._plain), model=self._ref, status=self.status))
-        if not self._accumulator.is_complete:
+            yield from self._read_plain(bytes(self._plain))
+        elif not self._accumulator.is_complete and not (self.is_done and self._accumulator.has_content):
             raise TruncatedStreamError(
                 f"The answer of model {self._ref!r} stopped before its end: no finish reason came. "
                 + ("What had arrived is in `partial`; try again." if self._accumulator.has_content else "Try again."),
@@ -95,10 +104,7 @@ class StreamReader:
 
     def _parse(self, payload: bytes) -> dict[str, Any]:
         self._plain = None
-        try:
-            event = loads(payload)
-        except ValueError:
-            event = None
+        event = self._load(payload)
         if not isinstance(event, dict):
             if isinstance(payload, NamedEvent) and states_error({}, payload.name):
                 return {"message": event if isinstance(event, str) else payload.decode("utf-8", "replace")}
@@ -111,6 +117,22 @@ class StreamReader:
             )
         return event
 
+    def _load(self, payload: bytes) -> Any:
+        """Return the JSON of an event; None when it is none. Halves of a character wait for the next event."""
+        try:
+            if self._halves is None:
+                return loads_fast(payload)
+        except ValueError:
+            pass
+        try:
+            event = loads_leniently(payload)
+        except ValueError:
+            return None
+        if not isinstance(event, dict):
+            return loads(payload)
+        self._halves = self._halves or HalfJoiner()
+        return self._halves.join(event)
+
     def _read(self, event: dict[str, Any], name: str | None = None) -> Iterator[Delta]:
         error = find_error(event, name)
         for delta in self._accumulator.add(event if error is None else without_error(event)):
@@ -118,6 +140,11 @@ class StreamReader:
             yield delta
         if error is not None:
             raise parse_error_object(event, model=self._ref, headers=self.headers, event_name=name)
+
+    def _read_plain(self, body: bytes) -> Iterator[Delta]:
+        """Read an answer that was not streamed, though it was asked to be; HTTP says that it is whole."""
+        yield from self._read(parse_json_object(body, model=self._ref, status=self.status))
+        check_completion(self._accumulator.completion(), body, model=self._ref, status=self.status)
 
     def _read_rest(self, rest: bytes) -> Iterator[Delta]:
         """Read an event that the end of the stream cut off, if it happens to be whole."""

@@ -51,8 +51,8 @@ def test_padding_is_no_part_of_an_answer(padding: bytes) -> None:
         (body(choices="x"), "no choice"),
         (body(choices=[None]), "no choice"),
         (b"{}", "no choice"),
-        (body(choices=[{**CHOICE, "finish_reason": None}]), "finish reason"),
-        (body(choices=[CHOICE, {**CHOICE, "index": 1, "finish_reason": ""}]), "finish reason"),
+        (body(choices=[{"index": 0, "message": {"content": ""}, "finish_reason": None}]), "nothing"),
+        (body(choices=[{"index": 0, "message": None}, {"index": 1}]), "nothing"),
     ],
     ids=lambda value: repr(value)[:50],
 )
@@ -64,12 +64,44 @@ def test_what_is_no_answer(answer: bytes, said: str) -> None:
     assert "HTTP 200" in str(caught.value)
 
 
-def test_an_unfinished_choice_is_kept_in_the_error() -> None:
-    """The text of a choice without a finish reason is in the error's `partial`."""
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "Hi"},
+        {"reasoning": "Hm"},
+        {"content": [{"type": "thinking", "thinking": "Hm"}]},
+        {"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": ""}}]},
+        {"images": [{"type": "image_url", "image_url": {"url": "data:,"}}]},
+        {"audio": {"data": "AA=="}},
+        {"refusal": "No"},
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}]},
+    ],
+    ids=lambda message: next(iter(message)),
+)
+def test_a_whole_answer_needs_no_finish_reason(message: dict[str, Any]) -> None:
+    """HTTP says that the body is whole: what it holds is the answer, and the finish reason is absent."""
+    completion = parse_answer(body(choices=[{**CHOICE, "message": message, "finish_reason": None}]), model="a/b")
+    assert completion.finish_reason is None
+    assert not completion.choices[0].is_empty
+
+
+@pytest.mark.parametrize(
+    ("answer", "retry"),
+    [
+        (body(choices=[]), "soon"),
+        (body(choices=[{"message": {"content": None}}]), "soon"),
+        (b"", "soon"),
+        (b'{"ok": true}', "never"),
+        (b"<html>", "never"),
+    ],
+)
+def test_advice_and_retry_agree(answer: bytes, retry: str) -> None:
+    """What is tried again says so, and what is not sends the reader to base_url."""
     with pytest.raises(MalformedAnswerError) as caught:
-        parse_answer(body(choices=[{**CHOICE, "finish_reason": None}]), model="a/b")
-    assert caught.value.partial is not None
-    assert caught.value.partial.text == "Hi"
+        parse_answer(answer, model="a/b")
+    assert caught.value.retry == retry
+    assert ("Try again" in str(caught.value)) == (retry == "soon")
+    assert ("Check base_url" in str(caught.value)) == (retry == "never")
 
 
 @pytest.mark.parametrize(

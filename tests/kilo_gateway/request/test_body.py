@@ -163,7 +163,12 @@ def test_developer_is_told_as_system(model_id: str) -> None:
         [{"role": "assistant", "content": "first"}],
         [{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}],
         [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}],
-        [{"role": "assistant", "tool_calls": [{"id": "call_a-b|c", "type": "function", "function": {}}]}],
+        [
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "call_a-b|c", "type": "function", "function": {"arguments": "{}"}}],
+            }
+        ],
         [{"role": "user", "content": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}]}],
         [{"role": "assistant", "content": None, "reasoning_details": [{"type": "reasoning.text", "signature": "x"}]}],
         [{"role": "tool", "tool_call_id": "orphan", "content": ""}],
@@ -234,6 +239,24 @@ def test_signatures_follow_the_rule_of_the_family(model_id: str, kept: list[str]
         ("x-ai/grok-3", {"reasoning_effort": "high"}, None),
         ("x-ai/grok-3", {"reasoning_effort": "high", "reasoning": {"max_tokens": 100}}, {"max_tokens": 100}),
         ("kilo/auto", {"reasoning_effort": "high", "reasoning": {}}, {}),
+        (
+            "a/b",
+            {"reasoning": "high", "extra_body": {"reasoning": {"exclude": True}}},
+            {"exclude": True, "effort": "high"},
+        ),
+        ("a/b", {"reasoning": "high", "extra_body": {"reasoning": None}}, {"effort": "high"}),
+        ("a/b", {"reasoning": "high", "extra_body": {"reasoning": {"max_tokens": 9}}}, {"max_tokens": 9}),
+        ("a/b", {"reasoning": {"max_tokens": 9}, "extra_body": {"reasoning": {"effort": "low"}}}, {"effort": "low"}),
+        ("a/b", {"extra_body": {"reasoning_effort": "high"}}, {"effort": "high"}),
+        ("a/b", {"extra_body": {"reasoning_effort": None}}, None),
+        ("a/b", {"reasoning": "low", "extra_body": {"reasoning_effort": "high"}}, {"effort": "low"}),
+        (
+            "a/b",
+            {"extra_body": {"reasoning_effort": "low", "reasoning": {"exclude": True}}},
+            {"exclude": True, "effort": "low"},
+        ),
+        ("kilo/auto", {"extra_body": {"reasoning_effort": "high"}}, None),
+        ("x-ai/grok-4", {"reasoning": "high", "extra_body": {"reasoning": {"exclude": True}}}, {"exclude": True}),
     ],
 )
 def test_reasoning(model_id: str, options: dict[str, Any], reasoning: dict[str, Any] | None) -> None:
@@ -253,6 +276,7 @@ def test_reasoning(model_id: str, options: dict[str, Any], reasoning: dict[str, 
         {"reasoning": True},
         {"reasoning_effort": {"effort": "high"}},
         {"reasoning": {1: 2}},
+        {"extra_body": {"reasoning_effort": "hihg"}},
     ],
 )
 def test_unusable_reasoning_is_refused(options: dict[str, Any]) -> None:
@@ -266,14 +290,13 @@ def test_unusable_reasoning_is_refused(options: dict[str, Any]) -> None:
     [
         {"temperature": 1, "brand_new": {"x": [1]}},
         {"reasoning": {"effort": "low"}},
-        {"reasoning_effort": "low"},
         {"stream_options": {"include_usage": False}},
         {"max_tokens": None},
         {},
     ],
 )
 def test_extra_body_wins_over_everything(extra: dict[str, Any]) -> None:
-    """What is in extra_body is sent as it is, over options and over what the rules made."""
+    """What is in extra_body is sent over options of the same name."""
     body = body_of(stream=True, temperature=0, reasoning="high", extra_body=extra)
     assert {**body, **extra} == body
     assert body["messages"] == MESSAGES

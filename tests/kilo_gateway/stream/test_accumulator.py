@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kilo_gateway.answer.completion import render_metadata
+from kilo_gateway.answer.completion import parse_completion, render_metadata
 from kilo_gateway.stream.accumulator import Accumulator, Delta, ToolCallDelta
 from kilo_gateway.stream.sse import SseDecoder
 from kilo_gateway.wire import Chunk
@@ -202,7 +202,7 @@ def test_usage_counts_once(chunks: list[dict[str, Any]]) -> None:
         {"choices": [{"delta": None}]},
         {"choices": [{"index": None, "delta": []}]},
         {"choices": [{"index": [], "delta": "x", "message": 3, "logprobs": [], "finish_reason": {}}]},
-        {"choices": [{"index": 0, "delta": {"content": None, "tool_calls": None, "reasoning_details": "x"}}]},
+        {"choices": [{"index": 0, "delta": {"content": None, "tool_calls": None, "reasoning_details": None}}]},
         {"choices": [{"index": 0, "delta": {"content": [], "tool_calls": {}, "annotations": [], "audio": None}}]},
         {"choices": [{"index": 0, "delta": {"role": ["x"], "refusal": "", "images": None}}], "usage": None},
         {"id": None, "model": "", "created": None, "provider": None, "usage": []},
@@ -215,6 +215,124 @@ def test_odd_chunks_change_nothing(odd: dict[str, Any]) -> None:
     accumulator, deltas = accumulate([odd, good[0], odd, good[1], odd])
     assert accumulator.body() == expected.body()
     assert deltas == expected_deltas
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [
+        ({"delta": {"reasoning_details": "x"}}, {"reasoning_details": "x"}),
+        ({"delta": {"reasoning": {"steps": 2}}}, {"reasoning": {"steps": 2}}),
+        ({"delta": {"tool_calls": "f()"}}, {"tool_calls": "f()"}),
+        ({"delta": {"refusal": {"why": 1}}}, {"refusal": {"why": 1}}),
+        ({"delta": {}, "logprobs": -1.8e-06}, {"logprobs": -1.8e-06}),
+        ({"delta": {}, "native_finish_reason": 3}, {"native_finish_reason": 3}),
+    ],
+)
+def test_values_of_other_types_are_kept(choice: dict[str, Any], kept: dict[str, Any]) -> None:
+    """What is not understood is under `extra` as sent, from a stream as from a whole answer."""
+    good = [chunk({"role": "assistant", "content": "a"}), chunk({"content": "b"}, finish_reason="stop")]
+    accumulator, _ = accumulate([good[0], {"choices": [{"index": 0, **choice}]}, good[1]])
+    streamed = render_metadata(accumulator.completion())
+    message = {"role": "assistant", "content": "ab", **choice["delta"]}
+    whole = {**FACTS, "choices": [{"finish_reason": "stop", **choice, "delta": None, "message": message}]}
+    assert streamed["extra"] == kept
+    assert streamed == render_metadata(parse_completion(whole, requested_model="asked"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("usage", [3]), ("id", 7), ("provider", {"name": "x"}), ("created", "now")]
+)
+def test_facts_of_other_types_are_kept(name: str, value: Any) -> None:
+    """So is a fact of the whole answer."""
+    event = {**FACTS, **chunk({"content": "a"}, finish_reason="stop"), name: value}
+    accumulator, _ = accumulate([event])
+    assert render_metadata(accumulator.completion())["extra"] == {name: value}
+
+
+WORDS = [{"reasoning": "Let me "}, {"reasoning": "think."}]
+DETAIL = {"type": "reasoning.text", "text": "Let me think.", "index": 0, "signature": "sig"}
+
+
+@pytest.mark.parametrize(
+    ("deltas", "details"),
+    [
+        ([*WORDS, {"reasoning_details": [DETAIL]}], [DETAIL]),
+        ([*WORDS, {"reasoning": "Let me think.", "reasoning_details": [DETAIL]}], [DETAIL]),
+        ([*WORDS, {"reasoning_content": "Let me think.\n"}], []),
+        ([*WORDS, {"reasoning_details": [{"type": "reasoning.summary", "summary": "Let me think."}]}], None),
+        (
+            [
+                {"reasoning_details": [{"type": "reasoning.text", "text": "Let me ", "index": 0}]},
+                {"reasoning_details": [{"type": "reasoning.text", "text": "think.", "index": 0}]},
+                {"reasoning_details": [DETAIL]},
+            ],
+            [DETAIL],
+        ),
+    ],
+    ids=["details", "text and details", "another key", "a summary", "the details themselves"],
+)
+@pytest.mark.parametrize("is_last_word", [True, False])
+def test_reasoning_that_is_repeated_counts_once(
+    deltas: list[dict[str, Any]], details: list[dict[str, Any]] | None, is_last_word: bool
+) -> None:
+    """All the reasoning once more, with the finish reason or behind it, is the reasoning and not its continuation."""
+    end = (
+        [chunk(deltas[-1], finish_reason="stop")]
+        if is_last_word
+        else [chunk({}, finish_reason="stop"), chunk(deltas[-1])]
+    )
+    accumulator, given = accumulate([*map(chunk, deltas[:-1]), *end])
+    assert "".join(delta.reasoning for delta in given) == accumulator.completion().reasoning == "Let me think."
+    if details is not None:
+        assert accumulator.completion().reasoning_details == details
+
+
+def test_words_that_come_twice_are_no_repeat() -> None:
+    """A piece that equals what came before it, in the same key, is the model's own repetition."""
+    accumulator, _ = accumulate(
+        [chunk({"reasoning": "ha"}), chunk({"reasoning": "ha"}), chunk({}, finish_reason="stop")]
+    )
+    assert accumulator.completion().reasoning == "haha"
+
+
+def test_a_last_message_repeats_what_was_streamed() -> None:
+    """A final event that holds the whole message adds only what had not come."""
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    message = {"role": "assistant", "content": "Hello", "tool_calls": [call], "annotations": [{"type": "x"}]}
+    last = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    accumulator, deltas = accumulate([chunk({"content": "Hel"}), chunk({"content": "lo", "tool_calls": [call]}), last])
+    completion = accumulator.completion()
+    assert "".join(delta.text for delta in deltas) == completion.text == "Hello"
+    assert completion.tool_calls == [{key: value for key, value in call.items() if key != "index"}]
+    assert completion.annotations == [{"type": "x"}]
+
+
+THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "Two and "}]}
+
+
+@pytest.mark.parametrize(
+    ("parts", "reasoning", "details"),
+    [
+        ([THINKING, {**THINKING, "thinking": [{"type": "text", "text": "two."}]}], "Two and two.", []),
+        ([{"type": "thinking", "thinking": "Two and two."}], "Two and two.", []),
+        ([{"type": "reasoning", "text": "Two and two."}], "Two and two.", []),
+        (
+            [{"type": "thinking", "thinking": "Two."}, {"type": "thinking", "thinking": "", "signature": "s"}],
+            "Two.",
+            [{"type": "reasoning.text", "text": "Two.", "signature": "s"}],
+        ),
+        ([{"type": "redacted_thinking", "data": "x="}], "", [{"type": "reasoning.encrypted", "data": "x="}]),
+    ],
+)
+def test_thinking_among_the_parts_is_reasoning(parts: list[Any], reasoning: str, details: list[Any]) -> None:
+    """A server that puts the reasoning into the content is read like any other, and what is signed can go back."""
+    text = {"type": "text", "text": "Four."}
+    accumulator, deltas = accumulate(
+        [*(chunk({"content": [part]}) for part in parts), chunk({"content": [text]}, finish_reason="stop")]
+    )
+    completion = accumulator.completion()
+    assert "".join(delta.reasoning for delta in deltas) == completion.reasoning == reasoning
+    assert (completion.text, completion.reasoning_details) == ("Four.", details)
 
 
 def test_a_delta_shows_its_chunk() -> None:

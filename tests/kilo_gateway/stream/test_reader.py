@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterator
 from itertools import pairwise
@@ -45,6 +46,58 @@ def outcome(*pieces: bytes) -> tuple[Any, ...]:
     deltas, error, reader = read(*pieces)
     texts = [(delta.choice, delta.text, delta.reasoning, len(delta.tool_calls)) for delta in deltas]
     return texts, type(error), str(error), reader.completion().body, reader.is_done
+
+
+@pytest.mark.parametrize("body", [TEXT + DONE, TEXT.replace(b"null", b'""') + DONE.rstrip()])
+def test_done_behind_content_ends_an_answer(body: bytes) -> None:
+    """Some servers never send a finish reason: their `[DONE]` says that all has come, wherever the bytes are cut."""
+    for at in range(len(body) + 1):
+        _, error, reader = read(body[:at], body[at:])
+        assert error is None
+        assert (reader.completion().text, reader.completion().finish_reason) == ("Hi", None)
+
+
+def event(**delta: Any) -> bytes:
+    """Return an event whose text is escaped, as JavaScript and Python write halves of characters."""
+    return b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode() + b"\n\n"
+
+
+def call(arguments: str, **more: Any) -> list[dict[str, Any]]:
+    """Return the tool calls of a delta."""
+    return [{"index": 0, **more, "function": {"name": "f" if more else None, "arguments": arguments}}]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        (["hi \ud83d", "\ude00!"], "hi \U0001f600!"),
+        (["\ud83d", "", "\ude00\ud83d", "\ude01"], "\U0001f600\U0001f601"),
+        (["x\ud83d"], "x\ufffd"),
+        (["x\ud83d", "y"], "x\ufffdy"),
+        (["\ude00", "x"], "\ufffdx"),
+        (["\ud83d", "\ud83d", "\ude00"], "\ufffd\U0001f600"),
+    ],
+)
+def test_characters_cut_over_two_events(pieces: list[str], whole: str) -> None:
+    """Both halves become the character they are, in text, reasoning and arguments; a half alone is replaced once."""
+    for key in ("content", "reasoning"):
+        deltas, error, reader = read(*(event(**{key: piece}) for piece in pieces), STOP, DONE)
+        assert error is None
+        given = [(delta.text, delta.reasoning) for delta in deltas]
+        assert "".join(map("".join, given)) == whole
+        assert whole in (reader.completion().text, reader.completion().reasoning)
+    calls = [call('{"t":"', id="a"), *map(call, pieces), call('"}')]
+    deltas, error, reader = read(*(event(tool_calls=calls_) for calls_ in calls), STOP, DONE)
+    arguments = "".join(piece.arguments for delta in deltas for piece in delta.tool_calls)
+    assert error is None
+    assert arguments == reader.completion().tool_calls[0]["function"]["arguments"] == f'{{"t":"{whole}"}}'
+
+
+def test_halves_of_different_texts_never_meet() -> None:
+    """The first half of a text and the second half of a reasoning are two halves that stay alone."""
+    _, error, reader = read(event(content="\ud83d"), event(reasoning="\ude00"), event(content="\ude01"), STOP, DONE)
+    assert error is None
+    assert (reader.completion().text, reader.completion().reasoning) == ("\U0001f601", "\ufffd")
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -103,13 +156,13 @@ def test_three_pieces() -> None:
         (DONE, TruncatedStreamError),
         (b": comment\n\n" + DONE, TruncatedStreamError),
         (TEXT, TruncatedStreamError),
-        (TEXT + DONE, TruncatedStreamError),
         (TEXT + STOP[:-20], TruncatedStreamError),
         (STOP + STOP.replace(b'"index":0', b'"index":1').replace(b'"stop"', b"null"), TruncatedStreamError),
         (ERROR, GatewayError),
         (TEXT + ERROR, GatewayError),
         (b'{"error":{"message":"no"}}', GatewayError),
-        (b'{"choices":[]}', TruncatedStreamError),
+        (b'{"choices":[]}', MalformedAnswerError),
+        (b'{"choices":[{"message":{"content":""},"finish_reason":null}]}', MalformedAnswerError),
     ],
     ids=lambda value: repr(value)[:60],
 )

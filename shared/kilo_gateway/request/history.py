@@ -1,0 +1,123 @@
+"""Messages of a conversation -> messages that every server behind the gateway takes. Never reorders them.
+
+What a framework keeps of an answer is not always what may be sent back: calls that were cut off, names with blanks,
+results in parts. The caller's messages are left as they are; what differs is a copy.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from kilo_gateway import jsontext
+from kilo_gateway.tool_arguments import mend_escapes, parse_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from kilo_gateway.wire import Message
+
+_LONGEST_NAME = 64
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_NAME}}}")
+"""What the `name` of a message may be; others are refused with status 400."""
+_TEXT_PART_KEYS = frozenset({"type", "text"})
+
+
+def settle_history(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages with names, tool calls and tool results that can be sent.
+
+    - A tool call whose arguments are no JSON object goes out as `{"invalid_json": "..."}` when a tool message answers
+      it, and is left out when none does: without an answer every later request would be refused. A message that holds
+      nothing else is left out with it.
+    - A tool result of several texts is one text, a line for each, because many servers ignore a list there.
+    - A `name` is written in letters, digits, `_` and `-`; one that has none of them is left out.
+    """
+    answered: Collection[str] | None = None
+    settled: list[Message] = []
+    for message in messages:
+        if "name" in message:
+            message = _with_plain_name(message)  # noqa: PLW2901 - a copy where it differs
+        if message.get("role") == "tool":
+            message = _with_one_text(message)  # noqa: PLW2901 - as above
+        elif message.get("tool_calls") and message.get("role") == "assistant":
+            if answered is None:
+                answered = _answered_calls(messages)
+            with_calls = _with_whole_calls(message, answered)
+            if with_calls is None:
+                continue
+            message = with_calls  # noqa: PLW2901 - as above
+        settled.append(message)
+    return settled
+
+
+def _answered_calls(messages: Sequence[Message]) -> Collection[str]:
+    """Return the ids of the calls that a tool message answers."""
+    ids: list[Any] = [message.get("tool_call_id") for message in messages if message.get("role") == "tool"]
+    return {id_ for id_ in ids if isinstance(id_, str)}
+
+
+def _with_plain_name(message: Message) -> Message:
+    name = message.get("name")
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return message
+    plain = _NOT_IN_NAMES.sub("_", name).strip("_")[:_LONGEST_NAME] if isinstance(name, str) else ""
+    rest = {key: value for key, value in message.items() if key != "name"}
+    return cast("Message", {**rest, "name": plain} if plain else rest)
+
+
+def _with_one_text(message: Message) -> Message:
+    content: Any = message.get("content")
+    if not isinstance(content, list):
+        return message
+    texts = [part if isinstance(part, str) else _only_text(part) for part in content]
+    if any(text is None for text in texts):
+        return message
+    return cast("Message", {**message, "content": "\n".join(cast("list[str]", texts))})
+
+
+def _only_text(part: Any) -> str | None:
+    """Return the text of a part that says nothing else; None for any other."""
+    if not isinstance(part, dict) or part.get("type", "text") != "text" or not part.keys() <= _TEXT_PART_KEYS:
+        return None
+    text = part.get("text")
+    return text if isinstance(text, str) else None
+
+
+def _with_whole_calls(message: Message, answered: Collection[str]) -> Message | None:
+    """Return the message with calls that can be sent; None when nothing of it is left."""
+    sent: Any = message.get("tool_calls")
+    if not isinstance(sent, list):
+        return message
+    calls = [call for item in sent if (call := _whole_call(item, answered)) is not None]
+    if len(calls) == len(sent) and all(call is item for call, item in zip(calls, sent, strict=True)):
+        return message
+    if calls:
+        return cast("Message", {**message, "tool_calls": calls})
+    rest = {key: value for key, value in message.items() if key != "tool_calls"}
+    says_something = any(value for key, value in rest.items() if key not in ("role", "name"))
+    if not says_something:
+        return None
+    return cast("Message", rest if rest.get("content") is not None else {**rest, "content": ""})
+
+
+def _whole_call(call: Any, answered: Collection[str]) -> Any:
+    """Return the call with a JSON object as its arguments; None when they are none and nobody has answered.
+
+    The fast parser decides for almost every call; it takes nothing that `parse_arguments` refuses.
+    """
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return call  # a kind of call that is not known here
+    text = function.get("arguments")
+    if jsontext.is_object(text):
+        return call
+    arguments = parse_arguments(text)
+    if arguments is not None:
+        is_object = isinstance(text, str) and "{" in text
+        settled = mend_escapes(cast("str", text)) if is_object else jsontext.dumps(arguments).decode()
+    elif isinstance(id_ := call.get("id"), str) and id_ in answered:
+        settled = jsontext.dumps({"invalid_json": text if isinstance(text, str) else repr(text)}).decode()
+    else:
+        return None
+    return {**call, "function": {**function, "arguments": settled}}

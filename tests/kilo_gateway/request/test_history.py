@@ -1,0 +1,152 @@
+"""Histories that a framework keeps, sent back: what a server would refuse is settled, the rest stays as it is."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+
+from kilo_gateway.request.history import settle_history
+
+ASKED: Any = {"role": "user", "content": "Weather in Oslo and Rome?"}
+CUT = '{"city": "Os'
+
+
+def call(id_: str | None, arguments: Any = '{"city": "Oslo"}') -> dict[str, Any]:
+    """Return a tool call."""
+    return {"id": id_, "type": "function", "function": {"name": "weather", "arguments": arguments}}
+
+
+def calls(*items: Any, content: Any = None, **more: Any) -> Any:
+    """Return an assistant message with tool calls."""
+    return {"role": "assistant", "content": content, "tool_calls": list(items), **more}
+
+
+def answer(id_: Any, content: Any = "12 degrees") -> Any:
+    """Return the message that answers a call."""
+    return {"role": "tool", "tool_call_id": id_, "content": content}
+
+
+def settled(*messages: Any) -> list[Any]:
+    """Return the settled messages; those that were passed in must stay as they were."""
+    before = copy.deepcopy(messages)
+    result: list[Any] = settle_history(list(messages))
+    assert list(messages) == list(before)
+    return result
+
+
+def arguments_of(message: Any) -> list[str]:
+    """Return the arguments of each call."""
+    return [item["function"]["arguments"] for item in message["tool_calls"]]
+
+
+def test_a_good_history_is_the_same_objects() -> None:
+    """What can be sent is not copied."""
+    messages = [ASKED, calls(call("a")), answer("a"), {"role": "assistant", "content": "12."}]
+    assert all(sent is given for sent, given in zip(settled(*messages), messages, strict=True))
+
+
+@pytest.mark.parametrize("flaw", [CUT, "Oslo", '{"a": NaN}', "[1]", '{"a": 1}{"a": 1}'])
+def test_an_invalid_call_that_nobody_answered_is_left_out(flaw: str) -> None:
+    """The good call beside it stays with its answer; a message with no other call keeps its text."""
+    sent = settled(ASKED, calls(call("a"), call("b", flaw)), answer("a"))
+    assert [item["id"] for item in sent[1]["tool_calls"]] == ["a"]
+    assert settled(ASKED, calls(call("b", flaw), content="I look."), ASKED) == [
+        ASKED,
+        {"role": "assistant", "content": "I look."},
+        ASKED,
+    ]
+
+
+def test_a_message_without_anything_else_goes_with_its_invalid_call() -> None:
+    """A cut-off call alone leaves no empty message behind, while signed reasoning keeps the message."""
+    assert settled(ASKED, calls(call("b", CUT)), ASKED) == [ASKED, ASKED]
+    details = [{"type": "reasoning.text", "text": "Hm", "signature": "s"}]
+    kept = settled(ASKED, calls(call("b", CUT), reasoning_details=details))[1]
+    assert kept == {"role": "assistant", "content": "", "reasoning_details": details}
+
+
+@pytest.mark.parametrize("flaw", [CUT, "Oslo", "3", 7])
+def test_an_invalid_call_that_was_answered_goes_out_as_json(flaw: Any) -> None:
+    """The model sees what it wrote and what it was told, in arguments that every server can read."""
+    sent = settled(ASKED, calls(call("b", flaw)), answer("b", "The arguments are cut off."))
+    assert [orjson.loads(text) for text in arguments_of(sent[1])] == [{"invalid_json": str(flaw)}]
+    assert sent[2]["content"] == "The arguments are cut off."
+
+
+@pytest.mark.parametrize("none", [None, "", " ", "null", '""', "[]", {}])
+def test_no_arguments_are_an_empty_object(none: Any) -> None:
+    """Every spelling of none goes out as `{}`, whether the call was answered or not."""
+    assert arguments_of(settled(calls(call("a", none)))[0]) == ["{}"]
+    without = {"id": "a", "type": "function", "function": {"name": "now"}}
+    assert arguments_of(settled(calls(without))[0]) == ["{}"]
+
+
+def test_arguments_as_an_object_and_half_characters_become_json_text() -> None:
+    """A mapping is written as the text the wire takes, and a lone half of a character as U+FFFD."""
+    first, second = arguments_of(settled(calls(call("a", {"city": "Oslo"}), call("b", '{"t": "x\\ud83d"}')))[0])
+    assert first == '{"city":"Oslo"}'
+    assert orjson.loads(second) == {"t": "x\ufffd"}
+
+
+@pytest.mark.parametrize("odd", [7, "x", {"type": "custom", "custom": {"name": "f", "input": "x"}}])
+def test_calls_of_other_kinds_stay(odd: Any) -> None:
+    """What is no function call is the server's to judge."""
+    assert settled(calls(odd, call("a")))[0]["tool_calls"][0] == odd
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ([{"type": "text", "text": "12"}, {"type": "text", "text": "degrees"}], "12\ndegrees"),
+        ([{"type": "text", "text": "12"}], "12"),
+        (["12", {"text": "degrees"}], "12\ndegrees"),
+        ([], ""),
+        ("12", "12"),
+        (None, None),
+    ],
+)
+def test_a_result_of_texts_is_one_text(content: Any, sent: Any) -> None:
+    """A tool result made of text blocks alone, as MCP adapters return them, goes out as one text."""
+    assert settled(answer("a", content))[0]["content"] == sent
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "data:,"}},
+        {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}},
+        {"type": "text", "text": None},
+        7,
+    ],
+)
+def test_a_result_of_more_than_text_stays_a_list(part: Any) -> None:
+    """Pictures and cache markers are not thrown away for it, and a user's parts are never joined."""
+    content = [{"type": "text", "text": "12"}, part]
+    assert settled(answer("a", content))[0]["content"] == content
+    user: Any = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    assert settled(user) == [user]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("Travel desk", "Travel_desk"),
+        ("weather.get/v2", "weather_get_v2"),
+        ("Grüße aus Köln", "Gr_e_aus_K_ln"),
+        ("a" * 80, "a" * 64),
+        ("ok_Name-1", "ok_Name-1"),
+        ("東京", None),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+@pytest.mark.parametrize("role", ["user", "assistant", "system", "tool"])
+def test_names_are_written_as_the_wire_takes_them(role: str, name: Any, sent: str | None) -> None:
+    """Letters, digits, `_` and `-`, at most 64 of them; a name without any is left out."""
+    message = settled({"role": role, "content": "x", "name": name})[0]
+    assert message.get("name") == sent
+    assert ("name" in message) == (sent is not None)
