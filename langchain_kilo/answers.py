@@ -9,6 +9,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from kilo_gateway.answer.completion import render_metadata
 from kilo_gateway.settings.headers import mask_header
+from langchain_kilo.reasoning import with_aliases
 from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ def parse_message(completion: Completion, choice_index: int = 0, *, with_headers
     choice = completion.choices[choice_index]
     calls, invalid = parse_calls(cast("list[dict[str, Any]]", choice.tool_calls), choice.finish_reason)
     metadata = response_metadata(completion, choice_index, with_headers=with_headers)
-    extras: dict[str, Any] = {"reasoning_content": choice.reasoning} if choice.reasoning else {}
-    return AIMessage(
+    message = AIMessage(
         content=choice.text,
-        additional_kwargs={**extras, **late_kwargs(metadata)},
+        additional_kwargs=late_kwargs(metadata),
         response_metadata=metadata,
         tool_calls=calls,
         invalid_tool_calls=invalid,
         usage_metadata=usage_metadata(completion.usage),
     )
+    return with_aliases(message, metadata)
 
 
 def response_metadata(completion: Completion, choice_index: int = 0, *, with_headers: bool = False) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _shown(headers: Mapping[str, str]) -> dict[str, str]:
 
 def late_kwargs(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the `additional_kwargs` that are known at the end of an answer only."""
-    return {name: metadata[name] for name in ("reasoning_details", "refusal") if name in metadata}
+    return {name: metadata[name] for name in ("refusal",) if name in metadata}
 
 
 def generation_info(metadata: dict[str, Any]) -> dict[str, Any] | None:

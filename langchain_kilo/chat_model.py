@@ -130,7 +130,7 @@ class ChatKilo(TracedModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         connection: Connection | None = None
-        writer = ChunkWriter(with_headers=self.include_response_headers)
+        writer = self._chunk_writer(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = self._connection(call.settings)
@@ -141,10 +141,10 @@ class ChatKilo(TracedModel):
                         if run_manager is not None:
                             run_manager.on_llm_new_token(delta.text, chunk=chunk)
                         yield chunk
-                for chunk in writer.finish(stream.completion):
-                    if run_manager is not None:
-                        run_manager.on_llm_new_token("", chunk=chunk)
-                    yield chunk
+                last = writer.finish(stream.completion)
+                if run_manager is not None:
+                    run_manager.on_llm_new_token("", chunk=last)
+                yield last
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
 
@@ -156,7 +156,7 @@ class ChatKilo(TracedModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         connection: Connection | None = None
-        writer = ChunkWriter(with_headers=self.include_response_headers)
+        writer = self._chunk_writer(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = await self._async_connection(call.settings)
@@ -167,12 +167,16 @@ class ChatKilo(TracedModel):
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(delta.text, chunk=chunk)
                         yield chunk
-                for chunk in writer.finish(stream.completion):
-                    if run_manager is not None:
-                        await run_manager.on_llm_new_token("", chunk=chunk)
-                    yield chunk
+                last = writer.finish(stream.completion)
+                if run_manager is not None:
+                    await run_manager.on_llm_new_token("", chunk=last)
+                yield last
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
+
+    def _chunk_writer(self, run_manager: Any) -> ChunkWriter:
+        """Return what makes the chunks of a stream; LangChain names a run here only for its events of version 3."""
+        return ChunkWriter(with_headers=self.include_response_headers, for_events=run_manager is not None)
 
     def bind_tools(
         self,

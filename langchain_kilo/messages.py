@@ -17,6 +17,7 @@ from langchain_core.messages import (
 
 from kilo_gateway.errors import InvalidRequestError
 from langchain_kilo.content import join_texts, render_parts
+from langchain_kilo.reasoning import reasoning_text
 from langchain_kilo.tools import render_calls
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _render_ai(message: AIMessage) -> list[Wire]:
 
 def _fact(message: BaseMessage, name: str) -> Any:
     """Return what ChatKilo, or another integration, noted about an answer."""
-    noted = message.additional_kwargs.get(name)
+    noted = dict.get(message.additional_kwargs, name)  # what it only answers for stands in the metadata
     return message.response_metadata.get(name) if noted is None else noted
 
 
@@ -138,11 +139,9 @@ def _without_audio(content: list[Any]) -> list[Any]:
 
 
 def _reasoning_text(message: AIMessage) -> str:
-    noted = message.additional_kwargs.get("reasoning_content")
-    if isinstance(noted, str):
+    noted = reasoning_text(message)
+    if noted or isinstance(message.content, str):
         return noted
-    if isinstance(message.content, str):
-        return ""
     blocks = (block for block in message.content if isinstance(block, Mapping) and block.get("type") == "reasoning")
     return "".join(text for block in blocks if isinstance(text := block.get("reasoning"), str))
 

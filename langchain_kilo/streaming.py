@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_kilo.answers import PROVIDER, generation_info, late_kwargs, response_metadata, usage_metadata
-from langchain_kilo.tools import is_callable_now, render_stopper
+from langchain_kilo.chunks import KiloMessageChunk
+from langchain_kilo.reasoning import TEXT, with_aliases
+from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.answer.tool_calls import ToolCallDelta
     from kilo_gateway.stream.accumulator import Delta
@@ -22,14 +21,18 @@ _METADATA = {"model_provider": PROVIDER}
 """On every chunk: by it LangChain finds the translator of content blocks. It is the one text that merging keeps."""
 
 RUN_KEY = "kilo_run"
-"""Attribute of a chunk that begins or continues text or reasoning after a break: `{"text": 2}`, the run's number."""
+"""Attribute of a chunk that begins or continues text or reasoning after a break: `{"text": 2}`, the run's number.
+
+Every last chunk has it, and no sum: so the two can be told apart.
+"""
 
 
 class ChunkWriter:
     """Makes the chunks of one streamed answer. Holds what is needed to number runs of text and reasoning."""
 
-    def __init__(self, *, with_headers: bool = False) -> None:
+    def __init__(self, *, with_headers: bool = False, for_events: bool = False) -> None:
         self._with_headers = with_headers
+        self._for_events = for_events  # those of version 3 have the reasoning as blocks; it is not said twice
         self._choice: int | None = None
         self._last = ""
         self._runs = {"text": 0, "reasoning": 0}
@@ -42,7 +45,7 @@ class ChunkWriter:
             if self._last != "text":
                 self._begin("text")
             if self._runs["text"] == 1:
-                return ChatGenerationChunk(message=AIMessageChunk(content=delta.text, response_metadata=_METADATA))
+                return ChatGenerationChunk(message=KiloMessageChunk(content=delta.text, response_metadata=_METADATA))
         return self._write_any(delta)
 
     def _is_first_choice(self, choice: int) -> bool:
@@ -61,41 +64,36 @@ class ChunkWriter:
         for kind, piece in (("reasoning", delta.reasoning), ("text", delta.text), ("tools", delta.tool_calls)):
             if piece:
                 self._begin(kind)
-        if delta.reasoning:
-            fields["additional_kwargs"] = {"reasoning_content": delta.reasoning}
+        if delta.reasoning and not self._for_events:
+            fields["additional_kwargs"] = {TEXT: delta.reasoning}
         if later := {kind: number for kind, number in self._runs.items() if number > 1}:
             fields[RUN_KEY] = later
-        if delta.tool_calls:
-            return ChatGenerationChunk(message=tool_chunk(delta.tool_calls, fields))
-        return ChatGenerationChunk(message=AIMessageChunk(**fields))
+        message = tool_chunk(delta.tool_calls, fields) if delta.tool_calls else KiloMessageChunk(**fields)
+        if delta.reasoning and self._for_events:
+            with_aliases(message, {"reasoning": delta.reasoning})
+        return ChatGenerationChunk(message=message)
 
-    def finish(self, completion: Completion) -> Iterator[ChatGenerationChunk]:
-        """Yield the chunks at the end: what spoils cut-off tool calls, then the one that carries all metadata."""
+    def finish(self, completion: Completion) -> ChatGenerationChunk:
+        """Return the last chunk, which carries all metadata, and says which calls cannot be run and why."""
         indexes = [choice.index for choice in completion.choices]
         place = indexes.index(self._choice) if self._choice in indexes else 0
         choice = completion.choices[place]
-        stoppers = [
-            tool_call_chunk(args=render_stopper(arguments), index=position)
-            for position, call in enumerate(choice.tool_calls)
-            if not is_callable_now(arguments := call["function"]["arguments"], choice.finish_reason)
-        ]
-        if stoppers:
-            message = AIMessageChunk(content="", response_metadata=_METADATA, tool_call_chunks=stoppers)
-            yield ChatGenerationChunk(message=message)
         metadata = response_metadata(completion, place, with_headers=self._with_headers)
-        last = AIMessageChunk(
+        last = KiloMessageChunk(
             content="",
             additional_kwargs=late_kwargs(metadata),
             response_metadata=metadata,
             usage_metadata=usage_metadata(completion.usage),
             chunk_position="last",
         )
-        if self._runs["text"] > 1:
-            setattr(last, RUN_KEY, {"text": self._runs["text"]})
-        yield ChatGenerationChunk(message=last, generation_info=generation_info(metadata))
+        for place, call in enumerate(choice.tool_calls):
+            for invalid in parse_calls([cast("dict[str, Any]", call)], choice.finish_reason)[1]:
+                last.invalid_tool_calls.append({**invalid, "index": place})
+        setattr(last, RUN_KEY, {"text": self._runs["text"]} if self._runs["text"] > 1 else {})
+        return ChatGenerationChunk(message=last, generation_info=generation_info(metadata))
 
 
-def tool_chunk(deltas: list[ToolCallDelta], fields: dict[str, Any]) -> AIMessageChunk:
+def tool_chunk(deltas: list[ToolCallDelta], fields: dict[str, Any]) -> KiloMessageChunk:
     """Return the chunk of some fragments of tool calls, with the fields that LangChain's constructor would give it.
 
     The constructor runs a parser of partial JSON over each fragment, which costs more than all the rest. Its result is
@@ -104,8 +102,9 @@ def tool_chunk(deltas: list[ToolCallDelta], fields: dict[str, Any]) -> AIMessage
     """
     chunks = [tool_call_chunk(name=one.name, args=one.arguments, id=one.id, index=one.position) for one in deltas]
     if any(one.arguments.lstrip().startswith("{") for one in deltas):
-        return AIMessageChunk(**fields, tool_call_chunks=chunks)
-    message = AIMessageChunk(**fields)
+        fields["tool_call_chunks"] = chunks
+        return KiloMessageChunk(**fields)
+    message = KiloMessageChunk(**fields)
     message.tool_call_chunks = chunks
     message.tool_calls = [tool_call(name=one.name or "", args={}, id=one.id) for one in deltas if not one.arguments]
     message.invalid_tool_calls = [

@@ -150,29 +150,6 @@ def _reason(arguments: str | None) -> str:
     return describe_flaw(arguments) or "The answer was cut off before the arguments of this call came."
 
 
-def render_stopper(arguments: str) -> str:
-    """Return what to append to cut-off arguments so that LangChain's partial parser does not complete them.
-
-    LangChain makes a valid call of `{"path": "/data/a", "fl` by dropping the end, and its events of version 3 fail on
-    arguments that are JSON but no object. A closing bracket in the wrong place makes an invalid call of both.
-    """
-    is_inside, is_escaped = False, False
-    open_brackets: list[str] = []
-    for character in arguments:
-        if is_inside:
-            if character == '"' and not is_escaped:
-                is_inside = False
-            is_escaped = character == "\\" and not is_escaped
-        elif character == '"':
-            is_inside = True
-        elif character in "{[":
-            open_brackets.append(character)
-        elif character in "}]" and open_brackets:
-            open_brackets.pop()
-    quotes = ('""' if is_escaped else '"') if is_inside else ""
-    return quotes + ("}" if open_brackets[-1:] == ["["] else "]")
-
-
 def render_calls(message: AIMessage) -> list[dict[str, Any]]:
     """Return the tool calls of a message of the history, invalid ones with arguments that are JSON again.
 

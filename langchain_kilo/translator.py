@@ -13,6 +13,7 @@ from langchain_core.messages.block_translators import register_translator
 
 from kilo_gateway.adapters.media import split_data_url
 from langchain_kilo.answers import PROVIDER
+from langchain_kilo.reasoning import TEXT, reasoning_text
 from langchain_kilo.streaming import RUN_KEY
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def translate_message(message: AIMessage) -> list[ContentBlock]:
     """
     text = _text_of(message)
     blocks: list[Block] = []
-    if reasoning := _reasoning_of(message):
+    if reasoning := reasoning_text(message):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
     blocks.extend(_text_blocks(text, message.response_metadata))
     blocks.extend(_media_blocks(message.response_metadata))
@@ -49,11 +50,12 @@ def translate_message(message: AIMessage) -> list[ContentBlock]:
 def translate_chunk(message: AIMessageChunk) -> list[ContentBlock]:
     """Return the blocks of one chunk as it was streamed, or of chunks that were added up to a whole message."""
     text = _text_of(message)
-    reasoning = _reasoning_of(message)
+    reasoning = message.additional_kwargs.get(TEXT)
     is_last = message.chunk_position == "last"
-    if is_last and (text or reasoning or message.tool_call_chunks):
+    extra = message.model_extra or {}
+    if is_last and RUN_KEY not in extra:
         return translate_message(message)
-    runs = (message.model_extra or {}).get(RUN_KEY) or {}
+    runs = extra.get(RUN_KEY) or {}
     blocks: list[Block] = []
     if reasoning:
         blocks.append({"type": "reasoning", "reasoning": reasoning, "index": _index("reasoning", runs)})
@@ -70,6 +72,7 @@ def translate_chunk(message: AIMessageChunk) -> list[ContentBlock]:
         for call in message.tool_call_chunks
     )
     if is_last:
+        blocks.extend(_invalid_blocks(message))
         media = _media_blocks(message.response_metadata)
         blocks.extend({**block, "index": f"lc_media_{place}"} for place, block in enumerate(media))
     return cast("list[ContentBlock]", blocks)
@@ -85,11 +88,6 @@ def _text_of(message: AIMessage) -> str:
     if not isinstance(message.content, str):
         raise NotImplementedError
     return message.content
-
-
-def _reasoning_of(message: AIMessage) -> str:
-    reasoning = message.additional_kwargs.get("reasoning_content")
-    return reasoning if isinstance(reasoning, str) else ""
 
 
 def _text_blocks(text: str, metadata: Mapping[str, Any]) -> list[Block]:
@@ -119,6 +117,11 @@ def _citation(annotation: Mapping[str, Any]) -> Block | None:
 
 _CITED = (("url", "url"), ("title", "title"), ("cited_text", "content"))
 """Key of LangChain's citation, key of the wire's."""
+
+
+def _invalid_blocks(message: AIMessageChunk) -> list[Block]:
+    """Return the calls that cannot be run, each in the place of its fragments."""
+    return [{**call, "index": f"lc_tool_{call.get('index')}"} for call in message.invalid_tool_calls]
 
 
 def _media_blocks(metadata: Mapping[str, Any]) -> list[Block]:

@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, Too
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
-from langchain_core.utils.json import parse_partial_json
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
 
@@ -20,7 +19,7 @@ from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.stream.accumulator import Delta, ToolCallDelta
 from kilo_gateway.testing import Reply
 from langchain_kilo.streaming import ChunkWriter
-from langchain_kilo.tools import parse_calls, render_stopper, render_tool_choice, render_tools
+from langchain_kilo.tools import parse_calls, render_tool_choice, render_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,21 +210,6 @@ def test_fast_chunk_equals_langchains_own(fragments: list[tuple[str | None, str 
     assert made is not None
     assert made.message == ordinary
     assert made.message.model_dump() == ordinary.model_dump()
-
-
-@settings(deadline=None)
-@given(st.text(alphabet='{}[]":,\\ au1\n', max_size=30))
-def test_stopper_always_stops_the_parser(arguments: str) -> None:
-    """Whatever had come, with the stopper LangChain's parser finds no object, and strict JSON none either."""
-    stopped = arguments + render_stopper(arguments)
-    assert stopped != arguments
-    try:
-        found = parse_partial_json(stopped)
-    except ValueError:
-        found = None
-    assert not isinstance(found, dict)
-    with pytest.raises(ValueError, match=r".*"):
-        json.loads(stopped)
 
 
 def test_invalid_calls_go_back_as_json(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
