@@ -32,17 +32,17 @@ def _parse_price(_: click.Context, __: click.Parameter, text: str | None) -> Pri
 
 
 def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> dict[str, Any] | None:
-    """Return a JSON Schema, from a file or as typed."""
+    """Return the JSON Schema that was typed, or that stands in a file."""
     if text is None:
         return None
+    from kilo_gateway.cli.schema_text import parse_schema  # noqa: PLC0415 - where it is asked for only
+
     try:
-        schema = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise click.BadParameter(f"{text}: {error.strerror}") from None
+        schema = parse_schema(text)
     except ValueError as error:
-        raise click.BadParameter(f"not JSON: {error}") from None
-    if not isinstance(schema, dict) or not isinstance(schema.get("properties"), dict):
-        raise click.BadParameter("a JSON Schema of an object with properties")
+        raise click.BadParameter(str(error)) from None
+    if not isinstance(schema.get("properties"), dict):
+        raise click.BadParameter("a table needs the schema of an object with properties")
     return schema
 
 
@@ -73,7 +73,12 @@ def _parse_options(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]
 @click.option("--error-file", type=click.Path(path_type=Path), help="Where failed rows go instead of the output.")
 @click.option("--template", metavar="TEXT", help="Makes a prompt of each row of a CSV or plain JSONL file: {column}.")
 @click.option("-s", "--system", metavar="TEXT", help="With --template: the system prompt.")
-@click.option("--schema", metavar="JSON|FILE", callback=_parse_schema, help="With --template: a JSON Schema.")
+@click.option(
+    "--schema",
+    metavar="TEXT|FILE",
+    callback=_parse_schema,
+    help="With --template: what answers look like: 'name, age int', JSON Schema, or its file.",
+)
 @click.option(
     "-o",
     "--option",
