@@ -71,18 +71,27 @@ class Gate:
             self._is_proving, self._probe, self._refusals = False, None, 0
         self._tell()
 
-    def refused(self, ticket: Ticket, *, now: float, retry_after_seconds: float | None = None) -> bool:
+    def refused(
+        self,
+        ticket: Ticket,
+        *,
+        now: float,
+        retry_after_seconds: float | None = None,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+    ) -> bool:
         """Note a 429 or 503, or a connection that was refused; returns whether a new pause begins with it.
 
         Requests that were under way together are refused together: they lengthen the pause only by a later time that
-        the gateway names.
+        the gateway names. A time of 0 names none. `longest_pause_seconds` bounds a pause of our own.
         """
+        retry_after_seconds = retry_after_seconds or None
         with self._lock:
             is_new = ticket.refusals_before == self._refusals
             if is_new:
                 self._refusals += 1
             own = FIRST_PAUSE_SECONDS * 2.0 ** min(self._refusals - 1, _DOUBLINGS)
-            wait = min(own, LONGEST_PAUSE_SECONDS) if retry_after_seconds is None else retry_after_seconds
+            most = min(LONGEST_PAUSE_SECONDS, longest_pause_seconds)
+            wait = min(own, most) if retry_after_seconds is None else retry_after_seconds
             if is_new or retry_after_seconds is not None:
                 jitter = min(wait * _JITTER_SHARE, _LONGEST_JITTER_SECONDS) * self._rng()
                 self._paused_until = max(self._paused_until, now + wait + jitter)

@@ -23,6 +23,7 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 """One escape of a JSON string; group 1 is empty for half of a surrogate pair."""
+_FENCE = re.compile(r"\s*(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<inside>.*?)\n?(?P=fence)\s*", re.DOTALL)
 
 
 def dumps(value: Any, *, model: str | None = None) -> bytes:
@@ -180,3 +181,9 @@ def loads_leniently(text: bytes) -> Any:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError(str(error)) from None
+
+
+def without_fence(text: str) -> str:
+    """Return what stands inside the fence (of backticks or tildes) that a text consists of; any other text as it is."""
+    found = _FENCE.fullmatch(text)
+    return found["inside"] if found else text

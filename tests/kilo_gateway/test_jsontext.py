@@ -18,7 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.jsontext import drop_lone_surrogates, dumps, find_non_finite, find_unserializable, loads
+from kilo_gateway.jsontext import (
+    drop_lone_surrogates,
+    dumps,
+    find_non_finite,
+    find_unserializable,
+    loads,
+    without_fence,
+)
 
 
 class Fraction32(float):
@@ -206,3 +213,9 @@ def test_what_is_not_json_is_a_value_error(text: bytes | str) -> None:
 def test_whole_numbers_of_any_size_are_sent_to_the_digit(number: int) -> None:
     """JSON carries any whole number, and so do we."""
     assert dumps({"seed": number}) == b'{"seed":%d}' % number
+
+
+def test_a_longer_fence_holds_shorter_ones() -> None:
+    """The fence that a text begins with is the one that it ends with."""
+    assert without_fence("````\n```\na\n```\n````") == "```\na\n```"
+    assert without_fence("a ```b``` c") == "a ```b``` c"

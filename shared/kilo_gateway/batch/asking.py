@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.async_client import AsyncKiloClient
 from kilo_gateway.batch.results import Result
+from kilo_gateway.batch.spending import listed_price
 from kilo_gateway.call import Call, EmbeddingCall
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.settings.auth import render_headers
@@ -59,18 +60,18 @@ def client_without_retries(client: AsyncKiloClient | KiloClient | None) -> Async
     return AsyncKiloClient(settings)
 
 
-def ask_with(client: AsyncKiloClient, *, row_timeout_seconds: float) -> Callable[[PreparedRequest], Awaitable[Result]]:
-    """Return what sends a prepared request once."""
-    timeouts = replace(client.settings.timeout, total=row_timeout_seconds)
+def ask_with(client: AsyncKiloClient) -> Callable[[PreparedRequest, float], Awaitable[Result]]:
+    """Return what sends a prepared request once, within a number of seconds."""
+    given = client.settings.timeout
 
-    async def ask(request: PreparedRequest) -> Result:
+    async def ask(request: PreparedRequest, seconds: float) -> Result:
         began = monotonic()
         row = _ChatRow if request.endpoint == "chat" else _EmbeddingRow
         call: Any = row(
             client.settings,
             request.body,
             headers=render_headers(client.settings, environ=os.environ),
-            timeout=timeouts,
+            timeout=replace(given, total=seconds, silence=given.silence and max(given.silence, seconds)),
         )
         answer = await client._ask(call)
         return Result(
@@ -94,7 +95,6 @@ def prices_of(client: AsyncKiloClient, stated: Pricing | None) -> PriceOf:
         if stated is not None:
             return stated
         async with lock:
-            model = (await client.discover()).get(model_id)
-        return None if model is None else model.pricing
+            return listed_price(await client.discover(), model_id)
 
     return price_of

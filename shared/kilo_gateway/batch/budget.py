@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing
 
 _PER_MILLION = Decimal(1_000_000)
-ESTIMATED_OUTPUT_TOKENS = 4096
-"""Output tokens that are reserved for a request without `max_tokens`: an estimate, not a bound."""
 
 
 class Budget:
@@ -62,7 +60,7 @@ class Budget:
             self.spent += reserved if cost is None else cost
 
 
-def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int) -> Decimal | None:
+def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int, images: int = 0) -> Decimal | None:
     """Return the most that a request can cost, in USD; None where a price is unknown.
 
     No tokenizer makes more tokens than there are bytes, so the body's bytes bound the input. `output_tokens` are those
@@ -70,14 +68,7 @@ def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int) -> D
     """
     if pricing.prompt is None or pricing.completion is None:
         return None
-    dearest_input = max(pricing.prompt, pricing.cache_write or pricing.prompt)
-    tokens = dearest_input * body_bytes + pricing.completion * output_tokens
-    return tokens / _PER_MILLION + (pricing.request or 0)
-
-
-def output_bound(body: dict[str, object]) -> tuple[int, bool]:
-    """Return the output tokens that a body allows, and whether that is a bound rather than an estimate."""
-    asked = [value for name in ("max_tokens", "max_completion_tokens") if isinstance(value := body.get(name), int)]
-    count = body.get("n")
-    answers = count if isinstance(count, int) and count > 0 else 1
-    return (max(asked) if asked else ESTIMATED_OUTPUT_TOKENS) * answers, bool(asked)
+    dearest_input = max(pricing.prompt, pricing.cache_write or 0)
+    dearest_output = max(pricing.completion, pricing.internal_reasoning or 0)
+    tokens = dearest_input * body_bytes + dearest_output * output_tokens
+    return tokens / _PER_MILLION + (pricing.request or 0) + (pricing.image or 0) * images

@@ -62,12 +62,15 @@ class InputFile:
         """Return the columns of a table; none for another file.
 
         Raises:
-            InvalidSettingError: no header, or a column that is there twice.
+            InvalidSettingError: no header, a column that is there twice, or no table in UTF-8.
         """
         if not self.is_table:
             return ()
         with self.path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+            try:
+                header = next(csv.reader(file, strict=True), [])
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise InvalidSettingError(f"{self.path} is no table in UTF-8: {error}. Save it as one.") from None
         if not header:
             raise InvalidSettingError(f"{self.path} is empty; a table begins with the names of its columns.")
         twice = next((name for name in header if header.count(name) > 1), None)

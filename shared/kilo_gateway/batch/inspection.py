@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.batch.budget import output_bound
+from kilo_gateway.batch.bounds import reasons_to_estimate
 from kilo_gateway.batch.inputs import Problem
 from kilo_gateway.batch.spending import bound_of
 from kilo_gateway.errors import InvalidSettingError
@@ -31,9 +31,11 @@ MOST_PROBLEMS: Final = 20
 
 @dataclass(slots=True)
 class Inspection:
-    """What a reading of the whole input has found."""
+    """What a reading of the whole input has found. Models, prices and bounds are those of rows that will be sent."""
 
     rows: int = 0
+    open_rows: int = 0
+    """Rows that will be sent."""
     blank_lines: int = 0
     problems: list[Problem] = field(default_factory=list)
     """The first of them."""
@@ -41,13 +43,13 @@ class Inspection:
     models: Counter[str] = field(default_factory=Counter)
     """Model id -> rows."""
     bound: Decimal | None = Decimal(0)
-    """The most that the whole input can cost, in USD; None where a price is unknown."""
+    """The most that all rows can cost, in USD; None where a price is unknown."""
     least_bound: Decimal | None = None
     """The most that the cheapest row can cost, in USD."""
     unpriced: set[str] = field(default_factory=set)
     """Refs of models whose price is not known."""
-    estimated_rows: int = 0
-    """Rows without `max_tokens`, whose bound is an estimate."""
+    estimates: Counter[str] = field(default_factory=Counter)
+    """Why the bound of a row is an estimate -> how many rows."""
 
     def add_problem(self, problem: Problem) -> None:
         """Count a problem, and keep it if it is among the first."""
@@ -56,10 +58,10 @@ class Inspection:
             self.problems.append(problem)
 
     def _add(self, request: PreparedRequest, pricing: Pricing | None) -> None:
-        self.rows += 1
+        self.open_rows += 1
         self.models[request.model_id] += 1
-        if request.endpoint == "chat" and not output_bound(request.body)[1]:
-            self.estimated_rows += 1
+        if request.endpoint == "chat":
+            self.estimates.update(reasons_to_estimate(request.body))
         try:
             bound = bound_of(request, pricing)
         except InvalidSettingError:
@@ -70,8 +72,12 @@ class Inspection:
         self.least_bound = bound if self.least_bound is None else min(self.least_bound, bound)
 
 
-def inspect(source: InputFile, price_of: Callable[[str], Pricing | None]) -> Inspection:
-    """Return what a whole reading of the input finds."""
+def inspect(
+    source: InputFile,
+    price_of: Callable[[str], Pricing | None],
+    is_open: Callable[[PreparedRequest], bool] = lambda request: True,
+) -> Inspection:
+    """Return what a whole reading of the input finds. `is_open` tells whether a row will be sent."""
     found = Inspection()
     keys = array("Q")
     for row in source.rows():
@@ -79,7 +85,9 @@ def inspect(source: InputFile, price_of: Callable[[str], Pricing | None]) -> Ins
             found.add_problem(row)
             continue
         keys.append(_key(row.custom_id))
-        found._add(row, price_of(row.model_id))
+        found.rows += 1
+        if is_open(row):
+            found._add(row, price_of(row.model_id))
     found.blank_lines = source.blank_lines
     _find_repeated(source, keys, found)
     found.problems.sort(key=lambda problem: problem.line)

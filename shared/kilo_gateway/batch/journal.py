@@ -13,15 +13,19 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self
 
+from kilo_gateway.batch.requests import ID_PREFIX
+from kilo_gateway.errors import InvalidSettingError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
     from types import TracebackType
 
     from kilo_gateway.batch.results import Result
 
 _SYNC_SECONDS: Final = 1.0
 _SYNC_ROWS: Final = 1000
-_COPY_BYTES: Final = 1 << 20
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +53,39 @@ class Format(Protocol):
     def parse(self, row: bytes) -> Record | None:
         """Return what a row says; None for one that is torn or is no row."""
 
+    def begins(self, row: bytes) -> bool:
+        """Return whether a file of this format may begin with this row, which may be torn."""
+
 
 @dataclass(slots=True)
 class Found:
-    """What an output file held when a run began."""
+    """What the output files held when a run began. Of two rows with one id the answered one counts, else the last."""
 
-    fingerprints: dict[bytes, str] = field(default_factory=dict)
-    """A digest of each id that has a row -> the row's fingerprint."""
+    fingerprints: dict[bytes, bytes] = field(default_factory=dict)
+    """A digest of each id that has a row -> a digest of the row's fingerprint."""
     failed: set[bytes] = field(default_factory=set)
     """Digests of the ids whose row is a failure."""
+    foreign_id: str | None = None
+    """The first `id` that another tool has written."""
     bad_rows: list[int] = field(default_factory=list)
     """The numbers of rows that could not be read, from 1; their requests are sent again."""
+    repeated: int = 0
+    """Rows whose id has another row that counts."""
 
     def take(self, record: Record) -> None:
         """Note a row."""
         key = digest_of(record.custom_id)
-        self.fingerprints[key] = record.fingerprint
+        if key in self.fingerprints:
+            self.repeated += 1
+            if record.is_failed and key not in self.failed:
+                return
         if record.is_failed:
             self.failed.add(key)
+        else:
+            self.failed.discard(key)
+        if not record.fingerprint.startswith(ID_PREFIX):
+            self.foreign_id = self.foreign_id or record.fingerprint
+        self.fingerprints[key] = digest_of(record.fingerprint)
 
 
 def digest_of(custom_id: str) -> bytes:
@@ -75,31 +94,52 @@ def digest_of(custom_id: str) -> bytes:
 
 
 def read_journal(path: Path, rows: Format, found: Found) -> None:
-    """Note what a file holds; a file that is not there holds nothing."""
+    """Note what a file holds; a file that is not there holds nothing.
+
+    Raises:
+        InvalidSettingError: the file is no output of this kind of run; it is left as it is.
+    """
     if not path.exists():
         return
-    header = rows.header()
+    header = rows.header().strip()
+    readable, is_other = 0, False
     with path.open("rb") as file:
         for number, row in enumerate(rows.split(file), 1):
-            if number == 1 and header and row.strip() == header.strip():
-                continue
             record = rows.parse(row)
+            if number == 1:
+                if header and row.removeprefix(_BYTE_ORDER_MARK).strip() == header:
+                    continue
+                is_other = not rows.begins(row)
+                if header and is_other and record is not None:
+                    break  # as many columns as ours, and other ones
             if record is not None:
+                readable += 1
                 found.take(record)
             elif row.strip():
                 found.bad_rows.append(number)
+    if is_other and not readable:
+        raise InvalidSettingError(
+            f"{path} is no output of such a run{', or one with other columns' if header else ''}: choose another "
+            "output, or overwrite it."
+        )
 
 
-def rewrite_journal(path: Path, rows: Format, *, drop: frozenset[bytes] | set[bytes]) -> None:
-    """Leave out the rows that cannot be read, and those of the ids to drop: a new file, then a rename."""
+def rewrite_journal(path: Path, rows: Format, found: Found, *, drop: AbstractSet[bytes]) -> None:
+    """Leave out rows that cannot be read or do not count, and those of ids to drop: a new file, then a rename."""
+    kept: set[bytes] = set()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as target, path.open("rb") as source:
             target.write(rows.header())
             for row in rows.split(source):
                 record = rows.parse(row)
-                if record is not None and digest_of(record.custom_id) not in drop:
-                    target.write(row)
+                key = None if record is None else digest_of(record.custom_id)
+                if record is None or key is None or key in drop or key in kept:
+                    continue
+                if record.is_failed and key not in found.failed:
+                    continue
+                kept.add(key)
+                target.write(row)
             target.flush()
             os.fsync(target.fileno())
         Path(name).chmod(path.stat().st_mode & 0o777)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kilo_gateway.batch.results import Result
 
 _FIRST_FAILURE: Final = HTTPStatus.BAD_REQUEST
+_BEGINNING: Final = b'{"id":"batch_req_'
 
 
 class JsonRows:
@@ -31,6 +32,10 @@ class JsonRows:
     def split(self, file: BinaryIO) -> Iterator[bytes]:
         """Yield the lines."""
         yield from file
+
+    def begins(self, row: bytes) -> bool:
+        """Return whether a row begins as ours do."""
+        return row[: len(_BEGINNING)] == _BEGINNING[: len(row)]
 
     def parse(self, row: bytes) -> Record | None:
         """Return what a line says; None for a torn one."""

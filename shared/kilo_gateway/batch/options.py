@@ -28,7 +28,7 @@ class RunOptions:
     tries: int = DEFAULT_TRIES
     """How often a request is sent at the most, not counting when the gateway was too busy for it."""
     row_timeout_seconds: float = DEFAULT_ROW_TIMEOUT_SECONDS
-    """How long one try may take, from first to last byte."""
+    """How long a request may take with all its tries; waiting for a busy gateway does not count."""
     no_progress_seconds: float = DEFAULT_NO_PROGRESS_SECONDS
     """After so long without any answer the run ends."""
     grace_seconds: float = DEFAULT_GRACE_SECONDS

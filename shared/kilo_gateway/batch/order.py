@@ -37,3 +37,8 @@ class Order:
             self._next += 1
             self._room.release()
             yield ready
+
+    def rest(self) -> Iterator[Result]:
+        """Yield, in order, the results whose turn cannot come any more: the run has ended before one of theirs."""
+        for place in sorted(self._held):
+            yield self._held.pop(place)

@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kilo_gateway.embeddings import render_embedding_request
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps
 from kilo_gateway.refs import parse_model_id, render_ref
 from kilo_gateway.request.body import render_request
+
+if TYPE_CHECKING:
+    from kilo_gateway.errors import KiloError
 
 Endpoint = Literal["chat", "embeddings"]
 
@@ -54,6 +57,8 @@ class PreparedRequest:
     """Its number in the input, from 1; 0 where there is none."""
     columns: dict[str, str] = field(default_factory=dict)
     """The cells of its row, where the input is a table."""
+    problem: KiloError | None = None
+    """Why it cannot be sent; None for one that can."""
 
     @property
     def ref(self) -> str:

@@ -94,15 +94,19 @@ class Totals:
     output_tokens: int = 0
     cost: Decimal = Decimal(0)
     unknown_costs: int = 0
+    truncated: int = 0
+    """Answers that were cut at their `max_tokens`."""
     by_provider: dict[tuple[str, str], Any] = field(default_factory=dict)
     """(model, provider) -> rows, input_tokens, output_tokens, cost, unknown_costs."""
 
     def add(self, result: Result) -> None:
         """Count a result."""
-        if result.answer is None:
+        if result.is_done:
+            self.done += 1
+        else:
             self.failed += 1
+        if result.answer is None:
             return
-        self.done += 1
         key = result.answer.model or result.request.model_id, result.answer.provider or "unknown"
         part = self.by_provider.setdefault(key, _Sum())
         part.add(result)
@@ -110,6 +114,7 @@ class Totals:
         if usage is not None:
             self.input_tokens += usage.input_tokens
             self.output_tokens += usage.output_tokens
+        self.truncated += result.finish_reason == "length"
         cost = result.cost
         self.cost += cost or 0
         self.unknown_costs += cost is None
@@ -131,7 +136,7 @@ def _dumps_exactly(text: str) -> bytes:
 
 def _response(result: Result) -> bytes:
     error = result.error
-    if error is None:
+    if result.answer is not None:
         # A line break inside JSON stands between its values only, where a blank says the same.
         body = result.body.replace(b"\r", b" ").replace(b"\n", b" ")
         return _render_response(result.status, result.request_id, body)
@@ -156,6 +161,8 @@ def _error(result: Result) -> bytes:
     error = result.error
     if error is None or isinstance(error, GatewayError):
         return b"null"
+    if result.answer is not None:
+        return dumps({"code": "answer_refused", "message": error.message})
     code = "request_timeout" if isinstance(error, RequestTimeoutError) else _CODES.get(type(error).__name__, "failed")
     return dumps({"code": code, "message": error.message})
 

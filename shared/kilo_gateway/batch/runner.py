@@ -1,6 +1,5 @@
-"""Runs many requests at once and gives each result as it finishes. The only layer that tries again.
+"""Runs many requests at once and gives each result as it finishes.
 
-A request that the gateway was too busy for (429, 503, a refused connection) waits at the gate and uses up no tries.
 What no further request can mend (no credits, a refused key, a budget that is used up, no progress) ends the run.
 """
 
@@ -8,33 +7,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
-from decimal import Decimal
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from kilo_gateway.batch.attempts import Attempts
 from kilo_gateway.batch.concurrency import ConcurrencyLimit
 from kilo_gateway.batch.order import Order
-from kilo_gateway.batch.results import Result, Totals
+from kilo_gateway.batch.results import Totals
 from kilo_gateway.batch.source import Source
 from kilo_gateway.batch.spending import Spending, no_prices
-from kilo_gateway.batch.stops import meaning_of, no_progress, pause_too_long, stop_after, too_many_errors, was_sent
+from kilo_gateway.batch.stops import no_progress, too_many_errors
 from kilo_gateway.batch.throttle import Throttle
-from kilo_gateway.errors import BatchStoppedError, GatewayError, KiloError
-from kilo_gateway.errors.waits import retry_delay
+from kilo_gateway.errors import BatchStoppedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
     from types import TracebackType
 
+    from kilo_gateway.batch.attempts import Ask
     from kilo_gateway.batch.budget import Budget
     from kilo_gateway.batch.options import RunOptions
     from kilo_gateway.batch.requests import PreparedRequest
+    from kilo_gateway.batch.results import Result
     from kilo_gateway.batch.spending import PriceOf
-    from kilo_gateway.gate import Gate, Ticket
+    from kilo_gateway.gate import Gate
 
-    Ask = Callable[[PreparedRequest], Awaitable[Result]]
-    """Sends a request once and returns its result; raises KiloError."""
+_LONGEST_LOOK_SECONDS: Final = 5.0
+_LOOKS: Final = 20
+"""How often, in the time that a run may stand still, it is looked at whether it does."""
 
 
 class BatchRun:
@@ -59,27 +59,30 @@ class BatchRun:
         self.totals = Totals()
         self.stopped: BatchStoppedError | None = None
         """Why the run ends early; None while it does not."""
-        self._ask = ask
+        self._failure: BaseException | None = None
+        """What went wrong with the caller's requests."""
         self._options = options
         self._order = Order(options.concurrency, is_wanted=options.ordered)
         self._source = Source(requests)
         self._limit = ConcurrencyLimit(options.concurrency)
-        self._throttle = Throttle(gate, self._limit)
-        self._spending = Spending(budget, price_of)
+        self._throttle = Throttle(gate, self._limit, longest_pause_seconds=options.no_progress_seconds / 2)
+        self._attempts = Attempts(ask, options, self._throttle, Spending(budget, price_of))
         self._ready: deque[Result] = deque()
         self._results: asyncio.Queue[tuple[int, Result] | None] = asyncio.Queue(options.concurrency)
         self._workers: set[asyncio.Task[None]] = set()
-        self._sending: set[asyncio.Task[Any]] = set()
-        """Workers that wait for an answer."""
         self._delivering: set[asyncio.Task[Any]] = set()
         """Workers that hold a result, which must not be lost."""
         self._keepers: tuple[asyncio.Task[None], ...] = ()
-        self._progress_at = monotonic()
 
     @property
     def under_way(self) -> int:
         """Requests that are being sent or answered."""
         return self._throttle.under_way
+
+    @property
+    def cut_off(self) -> int:
+        """Requests that were sent and not waited for; the gateway may bill them."""
+        return self._attempts.cut_off
 
     @property
     def limit(self) -> int:
@@ -93,13 +96,9 @@ class BatchRun:
 
     def stop(self, reason: BatchStoppedError) -> None:
         """Send nothing new. What is under way may go on for the grace, inside a pause for none."""
-        if self.stopped is not None:
-            return
-        self.stopped = reason
-        for worker in self._workers - self._sending - self._delivering:
-            worker.cancel()
-        grace = 0.0 if self.pause_seconds else self._options.grace_seconds
-        asyncio.get_running_loop().call_later(grace, self.abort)
+        if not self._is_ending:
+            self.stopped = reason
+            self._let_go()
 
     def abort(self) -> None:
         """End what is under way; what was answered is still given out."""
@@ -121,75 +120,99 @@ class BatchRun:
         await asyncio.gather(*self._workers, *self._keepers, return_exceptions=True)
         self._throttle.close()
 
-    def __aiter__(self) -> Self:
-        return self
+    async def __aiter__(self) -> AsyncGenerator[Result]:
+        try:
+            while (result := await self._next()) is not None:
+                yield result
+        finally:
+            await self.aclose()
 
-    async def __anext__(self) -> Result:
+    async def _next(self) -> Result | None:
         if not self._keepers:
             self._begin()
         while not self._ready:
             found = await self._results.get()
-            if found is None:
-                await self._end()
-                raise StopAsyncIteration
-            self._ready.extend(self._order.put(*found))
+            if found is not None:
+                self._ready.extend(self._order.put(*found))
+                continue
+            self._results.put_nowait(None)  # whoever asks again is told the same
+            self._ready.extend(self._order.rest())
+            if not self._ready:
+                self._raise_what_ended_it()
+                return None
         return self._ready.popleft()
+
+    def _raise_what_ended_it(self) -> None:
+        failure = self._failure or self.stopped
+        if failure is not None:
+            raise failure
+
+    @property
+    def _is_ending(self) -> bool:
+        return self.stopped is not None or self._failure is not None
+
+    def _let_go(self) -> None:
+        for worker in self._workers - self._attempts.sending - self._delivering:
+            worker.cancel()
+        grace = 0.0 if self.pause_seconds else self._options.grace_seconds
+        asyncio.get_running_loop().call_later(grace, self.abort)
+
+    def _fail(self, failure: BaseException) -> None:
+        if self._failure is None:
+            self._failure = failure
+            self._let_go()
 
     def _begin(self) -> None:
         self._throttle.open()
         self._hire()
         self._keepers = asyncio.create_task(self._wait_for_workers()), asyncio.create_task(self._watch_progress())
 
-    async def _end(self) -> None:
-        """Clear up, and raise what ended the run early."""
-        await self.aclose()
-        self._results.put_nowait(None)  # whoever asks again is told the same
-        for keeper in self._keepers:
-            if not keeper.cancelled():
-                keeper.result()  # raises what went wrong with the requests themselves
-        if self.stopped is not None:
-            raise self.stopped
-
     def _hire(self) -> None:
         """Have as many workers as requests may be under way: each holds one request."""
-        while len(self._workers) < self._limit.value and self.stopped is None and not self._source.is_over:
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
+        while len(self._workers) < self._limit.value and not self._is_ending and not self._source.is_over:
+            self._workers.add(asyncio.create_task(self._work()))
 
     async def _wait_for_workers(self) -> None:
         """Wait until the last worker has ended, then end the results."""
-        failure: BaseException | None = None
         while self._workers:
             done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
             self._workers -= done
             for worker in done:
-                failure = failure or (None if worker.cancelled() else worker.exception())
-            if failure is not None:
-                self.abort()
+                if not worker.cancelled() and (failure := worker.exception()) is not None:
+                    self._fail(failure)
         await self._results.put(None)
-        if failure is not None:
-            raise failure
 
     async def _watch_progress(self) -> None:
+        """Stop the run when requests wait and the gateway answers none.
+
+        Counts looks and no clock: a caller that holds the event loop, or takes long over a result, is no reason.
+        """
         limit = self._options.no_progress_seconds
-        while (left := self._progress_at + limit - monotonic()) > 0:  # noqa: ASYNC110 - the moment moves as it sleeps
-            await asyncio.sleep(left)
+        look = min(limit / _LOOKS, _LONGEST_LOOK_SECONDS)
+        seconds_still, answers = 0.0, 0
+        while seconds_still < limit:
+            await asyncio.sleep(look)
+            is_still = answers == self._attempts.answers and self._attempts.open and self._results.empty()
+            seconds_still = seconds_still + look if is_still else 0.0
+            answers = self._attempts.answers
         self.stop(no_progress(limit))
 
     async def _work(self) -> None:
-        while self.stopped is None:
+        while not self._is_ending:
             await self._order.wait_for_room()
             taken = await self._source.take()
             if taken is None:
                 return
             place, request = taken
-            result = await self._finish(request)
-            if result is None:
+            try:
+                result = await self._attempts.finish(request)
+            except BatchStoppedError as stop:
+                self.stop(stop)
                 return
             await self._deliver(place, result)
 
     async def _deliver(self, place: int, result: Result) -> None:
-        task = _this_task()
+        task: Any = asyncio.current_task()
         self._delivering.add(task)
         try:
             self.totals.add(result)
@@ -200,79 +223,3 @@ class BatchRun:
             await self._results.put((place, result))
         finally:
             self._delivering.discard(task)
-
-    async def _finish(self, request: PreparedRequest) -> Result | None:
-        """Return what becomes of a request; None when the run ends before it is known."""
-        tries = 0
-        while self.stopped is None:
-            try:
-                result = await self._try(request)
-            except BatchStoppedError as stop:
-                self.stop(stop)
-                return None
-            if result.error is None:
-                return replace(result, tries=tries + 1)
-            meaning = meaning_of(result.error)
-            if meaning == "busy":
-                continue
-            tries += 1
-            delay = retry_delay(result.error, attempt=tries - 1, max_retries=self._options.tries - 1)
-            if meaning == "failed" or delay is None:
-                return replace(result, tries=tries)
-            await asyncio.sleep(delay)
-        return None
-
-    async def _try(self, request: PreparedRequest) -> Result:
-        """Send a request once and return what came of it.
-
-        Raises:
-            BatchStoppedError: what came of it ends the run.
-        """
-        reserved = await self._spending.reserve(request)
-        cost: Decimal | None = Decimal(0)
-        try:
-            ticket = await self._throttle.enter()
-            cost = None  # from here on the gateway may have seen it
-            result = await self._send(request, ticket)
-            if result.error is None:
-                cost = result.cost
-            elif isinstance(result.error, GatewayError) or not was_sent(result.error):
-                cost = Decimal(0)
-        finally:
-            self._spending.settle(reserved, cost)
-        if result.error is not None and (stop := stop_after(result.error)) is not None:
-            raise stop
-        return result
-
-    async def _send(self, request: PreparedRequest, ticket: Ticket) -> Result:
-        task = _this_task()
-        self._sending.add(task)
-        try:
-            result = await self._ask(request)
-        except KiloError as error:
-            result = Result(request.custom_id, request, error=error)
-        except BaseException:
-            self._throttle.left(ticket)
-            raise
-        finally:
-            self._sending.discard(task)
-        self._tell_gate(ticket, result.error)
-        return result
-
-    def _tell_gate(self, ticket: Ticket, error: KiloError | None) -> None:
-        if error is not None and meaning_of(error) == "busy":
-            self._throttle.refused(ticket, error.retry_after_seconds)
-            if self.pause_seconds > self._options.no_progress_seconds:
-                raise pause_too_long(self.pause_seconds, error)
-        elif error is None or isinstance(error, GatewayError):
-            self._progress_at = monotonic()
-            self._throttle.got_through(ticket)
-        else:
-            self._throttle.left(ticket)
-
-
-def _this_task() -> asyncio.Task[Any]:
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("workers are tasks")
-    return task

@@ -6,15 +6,18 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.batch.budget import bound_of_cost, output_bound
+from kilo_gateway.batch.bounds import ESTIMATED_MEDIA_TOKENS, images, linked_media, output_bound
+from kilo_gateway.batch.budget import bound_of_cost
 from kilo_gateway.errors import BudgetExceededError, InvalidSettingError
 from kilo_gateway.jsontext import dumps
+from kilo_gateway.request.families import is_free_id, profile_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from kilo_gateway.batch.budget import Budget
     from kilo_gateway.batch.requests import PreparedRequest
+    from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.catalog.prices import Pricing
 
     PriceOf = Callable[[str], Awaitable[Pricing | None]]
@@ -29,6 +32,18 @@ async def no_prices(model_id: str) -> Pricing | None:
     return None
 
 
+def listed_price(catalog: Catalog, model_id: str) -> Pricing | None:
+    """Return the prices of a model, as a catalog has them; None where they are unknown.
+
+    What an auto id costs depends on the model that the gateway chooses; a list that states a price, or none, for the
+    id itself says nothing of that.
+    """
+    model = catalog.get(model_id)
+    if model is None or (profile_for(model_id).is_auto and not is_free_id(model_id)):
+        return None
+    return model.pricing
+
+
 def bound_of(request: PreparedRequest, pricing: Pricing | None) -> Decimal:
     """Return the most that a request can cost, in USD.
 
@@ -40,12 +55,17 @@ def bound_of(request: PreparedRequest, pricing: Pricing | None) -> Decimal:
     if pricing is not None:
         if not is_chat and pricing.completion is None:
             pricing = pricing.model_copy(update={"completion": Decimal(0)})
-        tokens = output_bound(request.body)[0] if is_chat else 0
-        bound = bound_of_cost(pricing, body_bytes=len(dumps(request.body)), output_tokens=tokens)
+        body = request.body
+        bound = bound_of_cost(
+            pricing,
+            body_bytes=len(dumps(body)) + linked_media(body) * ESTIMATED_MEDIA_TOKENS,
+            output_tokens=output_bound(body) if is_chat else 0,
+            images=images(body),
+        )
     if bound is None:
         raise InvalidSettingError(
-            f"The price of model {request.ref!r} is not known, so a budget cannot hold: state one (--price IN,OUT, or "
-            "price=), or run without a budget."
+            f"The price of model {request.ref!r} is not known, so a budget cannot hold: state a price, or run without "
+            "a budget."
         )
     return bound
 
@@ -71,7 +91,7 @@ class Spending:
             if not self._budget.reserved:
                 raise BudgetExceededError(
                     f"The budget of ${self._budget.usd} is used up: ${self._budget.spent} are spent, and the next "
-                    f"request may cost ${bound:f}. Nothing more was sent.",
+                    f"request may cost ${bound:f}. Raise it to go on.",
                     model=request.ref,
                 )
             self._settled.clear()

@@ -68,23 +68,20 @@ def no_progress(seconds: float) -> BatchStoppedError:
     )
 
 
-def pause_too_long(seconds: float, error: KiloError) -> BatchStoppedError:
+def pause_too_long(seconds: float) -> BatchStoppedError:
     """Return the error of a run that would have to wait longer for the gateway than it may."""
     until = datetime.now(UTC).astimezone() + timedelta(seconds=seconds)
-    stop = BatchStoppedError(
+    return BatchStoppedError(
         f"The run was stopped: the gateway asks for a pause until {until:%Y-%m-%d %H:%M:%S}. Resume it then.",
         reason="no_progress",
-        model=error.model,
     )
-    stop.__cause__ = error
-    return stop
 
 
 def too_many_errors(count: int) -> BatchStoppedError:
     """Return the error of a run in which as many requests failed as may."""
     failed = "1 request" if count == 1 else f"{count} requests"
     return BatchStoppedError(
-        f"The run was stopped: {failed} failed. See the error file, then resume it.", reason="errors"
+        f"The run was stopped: {failed} failed. See why in the output, then resume it.", reason="errors"
     )
 
 

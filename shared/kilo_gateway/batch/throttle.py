@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 class Throttle:
     """The way out for the requests of a run. `await enter()` before each of them."""
 
-    def __init__(self, gate: Gate, limit: ConcurrencyLimit) -> None:
+    def __init__(self, gate: Gate, limit: ConcurrencyLimit, *, longest_pause_seconds: float) -> None:
         self._gate = gate
         self._limit = limit
+        self._longest_pause_seconds = longest_pause_seconds
+        """The longest pause of our own; what the gateway names may be longer."""
         self.under_way = 0
         """Requests that are being sent or answered."""
         self._waiting: deque[asyncio.Future[Ticket]] = deque()
@@ -72,7 +74,13 @@ class Throttle:
     def refused(self, ticket: Ticket, retry_after_seconds: float | None) -> None:
         """Note that the gateway was too busy for the request."""
         under_way = self.under_way
-        if self._gate.refused(ticket, now=monotonic(), retry_after_seconds=retry_after_seconds):
+        is_new = self._gate.refused(
+            ticket,
+            now=monotonic(),
+            retry_after_seconds=retry_after_seconds,
+            longest_pause_seconds=self._longest_pause_seconds,
+        )
+        if is_new:
             self._limit.paused(under_way)
         self._end()
 

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from kilo_gateway.jsontext import without_fence
+
 _TYPES: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _FIELD: Final = re.compile(
     r"(?P<name>[^\s:?]+)(?P<optional>\?)?(?:\s+(?P<type>[^\s:]+))?\s*(?::\s*(?P<about>.*))?", re.DOTALL
 )
-_FENCE: Final = re.compile(r"\s*(?P<fence>`{3,}|~{3,})[^\n]*\n(?P<inside>.*?)\n?(?P=fence)\s*", re.DOTALL)
 
 
 def parse_schema(text: str) -> dict[str, Any]:
@@ -44,12 +45,6 @@ def find_misfit(schema: dict[str, Any], text: str) -> str | None:
         return "it is not JSON"
     found = next(jsonschema.validators.validator_for(schema)(schema).iter_errors(value), None)
     return None if found is None else f"{found.json_path}: {found.message}"
-
-
-def without_fence(text: str) -> str:
-    """Return what stands inside the fence that a text consists of; any other text as it is."""
-    found = _FENCE.fullmatch(text)
-    return found["inside"] if found else text
 
 
 def _is_file(path: Path) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.batch import Request, Result
+from kilo_gateway.batch.inputs import InputFile
 from kilo_gateway.batch.options import RunOptions
 from kilo_gateway.batch.requests import PreparedRequest, prepare
 from kilo_gateway.batch.runner import BatchRun
@@ -51,7 +54,7 @@ class Gateway:
     most_under_way: int = 0
     gate: Gate = field(default_factory=lambda: Gate(rng=lambda: 0.0))
 
-    async def ask(self, sent: PreparedRequest) -> Result:
+    async def ask(self, sent: PreparedRequest, seconds: float) -> Result:
         """Answer one request."""
         self.sent.append(sent.custom_id)
         number = len(self.sent)
@@ -80,3 +83,19 @@ def gateway() -> Gateway:
 async def collect(run: BatchRun) -> list[Result]:
     """Return all results of a run."""
     return [result async for result in run]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> InputFile:
+    """An input of twenty requests."""
+    path = tmp_path / "in.jsonl"
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}
+    lines = (json.dumps({"custom_id": f"r{number}", "body": body}) for number in range(20))
+    path.write_text("".join(f"{text}\n" for text in lines))
+    return InputFile(path)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Where results go."""
+    return tmp_path / "out.jsonl"

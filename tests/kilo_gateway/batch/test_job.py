@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from pathlib import Path
@@ -13,58 +12,10 @@ import pytest
 from kilo_gateway.batch.inputs import InputFile
 from kilo_gateway.batch.job import BatchJob
 from kilo_gateway.batch.lock import FileLock
-from kilo_gateway.batch.template import Template
 from kilo_gateway.errors import BadRequestError, ConnectionFailedError, InvalidSettingError, RequestTimeoutError
 
-from .conftest import MODEL, Gateway
-
-
-def line(custom_id: Any, text: str = "Hello", **more: Any) -> str:
-    """Return a line of an input file."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": text}]}
-    return json.dumps({"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body} | more)
-
-
-def write(path: Path, *lines: str) -> Path:
-    """Write an input file."""
-    path.write_text("".join(f"{text}\n" for text in lines), encoding="utf-8")
-    return path
-
-
-def run(job: BatchJob, gateway: Gateway, *, most: int | None = None) -> list[str]:
-    """Run a job, to its end or until `most` results, and return the ids in the order of their rows."""
-    ids: list[str] = []
-
-    async def drive() -> None:
-        results = job.run(gateway.run)
-        async for result in results:
-            ids.append(result.custom_id)
-            if len(ids) == most:
-                await results.aclose()
-                return
-
-    with job:
-        assert job.check(lambda model_id: None).problem_count == 0
-        job.prepare_output()
-        asyncio.run(drive())
-    return ids
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of an output file."""
-    return [json.loads(text) for text in path.read_bytes().splitlines()]
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> InputFile:
-    """An input of twenty requests."""
-    return InputFile(write(tmp_path / "in.jsonl", *(line(f"r{number}") for number in range(20))))
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """Where results go."""
-    return tmp_path / "out.jsonl"
+from .conftest import Gateway
+from .files import line, rows, run, write
 
 
 def test_rows_have_the_shape_of_the_field(source: InputFile, output: Path) -> None:
@@ -172,8 +123,10 @@ def test_another_prompt_or_model_is_not_mixed_in(source: InputFile, output: Path
     run(BatchJob(source, output), Gateway(), most=10)
     write(source.path, *(line(f"r{number}", "Something else") for number in range(20)))
     job = BatchJob(source, output, resume=True)
-    with job, pytest.raises(InvalidSettingError, match="'r0'"):
-        job.prepare_output()
+    with job:
+        job.check(lambda model_id: None)
+        with pytest.raises(InvalidSettingError, match="'r0'"):
+            job.prepare_output()
     gateway = Gateway()
     run(BatchJob(source, output, resume=True, accept_changed=True), gateway)
     assert len(rows(output)) == 20
@@ -182,8 +135,10 @@ def test_another_prompt_or_model_is_not_mixed_in(source: InputFile, output: Path
 def test_an_output_of_another_tool_is_refused(source: InputFile, output: Path) -> None:
     """What another tool wrote cannot be compared, so it is refused, or accepted by choice."""
     write(output, json.dumps({"id": "vllm-1", "custom_id": "r0", "response": {"status_code": 200}, "error": None}))
-    with BatchJob(source, output, resume=True) as job, pytest.raises(InvalidSettingError, match="another tool"):
-        job.prepare_output()
+    with BatchJob(source, output, resume=True) as job:
+        job.check(lambda model_id: None)
+        with pytest.raises(InvalidSettingError, match="another tool"):
+            job.prepare_output()
     gateway = Gateway()
     run(BatchJob(source, output, resume=True, accept_changed=True), gateway)
     assert len(gateway.sent) == 19
@@ -266,124 +221,3 @@ def test_a_full_disk_stops_the_run(source: InputFile, output: Path, monkeypatch:
     again = Gateway()
     run(BatchJob(source, output, resume=True), again)
     assert len(again.sent) == 20 - len(written)
-
-
-MESSAGES = [{"role": "user", "content": "x"}]
-WRONG_LINES = {
-    "torn": ('{"custom_id": "a', "not JSON"),
-    "no object": ("[1]", "not a JSON object"),
-    "no id": (json.dumps({"body": {}}), "`custom_id` is missing"),
-    "id no text": (line(7), "`custom_id` must be a string"),
-    "empty id": (line(""), "`custom_id` is empty"),
-    "wrong url": (line("a", url="/v1/images"), "`url` is '/v1/images'"),
-    "wrong method": (line("a", method="GET"), "`method` is 'GET'"),
-    "no messages": (line("a", body={"model": MODEL}), "no messages"),
-    "no model": (line("a", body={"messages": MESSAGES}), "names no model"),
-    "params": (json.dumps({"custom_id": "a", "params": {}}), "Anthropic's name"),
-    "stream": (
-        line("a", body={"model": MODEL, "messages": [{"role": "user", "content": "x"}], "stream": True}),
-        "whole",
-    ),
-    "NaN": ('{"custom_id": "a", "body": {"model": "m/x", "temperature": NaN}}', "NaN is no number"),
-    "infinity": (
-        '{"custom_id": "a", "body": {"model": "m/x", "messages": [{"role": "user"}], "seed": 1e999}}',
-        "finite",
-    ),
-    "no message": (line("a", body={"model": MODEL, "messages": ["x"]}), "messages[0]"),
-    "no input": (line("a", url="/v1/embeddings", body={"model": "openai/e"}), "inputs"),
-}
-
-
-@pytest.mark.parametrize("kind", WRONG_LINES)
-def test_every_problem_is_found_before_the_first_request(tmp_path: Path, kind: str) -> None:
-    """What is wrong with a line is said with its number, before anything is sent."""
-    text, said = WRONG_LINES[kind]
-    source = InputFile(write(tmp_path / "in.jsonl", line("ok"), "", text))
-    [problem] = BatchJob(source, tmp_path / "out.jsonl").check(lambda model_id: None).problems
-    assert problem.line == 3
-    assert said in problem.message
-
-
-def test_ids_that_are_there_twice_name_both_lines(tmp_path: Path) -> None:
-    """A repeated id is refused with the line of the first."""
-    source = InputFile(write(tmp_path / "in.jsonl", line("a"), line("b"), line("a")))
-    [problem] = BatchJob(source, tmp_path / "out.jsonl").check(lambda model_id: None).problems
-    assert str(problem) == "line 3: custom_id 'a' is on line 1 already."
-
-
-def test_many_problems_are_counted(tmp_path: Path) -> None:
-    """All problems are counted, the first twenty are kept."""
-    found = BatchJob(InputFile(write(tmp_path / "in.jsonl", *["x"] * 30)), tmp_path / "o").check(lambda model_id: None)
-    assert (found.problem_count, len(found.problems)) == (30, 20)
-
-
-def test_files_as_they_are_in_the_wild(tmp_path: Path) -> None:
-    """A byte order mark, CRLF, other line separators inside strings, and lines of an id and a body only are read."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": "a\u2028b\x85c"}]}
-    text = "\ufeff" + line("a") + "\r\n" + json.dumps({"custom_id": "b", "body": body}, ensure_ascii=False) + "\r\n\r\n"
-    path = tmp_path / "in.jsonl"
-    path.write_bytes(text.encode())
-    source = InputFile(path)
-    found = list(source.requests())
-    assert [row.custom_id for row in found] == ["a", "b"]
-    assert found[1].body["messages"] == body["messages"]
-    assert source.blank_lines == 1
-
-
-def test_a_model_for_all(tmp_path: Path) -> None:
-    """A model is filled in where none is named, and refused beside a different one."""
-    bare = json.dumps({"custom_id": "a", "body": {"messages": [{"role": "user", "content": "x"}]}})
-    source = InputFile(write(tmp_path / "in.jsonl", bare, line("b")), model="lab/other")
-    first, second = source.rows()
-    assert getattr(first, "model_id", None) == "lab/other"
-    assert "is asked for" in str(second)
-
-
-def test_a_table_and_a_template(tmp_path: Path) -> None:
-    """Each row of a table is a prompt; cells are never expanded again, and the output has columns and answer."""
-    path = tmp_path / "in.csv"
-    path.write_text('name,note\nAnn,"two\nlines, and {name}"\n\nBob,{{x}}\n', encoding="utf-8")
-    source = InputFile(path, model=MODEL, template=Template("{{About}} {name}: {note}"), options={"max_tokens": 5})
-    first, second = source.requests()
-    assert first.body["messages"][0]["content"] == "{About} Ann: two\nlines, and {name}"
-    assert (first.custom_id, second.custom_id, first.body["max_tokens"]) == ("1", "2", 5)
-    output = tmp_path / "out.csv"
-    run(BatchJob(source, output), Gateway())
-    assert output.read_text().splitlines()[0] == "name,note,answer,finish_reason,error,cost,custom_id,id"
-    gateway = Gateway()
-    run(BatchJob(source, output, resume=True), gateway)
-    assert gateway.sent == []
-
-
-def test_an_unknown_column_is_refused(tmp_path: Path) -> None:
-    """A template that names a column which is not there is refused with those that there are."""
-    path = write(tmp_path / "in.csv", "name,note", "a,b")
-    job = BatchJob(InputFile(path, model=MODEL, template=Template("{nmae}")), tmp_path / "out.csv")
-    with pytest.raises(InvalidSettingError, match=r"\{nmae\}.*there are name, note"):
-        job.check(lambda model_id: None)
-
-
-def test_plain_lines_and_a_template(tmp_path: Path) -> None:
-    """Each object of a plain file is a prompt; values that are no text are written as JSON."""
-    path = write(tmp_path / "in.jsonl", json.dumps({"text": "good", "stars": 4, "tags": ["a"]}))
-    [row] = InputFile(path, model=MODEL, template=Template("{text} {stars} {tags}")).requests()
-    assert row.body["messages"][0]["content"] == 'good 4 ["a"]'
-
-
-def test_answers_fields_become_columns(tmp_path: Path) -> None:
-    """The fields of a schema are columns of the table, empty where an answer does not fit."""
-    source = InputFile(write(tmp_path / "in.jsonl", line("a")))
-    output = tmp_path / "out.csv"
-    run(BatchJob(source, output, fields=("label", "score")), Gateway())
-    assert output.read_text().splitlines()[0] == "label,score,finish_reason,error,cost,custom_id,id"
-
-
-def test_large_integers_pass_unchanged(tmp_path: Path) -> None:
-    """An integer of any size is sent to the digit, and an answer is written as it came."""
-    digits = "123456789012345678901234567890"
-    body = f'{{"model": "{MODEL}", "messages": [{{"role": "user", "content": "x"}}], "seed": {digits}}}'
-    source = InputFile(write(tmp_path / "in.jsonl", f'{{"custom_id": "a", "body": {body}}}'))
-    [row] = source.requests()
-    from kilo_gateway.jsontext import dumps
-
-    assert digits.encode() in dumps(row.body)

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from kilo_gateway.batch import Budget
-from kilo_gateway.batch.budget import ESTIMATED_OUTPUT_TOKENS, bound_of_cost, output_bound
+from kilo_gateway.batch.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
+from kilo_gateway.batch.budget import bound_of_cost
 from kilo_gateway.batch.concurrency import START, ConcurrencyLimit
+from kilo_gateway.batch.spending import listed_price
+from kilo_gateway.catalog.catalog import Catalog
+from kilo_gateway.catalog.models import ModelInfo
 from kilo_gateway.catalog.prices import Pricing
 from kilo_gateway.errors import InvalidSettingError
 
@@ -66,15 +70,49 @@ def test_what_a_request_can_cost() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"max_tokens": 10}, (10, True)),
-        ({"max_tokens": 10, "n": 3}, (30, True)),
-        ({"max_tokens": 10, "max_completion_tokens": 20}, (20, True)),
-        ({}, (ESTIMATED_OUTPUT_TOKENS, False)),
+        ({"max_tokens": 10}, 10),
+        ({"max_tokens": 10, "n": 3}, 30),
+        ({"max_tokens": 10, "max_completion_tokens": 20}, 20),
+        ({}, ESTIMATED_OUTPUT_TOKENS),
     ],
 )
-def test_how_much_output_a_body_allows(body: dict[str, Any], expected: tuple[int, bool]) -> None:
-    """`max_tokens` times `n` is a bound; without it there is an estimate only."""
+def test_how_much_output_a_body_allows(body: dict[str, Any], expected: int) -> None:
+    """`max_tokens` times `n` is a bound; without it a fixed number stands in."""
     assert output_bound(body) == expected
+
+
+def part(kind: str, **holder: str) -> dict[str, Any]:
+    """Return the messages of a prompt with one medium."""
+    return {"messages": [{"role": "user", "content": [{"type": kind, kind: holder}]}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "reasons"),
+    [
+        ({"max_tokens": 1}, []),
+        ({"max_completion_tokens": 1, "tools": [{"type": "function"}]}, []),
+        ({}, ["no max_tokens"]),
+        ({"max_tokens": 1} | part("image_url", url="data:image/png;base64,AA"), []),
+        ({"max_tokens": 1} | part("image_url", url="https://example.org/a.png"), ["media named by a URL"]),
+        ({"max_tokens": 1} | part("file", file_data="HTTPS://example.org/a.pdf"), ["media named by a URL"]),
+        ({"max_tokens": 1, "plugins": [{"id": "web"}]}, ["tools that a server runs"]),
+        ({"max_tokens": 1, "tools": [{"type": "openrouter:web_search"}]}, ["tools that a server runs"]),
+        ({"max_tokens": 1, "model": "lab/model:online"}, ["tools that a server runs"]),
+        ({"max_tokens": 1, "models": ["lab/dear"]}, ["models to fall back on"]),
+        ({"max_tokens": 1, "prediction": {"type": "content"}}, ["audio or predicted output"]),
+    ],
+)
+def test_bounds_that_are_estimates(body: dict[str, Any], reasons: list[str]) -> None:
+    """What makes a bound an estimate is found in the body, and only that."""
+    assert reasons_to_estimate(body) == reasons
+
+
+def test_what_auto_costs_is_not_known() -> None:
+    """A list that states a price for an id behind which the gateway chooses a model says nothing of its price."""
+    free = Pricing(prompt=Decimal(0), completion=Decimal(0))
+    ids = ("kilo/auto", "kilo-auto/free", "lab/model")
+    catalog = Catalog(tuple(ModelInfo(id=name, name=name, pricing=free) for name in ids))
+    assert [listed_price(catalog, name) for name in (*ids, "lab/other")] == [None, free, free, None]
 
 
 def test_budgets_reserve_and_settle() -> None:

@@ -82,9 +82,9 @@ def test_results_in_order() -> None:
     order = {"r0": 0.03}
 
     class Slow(Gateway):
-        async def ask(self, sent: Any) -> Result:
+        async def ask(self, sent: Any, seconds: float) -> Result:
             await asyncio.sleep(order.get(sent.custom_id, 0))
-            return await super().ask(sent)
+            return await super().ask(sent, seconds)
 
     gateway = Slow()
     results = asyncio.run(collect(gateway.run(requests(60), concurrency=4, ordered=True)))
@@ -96,9 +96,9 @@ def test_a_slow_row_holds_no_other() -> None:
     """Without a wanted order, results come as they finish."""
 
     class Slow(Gateway):
-        async def ask(self, sent: Any) -> Result:
+        async def ask(self, sent: Any, seconds: float) -> Result:
             await asyncio.sleep(0.05 if sent.custom_id == "r0" else 0)
-            return await super().ask(sent)
+            return await super().ask(sent, seconds)
 
     results = asyncio.run(collect(Slow().run(requests(50), concurrency=4)))
     assert results[-1].custom_id == "r0"
@@ -255,15 +255,18 @@ def test_a_grace_of_nothing_ends_what_is_under_way() -> None:
 
 def test_a_reader_that_leaves_ends_everything() -> None:
     """Leaving the iteration cancels what is under way, and no task is left."""
+    gateway = Gateway(seconds=0.001)
 
-    async def drive() -> int:
-        run = Gateway(seconds=0.001).run(requests(100))
-        async with run:
-            async for _ in run:
-                break
-        return len(asyncio.all_tasks())
+    async def drive() -> None:
+        async for _ in gateway.run(requests(1000)):
+            break
+        async with asyncio.timeout(5):
+            while others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
 
-    assert asyncio.run(drive()) == 1
+    asyncio.run(drive())
+    assert gateway.under_way == 0
+    assert len(gateway.sent) < 100
 
 
 def test_what_goes_wrong_with_the_requests_reaches_the_caller() -> None:
@@ -315,7 +318,7 @@ def test_an_unknown_cost_counts_as_its_bound() -> None:
 
 def test_a_budget_needs_prices() -> None:
     """Without a known price a budget cannot hold, and the error says what to do."""
-    with pytest.raises(InvalidSettingError, match="state one"):
+    with pytest.raises(InvalidSettingError, match="state a price"):
         asyncio.run(collect(Gateway().run(requests(1), budget=Budget(5))))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kilo_gateway.cli.schema_text import find_misfit, parse_schema, without_fence
+from kilo_gateway.cli.schema_text import find_misfit, parse_schema
 
 
 def test_the_concise_form() -> None:
@@ -71,9 +71,3 @@ def test_answers_that_fit_and_that_do_not() -> None:
     assert find_misfit(schema, '{"age": "4"}') == "$.age: '4' is not of type 'integer'"
     assert find_misfit(schema, "{}") == "$: 'age' is a required property"
     assert find_misfit(schema, '{"age": 4') == "it is not JSON"
-
-
-def test_a_longer_fence_holds_shorter_ones() -> None:
-    """The fence that a text begins with is the one that it ends with."""
-    assert without_fence("````\n```\na\n```\n````") == "```\na\n```"
-    assert without_fence("a ```b``` c") == "a ```b``` c"

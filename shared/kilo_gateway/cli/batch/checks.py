@@ -1,13 +1,15 @@
-"""What is checked before the first request: every problem of the input, the key, the prices, the budget."""
+"""What is checked, and said, before a batch sends anything."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.batch.spending import listed_price
 from kilo_gateway.cli.batch.report import NO_KEY, WRONG_INPUT
 from kilo_gateway.settings.auth import has_credential
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from kilo_gateway.async_client import AsyncKiloClient
@@ -17,36 +19,37 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing
     from kilo_gateway.cli.batch.command import BatchCommand
 
+_SIGN_IN: Final = "Sign in at https://app.kilo.ai, open API Keys, generate one, and set KILOCODE_API_KEY."
+
 
 class BatchRefusedError(Exception):
-    """The batch cannot be run, and nothing was sent: lines for a person, and the exit status."""
+    """The batch cannot be run, and nothing was sent: a sentence, more lines for a person, and the exit status."""
 
-    def __init__(self, *lines: str, status: int = WRONG_INPUT) -> None:
-        super().__init__(*lines)
-        self.lines = lines
+    def __init__(self, message: str, *details: str, status: int = WRONG_INPUT) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
         self.status = status
 
 
 def price_of(command: BatchCommand, catalog: Catalog) -> Callable[[str], Pricing | None]:
     """Return what tells the prices of a model: those that were stated, else the catalog's."""
-
-    def find(model_id: str) -> Pricing | None:
-        if command.price is not None:
-            return command.price
-        model = catalog.get(model_id)
-        return None if model is None else model.pricing
-
-    return find
+    return lambda model_id: listed_price(catalog, model_id) if command.price is None else command.price
 
 
-def refuse_problems(found: Inspection) -> None:
+def refuse_problems(name: str, found: Inspection) -> None:
     """Refuse an input in which something is wrong, or that is empty."""
+    if found.problem_count == 1:
+        raise BatchRefusedError(f"{name}, {found.problems[0]} Mend it; nothing was sent.")
     if found.problem_count:
-        more = found.problem_count - len(found.problems)
-        rest = [f"and {more} more"] if more else []
-        raise BatchRefusedError(*map(str, found.problems), *rest)
+        rest = found.problem_count - len(found.problems)
+        details = [f"{name}, {problem}" for problem in found.problems]
+        more = [f"... and {rest} more"] if rest else []
+        raise BatchRefusedError(
+            f"{found.problem_count} lines of {name} cannot be used. Mend them; nothing was sent.", *details, *more
+        )
     if not found.rows:
-        raise BatchRefusedError("The input holds no request.")
+        raise BatchRefusedError(f"{name} holds no request. Put one into each line.")
 
 
 def refuse_missing_key(client: AsyncKiloClient, found: Inspection) -> None:
@@ -54,10 +57,7 @@ def refuse_missing_key(client: AsyncKiloClient, found: Inspection) -> None:
     catalog = client.known_models()
     if has_credential(client.settings) or all(catalog.is_free(model_id) for model_id in found.models):
         return
-    raise BatchRefusedError(
-        "There is no key. Sign in at https://app.kilo.ai, open API Keys, generate one, and set KILOCODE_API_KEY.",
-        status=NO_KEY,
-    )
+    raise BatchRefusedError(f"There is no key. {_SIGN_IN}", status=NO_KEY)
 
 
 def check_budget(command: BatchCommand, found: Inspection, say: Callable[[str], None]) -> None:
@@ -66,7 +66,7 @@ def check_budget(command: BatchCommand, found: Inspection, say: Callable[[str], 
         return
     if found.unpriced:
         raise BatchRefusedError(
-            f"The price of {', '.join(sorted(found.unpriced))} is not known, so a budget cannot hold: state one with "
+            f"The price of {', '.join(sorted(found.unpriced))} is not known, so a budget cannot hold. State one with "
             "--price IN,OUT, or run without --budget."
         )
     if found.least_bound is not None and found.least_bound > command.budget.usd:
@@ -74,31 +74,51 @@ def check_budget(command: BatchCommand, found: Inspection, say: Callable[[str], 
             f"No row fits the budget of ${command.budget.usd}: the cheapest may cost ${found.least_bound:f}. "
             "Raise --budget, or lower max_tokens."
         )
-    if found.estimated_rows:
-        say(f"{found.estimated_rows} rows have no max_tokens: what they may cost is an estimate, not a bound.")
+    if found.estimates:
+        say(f"What the rows may cost is an estimate, not a bound, for {render_estimates(found.estimates)}.")
+
+
+def render_estimates(estimates: Counter[str]) -> str:
+    """Return why, and for how many rows, a bound is an estimate: `3 rows with no max_tokens`."""
+    parts = [f"{_rows(count)} with {reason}" for reason, count in estimates.most_common()]
+    return ", ".join(parts)
 
 
 def tell_of_resumption(job: BatchJob, command: BatchCommand, say: Callable[[str], None]) -> None:
-    """Say what is done already, and what was mended."""
+    """Say what is done already, what was mended, and what may be paid twice."""
     done = job.resumption
     if job.source.blank_lines:
         say(f"{job.source.blank_lines} blank lines were skipped.")
     for path, rows in done.mended:
-        say(f"{path}: {len(rows)} rows could not be read (the first: {rows[0]}); their requests are sent again.")
-    if done.resumed or done.asked_again:
-        failed = f", {done.failed_before} of them failed (--retry-failed asks them again)" if done.failed_before else ""
-        again = f"; {done.asked_again} failed rows are asked again" if done.asked_again else ""
-        say(f"{done.resumed} rows are there already{failed}{again}.")
-        if command.budget is not None:
-            say("The budget is for this run; what was spent before does not count.")
+        say(f"{path}: {_rows(len(rows))} could not be read (the first: {rows[0]}); asked again.")
+    if not job.resume:
+        return
+    if done.lost_at_most:
+        say(
+            f"The last run was killed: at most {done.lost_at_most} requests, those under way then, are sent again and "
+            "may be paid twice."
+        )
+    failed = f", {done.failed_before} of them failed (--retry-failed asks them again)" if done.failed_before else ""
+    again = f"; {_rows(done.asked_again)} that failed are asked again" if done.asked_again else ""
+    say(f"{_rows(done.resumed)} are there already{failed}{again}.")
+    if done.strangers:
+        say(f"{job.output} holds {_rows(done.strangers)} of requests that are not in the input; they stay.")
+    if done.changed_count:
+        say(f"{_rows(done.changed_count)} answer other requests than those of the input; they stay.")
+    if command.budget is not None:
+        say("The budget is for this run; what was spent before does not count.")
 
 
 def tell_the_price(found: Inspection, say: Callable[[str], None]) -> None:
-    """Say what the whole input may cost."""
+    """Say what the rows that would be sent may cost."""
     for model_id, rows in found.models.most_common():
-        say(f"{model_id}: {rows} rows")
+        say(f"{model_id}: {_rows(rows)}")
     if found.bound is None:
-        say(f"The price of {', '.join(sorted(found.unpriced))} is not known.")
+        say(f"The price of {', '.join(sorted(found.unpriced))} is not known. Nothing was sent.")
     else:
-        estimate = f", an estimate for {found.estimated_rows} rows without max_tokens" if found.estimated_rows else ""
-        say(f"All of it costs at most ${found.bound:f}{estimate}. Nothing was sent.")
+        estimate = f", an estimate for {render_estimates(found.estimates)}" if found.estimates else ""
+        say(f"{_rows(found.open_rows)} cost at most ${found.bound:f}{estimate}. Nothing was sent.")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

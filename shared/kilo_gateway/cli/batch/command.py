@@ -46,6 +46,11 @@ class BatchCommand:
     price: Pricing | None = None
     numbers: RunOptions = field(default_factory=RunOptions)
 
+    @property
+    def source_name(self) -> str:
+        """How messages name the input."""
+        return "stdin" if self.source == "-" else self.source
+
 
 def input_path(command: BatchCommand, stack: ExitStack) -> Path:
     """Return where the input is: stdin is put into a file first, for it is read more than once.
@@ -72,11 +77,17 @@ def job_of(command: BatchCommand, path: Path) -> BatchJob:
     Raises:
         InvalidSettingError: options that need a template, without one.
     """
+    if str(command.output) == "-" or str(command.error_file) == "-":
+        raise InvalidSettingError("An output must be a file, so that a run can go on with it; - is for the input only.")
+    if (command.retry_failed or command.accept_changed) and not command.resume:
+        raise InvalidSettingError(
+            "--retry-failed and --accept-changed are about an output that is there: add --resume."
+        )
     template = None if command.template is None else Template(command.template)
     if template is None and (path.suffix.lower() == ".csv" or command.schema or command.system):
-        raise InvalidSettingError(
-            "A table, a schema and a system prompt need a template that makes prompts of the rows."
-        )
+        raise InvalidSettingError("A table, --schema and --system need --template, which makes prompts of the rows.")
+    if template is None and command.request_options:
+        raise InvalidSettingError("--option needs --template: the rows of a batch file have their own options.")
     options = dict(command.request_options)
     fields: tuple[str, ...] = ()
     if command.schema is not None:
@@ -95,4 +106,5 @@ def job_of(command: BatchCommand, path: Path) -> BatchJob:
         overwrite=command.overwrite,
         retry_failed=command.retry_failed,
         accept_changed=command.accept_changed,
+        at_once=command.numbers.concurrency,
     )

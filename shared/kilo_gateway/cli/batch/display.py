@@ -1,21 +1,23 @@
-"""What a person sees of a batch while it runs: a live screen on a terminal, a line every few seconds elsewhere."""
+"""How a batch stands: a picture on a terminal, a line every few seconds elsewhere. Counts rows; asks nobody."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from decimal import Decimal
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from decimal import Decimal
     from types import TracebackType
-    from typing import TextIO
 
     from kilo_gateway.batch import BatchRun
+    from kilo_gateway.cli.batch.screen import Screen
 
 _LINE_SECONDS: Final = 5.0
-_SCREEN_SECONDS: Final = 0.25
-_BAR: Final = 24
+_PICTURE_SECONDS: Final = 0.25
+_BAR: Final = 30
+_CENT_DIGITS: Final = Decimal("0.0001")
 
 
 @dataclass(slots=True)
@@ -51,10 +53,8 @@ class Counts:
         return self.left * (monotonic() - self.begun_at) / finished if finished else None
 
 
-def render_duration(seconds: float | None) -> str:
+def render_duration(seconds: float) -> str:
     """Return a duration as people write it: `12 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds is None:
-        return "?"
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 - seconds of a minute
         return f"{whole} s"
@@ -64,83 +64,71 @@ def render_duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def render_money(usd: Decimal, unknown: int) -> str:
-    """Return a sum in USD; answers whose cost nobody told are named beside it."""
-    known = f"${usd:.6f}".rstrip("0").rstrip(".") if usd else "$0"
-    return f"{known} + {unknown} of unknown cost" if unknown else known
+def render_money(usd: Decimal, unknown: int = 0) -> str:
+    """Return a sum in USD to the last digit; answers whose cost nobody told are named beside it."""
+    digits = f"{usd:f}"
+    known = f"${digits.rstrip('0').rstrip('.') if '.' in digits else digits}"
+    return f"{known} + {unknown:,} answers of unknown cost" if unknown else known
 
 
 class Display:
-    """Shows how a run stands, on stderr. A context: what it draws on a terminal is left as it stood at the end."""
+    """Shows how a run stands. A context: what it draws on a terminal is left as it stood at the end."""
 
-    def __init__(self, counts: Counts, run: BatchRun, stream: TextIO, *, is_terminal: bool) -> None:
+    def __init__(self, counts: Counts, run: BatchRun, screen: Screen) -> None:
         self._counts = counts
         self._run = run
-        self._stream = stream
+        self._screen = screen
         self._shown_at = float("-inf")
-        self._live: Any = None
-        self._is_terminal = is_terminal
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._is_terminal:
-            from rich.console import Console  # noqa: PLC0415 - where there is a terminal only
-            from rich.live import Live  # noqa: PLC0415
-
-            console = Console(file=self._stream, highlight=False, emoji=False, markup=False)
-            self._live = Live(self._screen(), console=console, auto_refresh=False)
-            self._live.__enter__()
+        if self._screen.is_terminal:
+            self._stack.enter_context(self._screen.picture(self.picture))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._live is not None:
-            self._live.update(self._screen(), refresh=True)
-            self._live.__exit__(kind, error, tb)
+        self._stack.close()
 
     def update(self) -> None:
         """Show the run as it stands, unless that was done a moment ago."""
         now = monotonic()
-        if now - self._shown_at < (_SCREEN_SECONDS if self._live is not None else _LINE_SECONDS):
+        if now - self._shown_at < (_PICTURE_SECONDS if self._screen.is_terminal else _LINE_SECONDS):
             return
         self._shown_at = now
-        if self._live is not None:
-            self._live.update(self._screen(), refresh=True)
+        if self._screen.is_terminal:
+            self._screen.draw(self.picture())
         else:
-            self._stream.write(f"{self.line()}\n")
-            self._stream.flush()
+            self._screen.say(self.line())
 
     def line(self) -> str:
         """Return the state as one line."""
-        return ", ".join([*self._rows(), *self._flow(), *self._money()])
+        return ", ".join([*self._rows(), *self._flow(), *self._pace()])
 
-    def _screen(self) -> str:
+    def picture(self) -> str:
+        """Return the state as a few lines, each of which fits a narrow terminal."""
         counts = self._counts
-        share = 1.0 if not counts.rows else (counts.done + counts.failed) / counts.rows
-        full = round(share * _BAR)
-        bar = "#" * full + "-" * (_BAR - full)
-        lines = [
-            f"[{bar}] {share:.0%} of {counts.rows}",
-            ", ".join(self._rows()),
-            ", ".join(self._flow()),
-            ", ".join(self._money()),
-        ]
-        return "\n".join(lines)
+        share = (counts.done + counts.failed) / counts.rows if counts.rows else 1.0
+        full = int(share * _BAR)
+        bar = f"[{'#' * full}{'-' * (_BAR - full)}] {int(share * 100)} % of {counts.rows:,}"
+        return "\n".join([bar, *(", ".join(part) for part in (self._rows(), self._flow(), self._pace()))])
 
     def _rows(self) -> list[str]:
         counts = self._counts
-        rows = [f"{counts.done} done", f"{counts.failed} failed", f"{counts.left} left"]
-        return [*rows, f"{counts.resumed} of them before"] if counts.resumed else rows
+        before = f" ({counts.resumed:,} before)" if counts.resumed else ""
+        return [f"{counts.done:,} done{before}", f"{counts.failed:,} failed", f"{counts.left:,} left"]
 
     def _flow(self) -> list[str]:
-        pause = self._run.pause_seconds
-        flow = [f"{self._run.under_way} in flight (limit {self._run.limit})"]
-        return [*flow, f"the gateway asks for a pause of {render_duration(pause)}"] if pause else flow
+        under_way, pause = self._run.under_way, self._run.pause_seconds
+        waiting = max(0, self._counts.left - under_way)
+        flow = [f"{under_way:,} in flight", f"{waiting:,} waiting", f"limit {self._run.limit}"]
+        return [*flow, f"pause of {render_duration(pause)}"] if pause else flow
 
-    def _money(self) -> list[str]:
-        totals = self._run.totals
+    def _pace(self) -> list[str]:
+        totals, seconds_left = self._run.totals, self._counts.seconds_left()
         elapsed = max(monotonic() - self._counts.begun_at, 0.001)
         tokens = (totals.input_tokens + totals.output_tokens) / elapsed
-        return [
-            f"{tokens:.0f} tokens/s",
-            render_money(totals.cost, totals.unknown_costs),
-            f"time left {render_duration(self._counts.seconds_left())}",
-        ]
+        cost = totals.cost.quantize(_CENT_DIGITS) if totals.cost >= 1 else totals.cost
+        pace = [f"{tokens:,.0f} tokens/s", render_money(cost, totals.unknown_costs)]
+        if self._run.stopped is not None:
+            return [*pace, "stopping"]
+        return pace if seconds_left is None else [*pace, f"{render_duration(seconds_left)} to go"]

@@ -6,15 +6,24 @@ import json
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing
     from kilo_gateway.cli.batch.command import BatchCommand
+    from kilo_gateway.cli.batch.screen import Screen
 
-_NUMBERS = ("concurrency", "tries", "row_timeout_seconds", "no_progress_seconds", "grace_seconds", "max_errors")
+_NUMBERS = (
+    "concurrency",
+    "tries",
+    "row_timeout_seconds",
+    "no_progress_seconds",
+    "grace_seconds",
+    "max_errors",
+    "ordered",
+)
 
 
 def _parse_price(_: click.Context, __: click.Parameter, text: str | None) -> Pricing | None:
@@ -96,7 +105,7 @@ def _parse_options(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]
     default=600,
     show_default=True,
     metavar="SECONDS",
-    help="How long one try may take.",
+    help="How long a row may take with all its tries.",
 )
 @click.option(
     "--no-progress-seconds",
@@ -116,6 +125,7 @@ def _parse_options(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]
     help="How long requests under way may go on when the run is stopped.",
 )
 @click.option("--max-errors", type=int, help="Stop after so many failed rows.")
+@click.option("--ordered", is_flag=True, help="Write rows in the order of the input; a slow one holds later ones back.")
 @click.option("--base-url", metavar="URL", help="Another gateway.")
 @click.option("--dry-run", is_flag=True, help="Check and price the whole input, send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout at the end.")
@@ -127,29 +137,39 @@ def batch(context: click.Context, /, **typed: Any) -> None:
     ends in .csv is a table. A run that was stopped, for whatever reason, goes on with --resume.
     """
     from kilo_gateway.cli.batch.checks import BatchRefusedError  # noqa: PLC0415 - imports a client
-    from kilo_gateway.cli.batch.run import Screen, run_batch_command  # noqa: PLC0415
+    from kilo_gateway.cli.batch.run import run_batch_command  # noqa: PLC0415
+    from kilo_gateway.cli.batch.screen import Screen  # noqa: PLC0415
+    from kilo_gateway.cli.batch.signals import signals_end_it  # noqa: PLC0415
     from kilo_gateway.errors import KiloError  # noqa: PLC0415
 
     as_json = typed.pop("as_json")
-    screen = Screen(sys.stderr, is_terminal=sys.stderr.isatty())
+    screen = Screen(sys.stderr)
     try:
-        report = run_batch_command(_command(typed), screen)
+        with signals_end_it():
+            report = run_batch_command(_command(typed), screen)
     except BatchRefusedError as refused:
-        for line in refused.lines:
-            screen.say(f"error: {line}")
-        context.exit(refused.status)
+        for line in refused.details:
+            screen.say(line)
+        _refuse(context, screen, refused.message, refused.status, as_json=as_json)
     except KiloError as error:
-        screen.say(f"error: {error.message}")
-        context.exit(2)
+        _refuse(context, screen, error.message, 2, as_json=as_json)
     if report.reason is not None:
         screen.say(f"error: {report.reason}")
     if as_json:
         click.echo(report.as_json())
     for line in report.lines():
         screen.say(line)
-    if report.counts.left and not typed["dry_run"]:
+    if report.counts.left and not report.is_dry:
         screen.say("Go on with --resume.")
     context.exit(report.status)
+
+
+def _refuse(context: click.Context, screen: Screen, message: str, status: int, *, as_json: bool) -> NoReturn:
+    screen.say(f"error: {message}")
+    if as_json:
+        error = {"type": "usage", "message": message, "status": None, "code": None, "retry": "never", "partial": None}
+        click.echo(json.dumps({"error": error}))
+    context.exit(status)
 
 
 def _command(typed: dict[str, Any]) -> BatchCommand:

@@ -1,4 +1,4 @@
-"""How a batch ended: the exit status, lines for a person, one JSON object for a script."""
+"""How a batch ended: the exit status, the last lines for a person, and one object for a script."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from kilo_gateway.cli.batch.display import render_money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from kilo_gateway.batch import BatchRun
     from kilo_gateway.cli.batch.display import Counts
-    from kilo_gateway.errors import StopReason
+    from kilo_gateway.cli.batch.signals import StopSignals
+    from kilo_gateway.errors import BatchStoppedError, StopReason
 
 STATUS_OF_REASON: Final[dict[StopReason, int]] = {
     "key": 4,
@@ -36,11 +38,22 @@ class Report:
     status: int
     counts: Counts
     run: BatchRun | None = None
+    is_dry: bool = False
+    """Whether nothing was to be sent."""
     reason: str | None = None
     """Why it ended early, or what failed; None after a whole run."""
+    signals: StopSignals | None = None
+    bound: Decimal | None = None
+    """What the rows that a dry run has checked cost at the most, in USD."""
+
+    def stopped_by(self, stop: BatchStoppedError) -> None:
+        """Note what ended the run early."""
+        signal_status = 0 if self.signals is None else self.signals.status
+        self.reason = stop.message
+        self.status = signal_status or STATUS_OF_REASON[stop.reason]
 
     def as_json(self) -> str:
-        """Return one object, for scripts."""
+        """Return one object, for scripts; a cost is null where no answer told it."""
         totals = None if self.run is None else self.run.totals
         parts = [] if totals is None else totals.by_provider.items()
         return json.dumps(
@@ -51,12 +64,16 @@ class Report:
                 "left": self.counts.left,
                 "resumed": self.counts.resumed,
                 "tokens": _tokens(totals),
-                "cost": None if totals is None or (totals.unknown_costs and not totals.cost) else str(totals.cost),
+                "cost": "0" if totals is None else _cost(totals.cost, totals.unknown_costs, totals.done),
+                "unknown_costs": 0 if totals is None else totals.unknown_costs,
+                "truncated": 0 if totals is None else totals.truncated,
+                "cut_off": 0 if self.run is None else self.run.cut_off,
+                "bound": None if self.bound is None else f"{self.bound:f}",
                 "status": self.status,
                 "reason": self.reason,
                 "by": [
                     {"model": model, "provider": provider, "rows": part.rows, "tokens": _tokens(part)}
-                    | {"cost": None if part.unknown_costs == part.rows else str(part.cost)}
+                    | {"cost": _cost(part.cost, part.unknown_costs, part.rows)}
                     for (model, provider), part in parts
                 ],
             }
@@ -64,19 +81,32 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Yield what a person reads at the end."""
+        if self.is_dry:
+            return
         counts = self.counts
-        yield f"{counts.done} done, {counts.failed} failed, {counts.left} left of {counts.rows}"
-        if self.run is not None:
-            for (model, provider), part in self.run.totals.by_provider.items():
-                cost = render_money(part.cost, part.unknown_costs)
-                yield f"  {model} by {provider}: {part.rows} rows, {_spoken(part)}, {cost}"
-            totals = self.run.totals
-            yield f"  together: {_spoken(totals)}, {render_money(totals.cost, totals.unknown_costs)}"
+        yield f"{counts.done:,} done, {counts.failed:,} failed, {counts.left:,} left of {counts.rows:,}"
+        if self.run is None:
+            return
+        totals = self.run.totals
+        for (model, provider), part in totals.by_provider.items():
+            rows = "1 row" if part.rows == 1 else f"{part.rows:,} rows"
+            yield f"  {model} by {provider}: {rows}, {_sums(part)}"
+        if len(totals.by_provider) > 1:
+            yield f"  together: {_sums(totals)}"
+        if totals.truncated:
+            yield f"{totals.truncated:,} answers were cut at max_tokens (finish_reason length)."
+        if self.run.cut_off:
+            yield f"{self.run.cut_off:,} requests under way were not waited for; they may be paid, and paid again."
 
 
 def _tokens(part: Any) -> dict[str, int]:
     return {"input": getattr(part, "input_tokens", 0), "output": getattr(part, "output_tokens", 0)}
 
 
-def _spoken(part: Any) -> str:
-    return f"{part.input_tokens} tokens in, {part.output_tokens} out"
+def _cost(known: Decimal, unknown: int, answers: int) -> str | None:
+    return None if unknown and unknown >= answers else f"{known:f}"
+
+
+def _sums(part: Any) -> str:
+    money = render_money(part.cost, part.unknown_costs)
+    return f"{part.input_tokens:,} tokens in, {part.output_tokens:,} out, {money}"

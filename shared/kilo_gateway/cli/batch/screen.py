@@ -1,0 +1,73 @@
+"""Where the command says what it does: stderr. A stream that cannot be written any more harms no run."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kilo_gateway.errors.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import TextIO
+
+_LONGEST_LINE: Final = 4000
+
+
+class Screen:
+    """Lines on stderr, and on a terminal a picture below them that is drawn anew."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        """Whether more than lines can be shown."""
+        self._live: Any = None
+
+    def say(self, line: str) -> None:
+        """Show one line; control characters in it are shown, not obeyed."""
+        text = one_line(line, _LONGEST_LINE)
+        with suppress(OSError, ValueError):
+            if self._live is not None:
+                self._live.console.print(text)
+                return
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def draw(self, picture: str) -> None:
+        """Draw the picture anew."""
+        with suppress(OSError, ValueError):
+            self._live.update(picture, refresh=True)
+
+    def picture(self, render: Callable[[], str]) -> _Picture:
+        """Return a context in which there is a picture; it is left as it stood at the end."""
+        return _Picture(self, render)
+
+    def _begin_picture(self, picture: str) -> None:
+        from rich.console import Console  # noqa: PLC0415 - where there is a terminal only
+        from rich.live import Live  # noqa: PLC0415
+
+        console = Console(file=self._stream, highlight=False, emoji=False, markup=False, soft_wrap=True)
+        self._live = Live(picture, console=console, auto_refresh=False)
+        with suppress(OSError, ValueError):
+            self._live.start()
+
+    def _end_picture(self, picture: str) -> None:
+        self.draw(picture)
+        with suppress(OSError, ValueError):
+            self._live.stop()
+        self._live = None
+
+
+class _Picture:
+    def __init__(self, screen: Screen, render: Callable[[], str]) -> None:
+        self._screen = screen
+        self._render = render
+
+    def __enter__(self) -> Self:
+        self._screen._begin_picture(self._render())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._screen._end_picture(self._render())
