@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ALIASES = {"model_name": "model", "stop_sequences": "stop", "model_kwargs": "extra_body", "kilo_api_key": "api_key"}
 """Other spellings of arguments."""
 
-_CALL_ARGUMENTS = frozenset({"model", "timeout", "extra_headers"})
+_CALL_ARGUMENTS = frozenset({"model", "timeout", "extra_headers", "request_id"})
 _SHAPED = frozenset({"reasoning", "reasoning_effort", "extra_body"})
 _IGNORED = frozenset({"stream", "run_manager"})
 """What LangChain itself passes down; whether to stream is decided by then."""
@@ -32,7 +32,7 @@ class CallArguments(NamedTuple):
     """What one call says, in the terms of the core's client."""
 
     client: dict[str, Any]
-    """`model`, `timeout`, `extra_headers` and options, ready for `complete` and `stream`."""
+    """`model`, `timeout`, `extra_headers`, `request_id` and options, ready for `complete` and `stream`."""
     settings: dict[str, Any]
     """Settings that this call replaces."""
 
@@ -114,5 +114,5 @@ def arguments_of(
     if is_stream and isinstance(client.get("n"), int) and client["n"] > 1:
         raise InvalidRequestError("A LangChain stream carries one answer, so n must be 1; use generate() for several.")
     client["model"] = said.get("model", fields.get("model"))
-    client.update({name: said[name] for name in ("timeout", "extra_headers") if name in said})
+    client.update({name: said[name] for name in ("timeout", "extra_headers", "request_id") if name in said})
     return CallArguments(client, {name: said[name] for name in PER_CALL if name in said})

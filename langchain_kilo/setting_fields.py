@@ -48,6 +48,14 @@ class ConnectionFields(BaseModel):
     """What an auto model is chosen for, such as `code` or `plan`. `KILOCODE_MODE`."""
     client_version: str | None = None
     """Sent as `X-KiloCode-Version`. `KILOCODE_CLIENT_VERSION`."""
+    session: str | None = None
+    """Calls of one session are booked together. `KILOCODE_SESSION`."""
+    project_id: str | None = None
+    """The project that calls are booked under, or its git URL. `KILOCODE_PROJECT_ID`."""
+    editor: str | None = None
+    """The program that calls, such as `My App/1.2`. `KILOCODE_EDITOR`."""
+    machine_id: str | None = None
+    """Tells machines of one account apart. `KILOCODE_MACHINE_ID`."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Sent with every request; never shown, dumped or pickled, for headers may be secrets."""
     discover: str = "lazy"

@@ -22,6 +22,7 @@ from kilo_gateway.lookups import (
     models_by_provider_lookup,
     providers_lookup,
 )
+from kilo_gateway.settings.auth import with_request_id
 from kilo_gateway.transport.connections import async_carrier
 from kilo_gateway.transport.exchange import AsyncExchange
 from kilo_gateway.transport.given_client import AsyncHttpClient
@@ -62,11 +63,13 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         model: str | None = None,
         timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire, not for a cancel scope
         extra_headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
         on_retry: OnRetry | None = None,
         **options: Any,
     ) -> Completion:
         """Return the whole answer to the messages; takes and raises what `KiloClient.complete` does."""
-        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
+        headers = with_request_id(extra_headers, request_id)
+        given = {"model": model, "timeout": timeout, "extra_headers": headers, "on_retry": on_retry}
         call = self._call(messages, options, **given)
         return await self._ask(call)
 
@@ -77,11 +80,13 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         model: str | None = None,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
         on_retry: OnRetry | None = None,
         **options: Any,
     ) -> AsyncChatStream:
         """Return the answer as a stream of deltas to iterate with `async for`; as `KiloClient.stream`."""
-        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
+        headers = with_request_id(extra_headers, request_id)
+        given = {"model": model, "timeout": timeout, "extra_headers": headers, "on_retry": on_retry}
         return AsyncChatStream(self, self._call(messages, options, **given, stream=True))
 
     async def embed(
@@ -91,10 +96,12 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         model: str,
         timeout: Any = None,  # noqa: ASYNC109 - as above
         extra_headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
         **options: Any,
     ) -> Embeddings:
         """Return the vectors of the texts, in their order; takes and raises what `KiloClient.embed` does."""
-        call = self._embedding_call(inputs, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        headers = with_request_id(extra_headers, request_id)
+        call = self._embedding_call(inputs, options, model=model, timeout=timeout, extra_headers=headers)
         return await self._ask(call) if call.count else Embeddings(requested_model=call.model_id)
 
     async def discover(self, *, refresh: bool = False) -> Catalog:
@@ -125,10 +132,13 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         min_tokens: int | None = None,
         stop: Sequence[str] | str | None = None,
         timeout: Any = None,  # noqa: ASYNC109 - as above
+        request_id: str | None = None,
     ) -> Completion:
         """Return the text that stands between prompt and suffix; takes and raises what `KiloClient.fill_in` does."""
         options: dict[str, Any] = {"max_tokens": max_tokens, "min_tokens": min_tokens, "stop": stop}
-        return await self._ask(self._fim_call(prompt, suffix, model=model, timeout=timeout, **options))
+        headers = with_request_id(None, request_id)
+        call = self._fim_call(prompt, suffix, model=model, timeout=timeout, extra_headers=headers, **options)
+        return await self._ask(call)
 
     async def balance(self) -> Balance:
         """Return what is left, of the organization where one is set; needs a key; as `KiloClient.balance`."""

@@ -19,6 +19,7 @@ from kilo_gateway.lookups import (
     models_by_provider_lookup,
     providers_lookup,
 )
+from kilo_gateway.settings.auth import with_request_id
 from kilo_gateway.transport.connections import sync_carrier
 from kilo_gateway.transport.exchange import Exchange
 from kilo_gateway.transport.given_client import HttpClient
@@ -60,12 +61,14 @@ class KiloClient(ClientBase[HttpClient]):
         model: str | None = None,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
         on_retry: OnRetry | None = None,
         **options: Any,
     ) -> Completion:
         """Return the whole answer to the messages.
 
         `options` are those of `kilo_gateway.request.options.OPTIONS`, `reasoning`, `reasoning_effort` and `extra_body`.
+        `request_id` is your name for this one request, sent as `x-kilo-request` and kept with what the gateway books.
         `on_retry` is called with a `kilo_gateway.errors.waits.Retry` before the request is sent again.
 
         Raises:
@@ -74,7 +77,8 @@ class KiloClient(ClientBase[HttpClient]):
             GatewayError: the gateway answered with an error.
             AnswerError: the answer cannot be trusted.
         """
-        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
+        headers = with_request_id(extra_headers, request_id)
+        given = {"model": model, "timeout": timeout, "extra_headers": headers, "on_retry": on_retry}
         call = self._call(messages, options, **given)
         return self._ask(call)
 
@@ -85,6 +89,7 @@ class KiloClient(ClientBase[HttpClient]):
         model: str | None = None,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
         on_retry: OnRetry | None = None,
         **options: Any,
     ) -> ChatStream:
@@ -93,7 +98,8 @@ class KiloClient(ClientBase[HttpClient]):
         Takes and raises what `complete` does. Errors of the network and the gateway come out of the iteration, after
         the deltas that had arrived, which the error's `partial` holds as well.
         """
-        given = {"model": model, "timeout": timeout, "extra_headers": extra_headers, "on_retry": on_retry}
+        headers = with_request_id(extra_headers, request_id)
+        given = {"model": model, "timeout": timeout, "extra_headers": headers, "on_retry": on_retry}
         return ChatStream(self, self._call(messages, options, **given, stream=True))
 
     def embed(
@@ -103,6 +109,7 @@ class KiloClient(ClientBase[HttpClient]):
         model: str,
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
         **options: Any,
     ) -> Embeddings:
         """Return the vectors of the texts, in their order.
@@ -114,7 +121,8 @@ class KiloClient(ClientBase[HttpClient]):
 
         Raises what `complete` does.
         """
-        call = self._embedding_call(inputs, options, model=model, timeout=timeout, extra_headers=extra_headers)
+        headers = with_request_id(extra_headers, request_id)
+        call = self._embedding_call(inputs, options, model=model, timeout=timeout, extra_headers=headers)
         return self._ask(call) if call.count else Embeddings(requested_model=call.model_id)
 
     def discover(self, *, refresh: bool = False) -> Catalog:
@@ -142,6 +150,7 @@ class KiloClient(ClientBase[HttpClient]):
         min_tokens: int | None = None,
         stop: Sequence[str] | str | None = None,
         timeout: Any = None,
+        request_id: str | None = None,
     ) -> Completion:
         """Return the text that stands between prompt and suffix, as code editors ask for it; always needs a key.
 
@@ -149,7 +158,9 @@ class KiloClient(ClientBase[HttpClient]):
         Source: POST /api/fim/completions of the server, 2026-02 and newer. Raises what `complete` does.
         """
         options: dict[str, Any] = {"max_tokens": max_tokens, "min_tokens": min_tokens, "stop": stop}
-        return self._ask(self._fim_call(prompt, suffix, model=model, timeout=timeout, **options))
+        headers = with_request_id(None, request_id)
+        call = self._fim_call(prompt, suffix, model=model, timeout=timeout, extra_headers=headers, **options)
+        return self._ask(call)
 
     def balance(self) -> Balance:
         """Return what is left, of the organization where one is set; needs a key.

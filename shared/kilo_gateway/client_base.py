@@ -47,8 +47,8 @@ class ClientBase(Generic[C]):
 
     `settings` are effective settings made before; without them, keyword arguments and the environment make some
     (`api_key`, `organization_id`, `model`, `base_url`, `timeout`, `max_retries`, `feature`, `task_id`, `mode`,
-    `client_version`, `default_headers`, `discover`). `http_client` is an httpx (or httpx2) client of the caller's,
-    used as it is and never closed.
+    `client_version`, `session`, `project_id`, `editor`, `machine_id`, `default_headers`, `discover`). `http_client`
+    is an httpx (or httpx2) client of the caller's, used as it is and never closed.
 
     Raises:
         SetupError: a setting that cannot work, or settings given both ways.
@@ -122,11 +122,20 @@ class ClientBase(Generic[C]):
         return EmbeddingCall(self.settings, body, headers=headers, timeout=timeout)
 
     def _fim_call(
-        self, prompt: str, suffix: str, *, model: str | None, timeout: Any, max_tokens: int, **options: Any
+        self,
+        prompt: str,
+        suffix: str,
+        *,
+        model: str | None,
+        timeout: Any,
+        extra_headers: Mapping[str, str] | None,
+        max_tokens: int,
+        **options: Any,
     ) -> FimCall:
         model_id = DEFAULT_FIM_MODEL if model is None else parse_model_id(model)
         body = render_fim_request(prompt, suffix, model_id=model_id, max_tokens=max_tokens, **options)
-        return FimCall(self.settings, body, headers=render_headers(self.settings, environ=os.environ), timeout=timeout)
+        headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
+        return FimCall(self.settings, body, headers=headers, timeout=timeout)
 
     def _lookup_call(self, lookup: Lookup[Told]) -> LookupCall[Told]:
         headers = render_headers(self.settings, environ=os.environ, has_body=False)

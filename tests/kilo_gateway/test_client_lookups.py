@@ -10,6 +10,7 @@ from kilo_gateway import (
     AuthenticationError,
     EmbeddingCatalog,
     InvalidRequestError,
+    InvalidSettingError,
     KiloError,
     MalformedAnswerError,
     MissingKeyError,
@@ -183,3 +184,22 @@ def test_odd_rows_are_left_out() -> None:
 def test_the_endpoints_beside_the_base_url_are_found(base_url: str, root: str) -> None:
     """Balance, defaults and fill-in-the-middle stand beside the gateway's own path."""
     assert api_root(base_url) == root
+
+
+def test_the_id_of_one_request_goes_with_it(gateway: EmbeddedGateway, connect: Connect) -> None:
+    """`request_id` is sent with that call alone, whatever it asks for; one that is blank or said twice is refused."""
+    one = connect()
+    ask = [{"role": "user", "content": "Hello"}]
+    one.wait(one.client.complete(ask, request_id=" req-1 "))
+    one.wait(one.client.embed(["Hello"], model="text-embedding-3-small", request_id="req-2"))
+    one.wait(one.client.fill_in("a = ", request_id="req-3"))
+    one.wait(one.client.complete(ask))
+    sent = [request.headers.get("x-kilo-request") for request in gateway.requests]
+    assert sent == ["req-1", "req-2", "req-3", None]
+    for arguments in (
+        {"request_id": " "},
+        {"request_id": "a\nb"},
+        {"request_id": "a", "extra_headers": {"X-KILO-Request": "b"}},
+    ):
+        with pytest.raises(InvalidSettingError, match="request_id"):
+            one.wait(one.client.complete(ask, **arguments))

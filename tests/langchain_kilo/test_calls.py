@@ -135,13 +135,18 @@ def test_what_a_call_says_beats_the_model_object(
 def test_headers_and_settings_of_one_call(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
     """`extra_headers` and every setting can be given to one call, and the next call is as before."""
     model = make(default_headers={"X-Own": "model", "x-other": "model"})
-    model.invoke(
-        "Hello", extra_headers={"x-own": "call"}, feature="cli", task_id="t", mode="plan", client_version="1.2.3"
-    )
+    named = {"session": "s-1", "project_id": "p-1", "editor": "My App/1.2", "machine_id": "m-1", "request_id": "r-1"}
+    usual_settings = {"feature": "cli", "task_id": "t", "mode": "plan", "client_version": "1.2.3"}
+    model.invoke("Hello", extra_headers={"x-own": "call"}, **usual_settings, **named)
     model.invoke("Hello")
     changed, usual = (request.headers for request in gateway.requests)
     assert (changed["x-own"], changed["x-other"], changed["x-kilocode-feature"]) == ("call", "model", "cli")
     assert (changed["x-kilocode-taskid"], changed["x-kilocode-mode"]) == ("t", "plan")
+    assert [changed[name] for name in ("x-kilo-session", "x-kilocode-projectid", "x-kilo-request")] == [
+        *("s-1", "p-1", "r-1")
+    ]
+    assert (changed["x-kilocode-editorname"], changed["x-kilocode-machineid"]) == ("My App/1.2", "m-1")
+    assert "x-kilo-request" not in usual
     assert changed["authorization"] == f"Bearer {gateway.api_key}"
     assert (usual["x-own"], usual["x-kilocode-feature"]) == ("model", "direct-gateway")
     assert "x-kilocode-taskid" not in usual

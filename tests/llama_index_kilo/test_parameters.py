@@ -244,15 +244,22 @@ def test_headers_reach_the_wire(gateway: EmbeddedGateway, make_llm: MakeLlm, ask
         task_id="task-1",
         mode="code",
         client_version="1.2.3",
+        session="s-1",
+        project_id="p-1",
+        editor="My App/1.2",
+        machine_id="m-1",
         default_headers={"X-Own": "1", "X-Both": "constructor"},
     )
-    ask.chat(llm, "hi", extra_headers={"X-Both": "call"})
+    ask.chat(llm, "hi", extra_headers={"X-Both": "call"}, request_id="r-1")
     headers = gateway.requests[-1].headers
     assert headers["Authorization"] == f"Bearer {gateway.api_key}"
     assert headers["X-KILOCODE-FEATURE"] == "direct-gateway"
     assert headers["X-KiloCode-TaskId"] == "task-1"
     assert headers["x-kilocode-mode"] == "code"
     assert headers["X-KiloCode-Version"] == "1.2.3"
+    assert (headers["x-kilo-session"], headers["X-KiloCode-ProjectId"]) == ("s-1", "p-1")
+    assert (headers["x-kilocode-editorname"], headers["x-kilocode-machineid"]) == ("My App/1.2", "m-1")
+    assert headers["x-kilo-request"] == "r-1"
     assert (headers["X-Own"], headers["X-Both"]) == ("1", "call")
 
 

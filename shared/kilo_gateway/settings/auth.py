@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kilo_gateway._version import __version__
-from kilo_gateway.errors import GET_A_KEY, MissingKeyError
+from kilo_gateway.errors import GET_A_KEY, InvalidSettingError, MissingKeyError
 from kilo_gateway.settings import key_policy
 from kilo_gateway.settings.base_url import check_cleartext, keeps_keys_private, parse_proxies
-from kilo_gateway.settings.headers import HeaderList, merge_headers, parse_headers
+from kilo_gateway.settings.headers import HeaderList, check_header, merge_headers, parse_headers
 from kilo_gateway.settings.values import LEFT_BEHIND, parse_feature
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FEATURE_HEADER = "X-KILOCODE-FEATURE"
 DEFAULT_FEATURE = "direct-gateway"
 """The gateway's own word for callers like us; a word it does not know would be stored as nothing."""
+
+REQUEST_HEADER = "x-kilo-request"
 
 ANONYMOUS = "anonymous"
 """The bearer that means "no credential"; good for free models only."""
@@ -34,6 +36,10 @@ _OPTIONAL = {
     "X-KiloCode-TaskId": "task_id",
     "x-kilocode-mode": "mode",
     "X-KiloCode-Version": "client_version",
+    "x-kilo-session": "session",
+    "X-KiloCode-ProjectId": "project_id",
+    "x-kilocode-editorname": "editor",
+    "x-kilocode-machineid": "machine_id",
 }
 
 
@@ -62,6 +68,23 @@ def render_headers(
         {FEATURE_HEADER: resolve_feature(settings, environ)},
         _render_authorization(settings, call, environ),
     )
+
+
+def with_request_id(headers: Mapping[str, str] | None, request_id: str | None) -> Mapping[str, str] | None:
+    """Return the headers of one call with the caller's id of this request, under the gateway's name for it.
+
+    Raises:
+        InvalidSettingError: an id that cannot be a header's value; both an id and the header.
+    """
+    if request_id is None:
+        return headers
+    own = {} if headers is None else parse_headers(headers, origin="extra_headers")
+    if any(name.lower() == REQUEST_HEADER for name in own):
+        raise InvalidSettingError(f"extra_headers holds {REQUEST_HEADER}, and so does request_id; give only one.")
+    value = check_header(REQUEST_HEADER, request_id, origin="request_id")[1]
+    if not value:
+        raise InvalidSettingError("request_id is blank: give it a value, or leave it out.")
+    return {**own, REQUEST_HEADER: value}
 
 
 def resolve_feature(settings: Settings, environ: Mapping[str, str]) -> str:

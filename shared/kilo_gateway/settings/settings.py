@@ -33,6 +33,10 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "task_id": ("KILOCODE_TASK_ID",),
     "mode": ("KILOCODE_MODE",),
     "client_version": ("KILOCODE_CLIENT_VERSION",),
+    "session": ("KILOCODE_SESSION",),
+    "project_id": ("KILOCODE_PROJECT_ID",),
+    "editor": ("KILOCODE_EDITOR",),
+    "machine_id": ("KILOCODE_MACHINE_ID",),
     "default_headers": ("KILOCODE_DEFAULT_HEADERS",),
     "discover": ("KILOCODE_DISCOVERY",),
 }
@@ -74,6 +78,14 @@ class Settings(BaseModel):
     """Sent as `x-kilocode-mode`: what an auto model is chosen for, such as `code` or `plan`."""
     client_version: str | None = None
     """Sent as `X-KiloCode-Version`. None, the default, sends nothing: its presence marks an editor's client."""
+    session: str | None = None
+    """Sent as `x-kilo-session`: calls of one session are booked together. It does not share a prompt cache."""
+    project_id: str | None = None
+    """Sent as `X-KiloCode-ProjectId`: what a call is booked under. Of a git URL the gateway keeps the name."""
+    editor: str | None = None
+    """Sent as `x-kilocode-editorname`: the program that calls, such as `My App/1.2`."""
+    machine_id: str | None = None
+    """Sent as `x-kilocode-machineid`: tells machines of one account apart. None, the default, tells nothing."""
     default_headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with every request."""
     discover: Literal["lazy", "startup"] = "lazy"

@@ -136,6 +136,10 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "task_id": _header_value("X-KiloCode-TaskId"),
     "mode": _header_value("x-kilocode-mode"),
     "client_version": _header_value("X-KiloCode-Version"),
+    "session": _header_value("x-kilo-session"),
+    "project_id": _header_value("X-KiloCode-ProjectId"),
+    "editor": _header_value("x-kilocode-editorname"),
+    "machine_id": _header_value("x-kilocode-machineid"),
     "default_headers": _parse_headers,
     "discover": _parse_discover,
 }

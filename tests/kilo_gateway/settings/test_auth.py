@@ -138,16 +138,21 @@ def test_feature_that_would_forge_a_header_is_refused(word: str) -> None:
 
 
 def test_settings_become_headers_in_the_official_spelling() -> None:
-    """Organization, task, mode and version are sent under their own names, only when set."""
+    """Organization, task, mode, session, project and who calls are sent under their own names, only when set."""
     arguments = {"organization_id": "org", "task_id": "task", "mode": "plan", "client_version": "1.2.3"}
+    arguments |= {"session": "s-1", "project_id": "p-1", "editor": "My App/1.2", "machine_id": "m-1"}
     headers = headers_of({"api_key": KEY, **arguments})
     assert {
-        name: value for name, value in headers.items() if name.lower().startswith("x-kilocode") and name != FEATURE
+        name: value for name, value in headers.items() if name.lower().startswith("x-kilo") and name != FEATURE
     } == {
         "X-KiloCode-OrganizationId": "org",
         "X-KiloCode-TaskId": "task",
         "x-kilocode-mode": "plan",
         "X-KiloCode-Version": "1.2.3",
+        "x-kilo-session": "s-1",
+        "X-KiloCode-ProjectId": "p-1",
+        "x-kilocode-editorname": "My App/1.2",
+        "x-kilocode-machineid": "m-1",
     }
 
 

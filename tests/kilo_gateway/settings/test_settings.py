@@ -31,6 +31,10 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "task_id": ("task-a", "task-b", "task-b"),
     "mode": ("code", " plan ", "plan"),
     "client_version": ("1.2.3", "4.5.6", "4.5.6"),
+    "session": ("session-a", " session-b ", "session-b"),
+    "project_id": ("project-a", "https://example.org/a/b.git", "https://example.org/a/b.git"),
+    "editor": ("My App/1.2", "Your App/3.4", "Your App/3.4"),
+    "machine_id": ("machine-a", "machine-b", "machine-b"),
     "default_headers": ({"X-A": "1"}, '{"X-B": "2"}', {"X-B": "2"}),
     "discover": ("lazy", "startup", "startup"),
 }
@@ -62,6 +66,10 @@ def test_defaults() -> None:
         "task_id": None,
         "mode": None,
         "client_version": None,
+        "session": None,
+        "project_id": None,
+        "editor": None,
+        "machine_id": None,
         "default_headers": {},
         "discover": "lazy",
     }
