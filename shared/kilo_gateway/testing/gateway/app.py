@@ -11,19 +11,19 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from kilo_gateway.testing.fault import Fault
-from kilo_gateway.testing.gateway.connection import connection_of
 from kilo_gateway.testing.gateway.delivery import response_of, scripted_answer
 from kilo_gateway.testing.gateway.incoming import IncomingRequest
 from kilo_gateway.testing.gateway.routes import find_route
+from kilo_gateway.testing.loopback.connection import connection_of
 from kilo_gateway.testing.received import Received, ReceivedHeaders
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from kilo_gateway.testing.gateway.answer import Answer
-    from kilo_gateway.testing.gateway.connection import NumberedProtocol
     from kilo_gateway.testing.gateway.routes import AnswerCall
     from kilo_gateway.testing.gateway.state import GatewayState
+    from kilo_gateway.testing.loopback.connection import NumberedProtocol
 
 
 class GatewayApp:

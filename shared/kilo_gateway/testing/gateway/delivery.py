@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from kilo_gateway.testing.fault import Fault
-    from kilo_gateway.testing.gateway.connection import NumberedProtocol
     from kilo_gateway.testing.gateway.incoming import IncomingRequest
     from kilo_gateway.testing.gateway.steps import Step
+    from kilo_gateway.testing.loopback.connection import NumberedProtocol
     from kilo_gateway.testing.reply import Reply
 
 _SITE_HEADERS = {

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from kilo_gateway.testing.fault import Fault
     from kilo_gateway.testing.gateway.answer import Answer
-    from kilo_gateway.testing.gateway.connection import NumberedProtocol
     from kilo_gateway.testing.gateway.state import GatewayState
+    from kilo_gateway.testing.loopback.connection import NumberedProtocol
     from kilo_gateway.testing.options import Version
     from kilo_gateway.testing.received import Received
 
