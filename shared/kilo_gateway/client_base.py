@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -23,8 +24,10 @@ from kilo_gateway.fim import DEFAULT_FIM_MODEL, render_fim_request
 from kilo_gateway.lookups import Lookup, LookupCall
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
+from kilo_gateway.request.changes import CHANGES_HEADER, changes_of_request, render_changes
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import check_key, render_headers
+from kilo_gateway.settings.base_url import is_loopback
 from kilo_gateway.settings.settings import Settings, resolve_settings
 from kilo_gateway.transport.connections import Route, route_of, sync_carrier
 from kilo_gateway.transport.exchange import Exchange, Outgoing
@@ -86,6 +89,11 @@ class ClientBase(Generic[C]):
     def _route(self) -> Route:
         return route_of(self.settings.base_url, os.environ)
 
+    @cached_property
+    def _is_watched(self) -> bool:
+        """Whether the gateway is on this machine, where somebody may look at what is sent."""
+        return is_loopback(urlsplit(self.settings.base_url).hostname or "")
+
     def _call(
         self,
         messages: Sequence[Mapping[str, Any]],
@@ -100,6 +108,8 @@ class ClientBase(Generic[C]):
         model_id = parse_model_id(self.settings.model if model is None else model)
         body = render_request(messages, model_id=model_id, stream=stream, options=options)
         headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
+        if self._is_watched and (changes := changes_of_request(messages, options, body)):
+            headers.append((CHANGES_HEADER, render_changes(changes)))
         call = Call(self.settings, body, headers=headers, timeout=timeout)
         call.on_retry = on_retry
         successor = discovery.successor_of_auto(self.settings) if model_id == AUTO_MODEL else None
