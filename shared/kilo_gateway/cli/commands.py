@@ -114,6 +114,9 @@ def settings(base_url: BaseUrl = None, model: Model = None) -> None:
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 0,
     server_version: Annotated[Literal["newest", "2026-02"], typer.Option("--server-version")] = "newest",
+    upstream: Annotated[
+        str | None, typer.Option(metavar="URL", help="Show what is sent to this gateway instead.")
+    ] = None,
 ) -> None:
     """Run the embedded gateway on this machine, with no key and no network."""
     try:
@@ -122,7 +125,7 @@ def serve(
         err.print(str(error), markup=False)
         raise typer.Exit(2) from None
     with _told_plainly():
-        run(port=port, version=server_version)
+        run(port=port, version=server_version, upstream=upstream)
 
 
 @app.command(name="renew-models")

@@ -35,10 +35,10 @@ def redact_error(error: KiloError, secrets: Iterable[str]) -> None:
     if not spellings:
         return
     for link in _chain(error):
-        link.args = tuple(_cleaned(argument, spellings) for argument in link.args)
+        link.args = tuple(clean(argument, spellings) for argument in link.args)
         if isinstance(link, KiloError):
             attributes = {name: value for name, value in vars(link).items() if name not in _KEPT}
-            vars(link).update({name: _cleaned(value, spellings) for name, value in attributes.items()})
+            vars(link).update({name: clean(value, spellings) for name, value in attributes.items()})
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -91,8 +91,8 @@ def _without_beginning(text: str, spellings: tuple[str, ...]) -> str:
     return text
 
 
-def _cleaned(value: Any, spellings: tuple[str, ...], depth: int = 0) -> Any:
-    """The value without the secrets, in new containers; what is nested too deep to look into is dropped."""
+def clean(value: Any, spellings: tuple[str, ...], depth: int = 0) -> Any:
+    """Return the value without the secrets, in new containers; what is nested too deep to look into is dropped."""
     if isinstance(value, str):
         return _without(value, spellings)
     if isinstance(value, bytes):
@@ -100,8 +100,8 @@ def _cleaned(value: Any, spellings: tuple[str, ...], depth: int = 0) -> Any:
     if depth > _MAX_DEPTH:
         return CUT
     if isinstance(value, Mapping):
-        return {_cleaned(key, spellings): _cleaned(item, spellings, depth + 1) for key, item in value.items()}
+        return {clean(key, spellings): clean(item, spellings, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        items = [_cleaned(item, spellings, depth + 1) for item in value]
+        items = [clean(item, spellings, depth + 1) for item in value]
         return items if isinstance(value, list) else tuple(items)
     return value

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+RECEIVED_KEY = "kilo_gateway.received"
+"""Where a gateway leaves its record of a request in the ASGI scope, for an application in front of it."""
+
 
 class ReceivedHeaders:
     """Headers in the order and spelling of arrival; looked up without regard to case."""

@@ -15,7 +15,7 @@ from kilo_gateway.testing.gateway.delivery import response_of, scripted_answer
 from kilo_gateway.testing.gateway.incoming import IncomingRequest
 from kilo_gateway.testing.gateway.routes import find_route
 from kilo_gateway.testing.loopback.connection import connection_of
-from kilo_gateway.testing.received import Received, ReceivedHeaders
+from kilo_gateway.testing.received import RECEIVED_KEY, Received, ReceivedHeaders
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -38,6 +38,7 @@ class GatewayApp:
         with contextlib.suppress(asyncio.CancelledError, ClientDisconnect):
             received = await _receive(scope, receive, connection)
             self._state.record(received)
+            scope[RECEIVED_KEY] = received
             endpoint, answer_call, parameters = find_route(scope, self._state.options.version)
             fault = self._state.take(endpoint, Fault)
             incoming = IncomingRequest(self._state, received, connection, endpoint, parameters, fault)

@@ -25,8 +25,9 @@ Scripted = TypeVar("Scripted", "Reply", "Fault")
 class GatewayState:
     """Accounts, catalog, script, counters and the record of requests; safe to read and change from any thread."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, max_requests: int | None = None) -> None:
         self.options = options
+        self._max_requests = max_requests
         self.accounts = starting_accounts()
         tables = copy.deepcopy(load_table("catalog"))
         self.catalog: list[dict[str, Any]] = tables["models"]
@@ -79,6 +80,8 @@ class GatewayState:
         """Keep one request."""
         with self.changed:
             self.requests.append(received)
+            if self._max_requests is not None:
+                del self.requests[: -self._max_requests]
             self.changed.notify_all()
 
     def count_stream(self, change: int) -> None:
