@@ -11,18 +11,16 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
+from kilo_gateway.adapters.objects import find_flaw, read_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
-from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
+from kilo_gateway.tool_arguments import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
-
-CUT_OFF = frozenset({"length", "error", "content_filter"})
-"""Finish reasons after which a call without arguments has lost them."""
 
 _KEPT_EXTRAS = ("cache_control", "defer_loading")
 """Keys of a tool beside its function that the gateway passes on."""
@@ -117,16 +115,6 @@ def tool_name(tool: Mapping[str, Any]) -> str:
     return str(holder.get("name") or tool.get("type") or "")
 
 
-def is_callable_now(arguments: str | None, finish_reason: str | None) -> bool:
-    """Return whether a call may be executed: its arguments are a whole JSON object, and were not lost.
-
-    A call that ends with the answer, before any argument came, may have had some.
-    """
-    if finish_reason in CUT_OFF and not (arguments or "").strip():
-        return False
-    return parse_arguments(arguments) is not None
-
-
 def parse_calls(
     calls: Sequence[Mapping[str, Any]], finish_reason: str | None
 ) -> tuple[list[ToolCall], list[InvalidToolCall]]:
@@ -136,18 +124,14 @@ def parse_calls(
     for call in calls:
         function = call.get("function") or {}
         arguments = function.get("arguments")
-        parsed = parse_arguments(arguments) if is_callable_now(arguments, finish_reason) else None
+        parsed = read_arguments(arguments, finish_reason)
         name, id_ = function.get("name") or "", call.get("id")
         if parsed is None:
-            invalid.append(invalid_tool_call(name=name, args=arguments, id=id_, error=_reason(arguments)))
+            flaw = find_flaw(arguments, finish_reason)
+            invalid.append(invalid_tool_call(name=name, args=arguments, id=id_, error=flaw))
         else:
             valid.append(tool_call(name=name, args=parsed, id=id_))
     return valid, invalid
-
-
-def _reason(arguments: str | None) -> str:
-    """Return why a call may not be executed."""
-    return describe_flaw(arguments) or "The answer was cut off before the arguments of this call came."
 
 
 def render_calls(message: AIMessage) -> list[dict[str, Any]]:

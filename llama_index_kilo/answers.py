@@ -91,7 +91,7 @@ def _render_blocks(choice: CompletionChoice, text: str, usage: Usage | None) -> 
     blocks.extend(block for image in choice.images if (block := _parse_image(image)) is not None)
     if (audio := _parse_audio(choice)) is not None:
         blocks.append(audio)
-    blocks.extend(parse_tool_call_block(call) for call in choice.tool_calls)
+    blocks.extend(parse_tool_call_block(call, choice.finish_reason) for call in choice.tool_calls)
     return blocks or [TextBlock(text="")]
 
 

@@ -21,13 +21,14 @@ from llama_index_kilo.answers import parse_chat_response, parse_completion_respo
 from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.profile import describe
-from llama_index_kilo.snapshots import Snapshots
+from llama_index_kilo.snapshots import PartialResponse, WithOneCall, arespond, respond, with_one_call
 from llama_index_kilo.structured import StructuredPrediction
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import Sequence
 
+    from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
     from llama_index.core.tools.types import BaseTool
 
@@ -106,13 +107,13 @@ class KiloLLM(StructuredPrediction):
     @_chat_callback
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
-        return _arespond(self._astream(messages, kwargs))
+        return arespond(self._astream(messages, kwargs))
 
     @_completion_callback
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
         stream = self._astream(self._prompt_messages(prompt, formatted), kwargs)
-        return _arespond(stream, parse_completion_response)
+        return arespond(stream, parse_completion_response)
 
     def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
@@ -126,7 +127,7 @@ class KiloLLM(StructuredPrediction):
         return parse_chat_response(completion)
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
-        return _respond(self._client().stream(render_messages(messages), **self._options(kwargs)))
+        return respond(self._client().stream(render_messages(messages), **self._options(kwargs)))
 
     def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
         stream: AsyncChatStream = self._async_client().stream(render_messages(messages), **self._options(kwargs))
@@ -164,6 +165,52 @@ class KiloLLM(StructuredPrediction):
         """Return the answer with one call at the most, unless several are allowed."""
         return response if allow_parallel_tool_calls else keep_one_call(response)
 
+    def stream_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> ChatResponseGen:
+        """Return the answer to a chat with tools as it grows, with one call at the most unless several are allowed."""
+        given = (tools, user_msg, chat_history, verbose, allow_parallel_tool_calls, tool_required)
+        responses = super().stream_chat_with_tools(*given, **kwargs)
+        return responses if allow_parallel_tool_calls else with_one_call(responses)
+
+    async def astream_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> ChatResponseAsyncGen:
+        """Return what `stream_chat_with_tools` does, as an asynchronous generator."""
+        given = (tools, user_msg, chat_history, verbose, allow_parallel_tool_calls, tool_required)
+        responses = await super().astream_chat_with_tools(*given, **kwargs)
+        return responses if allow_parallel_tool_calls else WithOneCall(responses)
+
+    def predict_and_call(self, tools: Sequence[BaseTool], *arguments: Any, **kwargs: Any) -> AgentChatResponse:
+        """Return what the tools return that the model calls; a call that is not whole is an error and runs none."""
+        if not self.metadata.is_function_calling_model:
+            return super().predict_and_call(tools, *arguments, **kwargs)
+        from llama_index_kilo import calling  # noqa: PLC0415 - imports LlamaIndex's chat engines
+
+        return calling.predict_and_call(self, tools, *arguments, **kwargs)
+
+    async def apredict_and_call(self, tools: Sequence[BaseTool], *arguments: Any, **kwargs: Any) -> AgentChatResponse:
+        """Return what `predict_and_call` does."""
+        if not self.metadata.is_function_calling_model:
+            return await super().apredict_and_call(tools, *arguments, **kwargs)
+        from llama_index_kilo import calling  # noqa: PLC0415 - imports LlamaIndex's chat engines
+
+        return await calling.apredict_and_call(self, tools, *arguments, **kwargs)
+
     def get_tool_calls_from_response(
         self, response: ChatResponse, error_on_no_tool_call: bool = True, **kwargs: Any
     ) -> list[ToolSelection]:
@@ -172,8 +219,7 @@ class KiloLLM(StructuredPrediction):
         Raises:
             NoToolCallError: there are none, and `error_on_no_tool_call` is set.
         """
-        is_whole = response.delta is None or "finish_reason" in response.additional_kwargs
-        selections = parse_selections(response, is_whole=is_whole)
+        selections = parse_selections(response, is_whole=not isinstance(response, PartialResponse))
         if error_on_no_tool_call and not selections:
             raise NoToolCallError(
                 f"Model {self.model!r} was expected to call a tool and answered without a call. "
@@ -181,28 +227,3 @@ class KiloLLM(StructuredPrediction):
                 model=self.model,
             )
         return selections
-
-
-def _respond(stream: Any) -> ChatResponseGen:
-    snapshots = Snapshots()
-    with stream:
-        for delta in stream:
-            if snapshots.shows(delta):
-                yield snapshots.add(delta)
-        yield snapshots.finish(stream.completion)
-
-
-async def _arespond(
-    stream: AsyncChatStream, parse: Callable[[ChatResponse], Any] = lambda response: response
-) -> AsyncGenerator[Any, None]:
-    """Yield what `parse` makes of each response.
-
-    The one asynchronous generator of a stream: a loop that ends closes all it has at once, and one inside another
-    would be closed twice.
-    """
-    snapshots = Snapshots()
-    async with stream:
-        async for delta in stream:
-            if snapshots.shows(delta):
-                yield parse(snapshots.add(delta))
-        yield parse(snapshots.finish(stream.completion))

@@ -18,10 +18,10 @@ from llama_index.core.base.llms.types import (
 
 from kilo_gateway.errors import InvalidRequestError
 from llama_index_kilo.content import render_parts
-from llama_index_kilo.tools import render_tool_calls
+from llama_index_kilo.tools import find_uncalled, render_tool_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage
 
@@ -50,7 +50,21 @@ def render_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
         InvalidRequestError: a block that cannot be sent, or a tool result that answers no call.
     """
     nameless = _NamelessCalls()
-    return [_render_message(message, nameless) for message in messages]
+    uncalled: dict[str, tuple[str, str]] = {}
+    rendered = []
+    for message in messages:
+        uncalled |= find_uncalled(message.blocks)
+        rendered.append(_explain_uncalled(_render_message(message, nameless), uncalled))
+    return rendered
+
+
+def _explain_uncalled(rendered: dict[str, Any], uncalled: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """Return the message; where an agent says of a call that may not be run that there is no such tool, with why."""
+    name, flaw = uncalled.get(rendered.get("tool_call_id") or "", ("", ""))
+    content = rendered["content"]
+    if name and isinstance(content, str) and name in content:
+        return {**rendered, "content": f"The tool was not called. {flaw} Call it again with whole arguments."}
+    return rendered
 
 
 class _NamelessCalls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
 from llama_index.core.base.llms.types import (
@@ -14,13 +15,23 @@ from llama_index.core.base.llms.types import (
 )
 
 from llama_index_kilo.answers import parse_chat_response
+from llama_index_kilo.tools import keep_one_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llama_index.core.base.llms.types import ChatResponseGen
+
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.answer.tool_calls import ToolCallDelta
+    from kilo_gateway.async_stream import AsyncChatStream
     from kilo_gateway.stream.accumulator import Delta
 
 _ASSISTANT = MessageRole.ASSISTANT
+
+
+class PartialResponse(ChatResponse):
+    """A response in mid-stream, so that what has come of a call's arguments is not taken for all of them."""
 
 
 class Snapshots:
@@ -52,7 +63,7 @@ class Snapshots:
             self._text += delta.text
         for call in delta.tool_calls:
             self._take_call(call)
-        return ChatResponse(
+        return PartialResponse(
             message=self._render_message(),
             delta=delta.text,
             raw={"usage": None, **cast("dict[str, Any]", delta.chunk)},
@@ -104,3 +115,59 @@ class _CallSoFar:
         self.block = ToolCallBlock(tool_call_id=self._id, tool_name=self._name, tool_kwargs=self._arguments)
         function = {"name": self._name, "arguments": self._arguments}
         self.wire: dict[str, Any] = {"id": self._id, "type": "function", "function": function}
+
+
+def respond(stream: Any) -> ChatResponseGen:
+    """Yield the responses of a stream."""
+    snapshots = Snapshots()
+    with stream:
+        for delta in stream:
+            if snapshots.shows(delta):
+                yield snapshots.add(delta)
+        yield snapshots.finish(stream.completion)
+
+
+async def arespond(
+    stream: AsyncChatStream, parse: Callable[[ChatResponse], Any] = lambda response: response
+) -> AsyncGenerator[Any, None]:
+    """Yield what `parse` makes of each response.
+
+    The one asynchronous generator of a stream: a loop that ends closes all it has at once, and one inside another
+    would be closed twice.
+    """
+    snapshots = Snapshots()
+    async with stream:
+        async for delta in stream:
+            if snapshots.shows(delta):
+                yield parse(snapshots.add(delta))
+        yield parse(snapshots.finish(stream.completion))
+
+
+def with_one_call(responses: ChatResponseGen) -> ChatResponseGen:
+    """Yield the responses, each with its first tool call alone, for callers who take one at a time."""
+    try:
+        yield from map(keep_one_call, responses)
+    finally:
+        responses.close()
+
+
+class WithOneCall(AsyncGenerator[ChatResponse, None]):
+    """The same of an asynchronous stream.
+
+    No generator of its own: a loop that ends closes all it has at once, and one around another would be closed twice.
+    """
+
+    def __init__(self, responses: AsyncGenerator[ChatResponse, None]) -> None:
+        self._responses = responses
+
+    async def asend(self, value: None) -> ChatResponse:
+        """Return the next response."""
+        return keep_one_call(await self._responses.asend(value))
+
+    async def athrow(self, *error: Any) -> ChatResponse:
+        """Raise an error where the stream stands."""
+        return keep_one_call(await self._responses.athrow(*error))
+
+    async def aclose(self) -> None:
+        """Leave the stream."""
+        await self._responses.aclose()

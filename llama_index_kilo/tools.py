@@ -9,16 +9,19 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
 
 from kilo_gateway import jsontext
-from kilo_gateway.adapters.objects import find_partial_object
+from kilo_gateway.adapters.objects import LOST, find_flaw, find_partial_object, read_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import AnswerError
-from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
+from kilo_gateway.tool_arguments import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse
     from llama_index.core.tools.types import BaseTool
+
+REASON = "reason"
+"""Argument of a selection that may not be run: why."""
 
 _TOOL_CHOICES = frozenset({"auto", "none", "required"})
 
@@ -45,10 +48,10 @@ def render_tool_choice(choice: str | dict[str, Any] | None, *, required: bool) -
     return choice if choice in _TOOL_CHOICES else {"type": "function", "function": {"name": choice}}
 
 
-def parse_tool_call_block(call: Any) -> ToolCallBlock:
-    """Return a call of the wire as a block: arguments as a dict, or as text where they are not whole JSON."""
+def parse_tool_call_block(call: Any, finish_reason: str | None) -> ToolCallBlock:
+    """Return a call of the wire as a block: arguments as a dict, or as text where they are not whole."""
     function = call["function"]
-    arguments = parse_arguments(function["arguments"])
+    arguments = read_arguments(function["arguments"], finish_reason)
     kwargs = function["arguments"] if arguments is None else arguments
     return ToolCallBlock(tool_call_id=call["id"], tool_name=function["name"], tool_kwargs=kwargs)
 
@@ -112,39 +115,56 @@ def _as_dict(value: Any) -> dict[str, Any]:
 def parse_selections(response: ChatResponse, *, is_whole: bool) -> list[ToolSelection]:
     """Return the tools that a message calls.
 
-    In the middle of a stream (`is_whole` false) arguments hold what can be read so far. In a whole answer, arguments
-    that are no JSON object become two arguments that no tool has, so that the call fails with words that the model can
-    use, instead of running with none.
+    In the middle of a stream (`is_whole` false) arguments hold what can be read so far. In a whole answer, a call whose
+    arguments are not whole names a tool that nobody has, so that no tool runs, whatever it takes; the name says why.
     """
     calls = [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]
     if not calls:
         wire = [_as_dict(call) for call in response.message.additional_kwargs.get("tool_calls") or ()]
         calls = [_parse_stored_call(call) for call in wire]
-    read = _read_whole if is_whole else _read_partial
-    return [
-        ToolSelection(tool_id=call.tool_call_id or "", tool_name=call.tool_name, tool_kwargs=read(call.tool_kwargs))
-        for call in calls
-    ]
+    read = _select_whole if is_whole else _select_partial
+    return [read(call) for call in calls]
 
 
 def _parse_stored_call(call: dict[str, Any]) -> ToolCallBlock:
     function = _as_dict(call.get("function"))
     name, arguments = function.get("name"), function.get("arguments")
-    kwargs = arguments if isinstance(arguments, (str, dict)) else {}
+    kwargs = arguments if isinstance(arguments, dict) or (isinstance(arguments, str) and arguments.strip()) else {}
     return ToolCallBlock(tool_call_id=call.get("id"), tool_name=str(name or ""), tool_kwargs=kwargs)
 
 
-def _read_whole(arguments: dict[str, Any] | str) -> dict[str, Any]:
-    parsed = parse_arguments(arguments)
-    if parsed is not None:
-        return parsed
-    return {"invalid_arguments": arguments, "reason": describe_flaw(arguments)}
+def _select_whole(call: ToolCallBlock) -> ToolSelection:
+    flaw = _find_block_flaw(call)
+    if flaw is None:
+        return _select(call, parse_arguments(call.tool_kwargs) or {})
+    return _select(call, {"invalid_arguments": call.tool_kwargs, REASON: flaw}, name=uncalled_name(call, flaw))
 
 
-def _read_partial(arguments: dict[str, Any] | str) -> dict[str, Any]:
-    if isinstance(arguments, dict):
-        return arguments
-    return find_partial_object(arguments) or {}
+def _select_partial(call: ToolCallBlock) -> ToolSelection:
+    arguments = call.tool_kwargs
+    return _select(call, arguments if isinstance(arguments, dict) else find_partial_object(arguments) or {})
+
+
+def _select(call: ToolCallBlock, arguments: dict[str, Any], *, name: str | None = None) -> ToolSelection:
+    return ToolSelection(tool_id=call.tool_call_id or "", tool_name=name or call.tool_name, tool_kwargs=arguments)
+
+
+def _find_block_flaw(call: ToolCallBlock) -> str | None:
+    """Return why a call may not be run; a block holds text only where arguments are not whole."""
+    arguments = call.tool_kwargs
+    return LOST if isinstance(arguments, str) and not arguments.strip() else find_flaw(arguments)
+
+
+def uncalled_name(call: ToolCallBlock, flaw: str) -> str:
+    """Return the name under which a call that may not be run is selected; the flaw is in LlamaIndex's answer, then."""
+    return f"{call.tool_name} (not called: {flaw.rstrip('.')})"
+
+
+def find_uncalled(blocks: Sequence[Any]) -> dict[str, tuple[str, str]]:
+    """Return the calls among the blocks that may not be run: id -> the name it was selected by, and why."""
+    calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
+    flaws = [(call, flaw) for call in calls if (flaw := _find_block_flaw(call)) is not None]
+    return {call.tool_call_id or "": (uncalled_name(call, flaw), flaw) for call, flaw in flaws}
 
 
 def keep_one_call(response: ChatResponse) -> ChatResponse:

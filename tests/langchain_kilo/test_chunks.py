@@ -27,6 +27,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph.message import add_messages
 
 from kilo_gateway.testing import Reply
+from kilo_gateway.tool_arguments import parse_arguments
 from langchain_kilo.chunks import KiloMessageChunk
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def test_no_text_becomes_another_call(arguments: str, finish: str | None) -> Non
     call = {"id": "c1", "function": {"name": "f", "arguments": arguments}}
     total = reduce(add, chunks(finish=finish, calls=(call,)))
     if total.tool_calls:
-        assert total.tool_calls[0]["args"] == (json.loads(arguments) if arguments.strip() else {})
+        assert total.tool_calls[0]["args"] == parse_arguments(arguments)
     else:
         assert [bad["args"] for bad in total.invalid_tool_calls] == [arguments]
 

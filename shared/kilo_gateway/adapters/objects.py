@@ -1,6 +1,6 @@
-"""The JSON object in what a model wrote: alone, in a code fence, or between other words. Never completes one.
+"""The JSON object in what a model wrote: alone, in a code fence, between other words, or as arguments of a call.
 
-The one exception is `find_partial_object`, which reads an answer that is still arriving.
+Never completes one, but for `find_partial_object`, which reads an answer that is still arriving.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
+
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _START = re.compile(r'\{\s*["}]')
 """Where an object can begin; the braces of `{x}` and `f(){ return` are none."""
@@ -19,6 +21,11 @@ _DECODER = json.JSONDecoder(strict=False)
 """Takes line breaks within strings, which many models write."""
 
 M = TypeVar("M", bound=BaseModel)
+
+CUT_OFF = frozenset({"length", "error", "content_filter"})
+"""Finish reasons after which a call without arguments has lost them."""
+
+LOST = "The answer was cut off before the arguments of this call came."
 
 
 def find_object(text: str) -> dict[str, Any] | None:
@@ -56,6 +63,21 @@ def make_instance(cls: type[M], found: dict[str, Any]) -> M:
         pydantic.ValidationError: the class does not accept it.
     """
     return cls.model_validate_json(json.dumps(found))
+
+
+def find_flaw(arguments: Any, finish_reason: str | None = None) -> str | None:
+    """Return why a call may not be run; None for one whose arguments are whole.
+
+    A call that ends with the answer, before any argument came, may have had some.
+    """
+    if finish_reason in CUT_OFF and (arguments is None or (isinstance(arguments, str) and not arguments.strip())):
+        return LOST
+    return describe_flaw(arguments)
+
+
+def read_arguments(arguments: Any, finish_reason: str | None = None) -> dict[str, Any] | None:
+    """Return the arguments of a call that may be run; None for one that may not, as `find_flaw` says why."""
+    return None if find_flaw(arguments, finish_reason) == LOST else parse_arguments(arguments)
 
 
 def _unfenced(text: str) -> str:
