@@ -39,6 +39,12 @@ record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_
 versions: $(STAMP) ## Run the tests with the lowest and the newest versions of everything, on Python 3.11 and 3.13
 	@$(BIN)/python tools/versions.py
 
+release: $(STAMP) ## Build all distributions into dist/, check them, install each on Python 3.11 and 3.13
+	@$(BIN)/python tools/release.py
+
+audit: $(STAMP) ## Look for known holes in the dependencies (needs the network)
+	@$(BIN)/python -m pip_audit --strict --skip-editable
+
 error-messages: $(STAMP) ## Write docs/errors.md from the source
 	@$(BIN)/python tools/error_messages.py
 
@@ -62,6 +68,6 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf dist $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test versions record error-messages check format serve bench models clean
+.PHONY: help install demo test versions release audit record error-messages check format serve bench models clean

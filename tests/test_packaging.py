@@ -1,51 +1,21 @@
-"""The distribution: what is in the wheel and the sdist, and what they say of themselves."""
+"""The distributions under the names that each framework's users type: the same version, and no code."""
 
-import subprocess
-import sys
-import tarfile
-import zipfile
-from email.parser import Parser
-from importlib.metadata import version
+from __future__ import annotations
+
+import tomllib
 from pathlib import Path
 
 import pytest
 
-import kilo_gateway
+from kilo_gateway import __version__
 
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a wheel and an sdist of this checkout."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
+PACKAGING = Path(__file__).parent.parent / "packaging"
 
 
-def test_the_wheel_holds_three_packages_and_nothing_else(built: Path) -> None:
-    """The wheel has no top-level `shared`, no tests, and every package is marked as typed."""
-    names = zipfile.ZipFile(next(built.glob("*.whl"))).namelist()
-    tops = {name.partition("/")[0] for name in names}
-    packages = {"kilo_gateway", "langchain_kilo", "llama_index_kilo"}
-    assert {top for top in tops if not top.endswith(".dist-info")} == packages
-    assert {f"{package}/py.typed" for package in packages} <= set(names)
-    assert {"kilo_gateway/catalog/data/models.json", "kilo_gateway/testing/data/catalog.json"} <= set(names)
-
-
-def test_the_sdist_can_build_the_wheel_again(built: Path) -> None:
-    """The sdist holds the core under its folder, the licence and the build settings."""
-    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "LICENSE", "README.md", "shared/kilo_gateway/__init__.py"} <= names
-
-
-def test_the_metadata_names_extras_licence_and_version(built: Path) -> None:
-    """The extras, the licence and the one version are in the metadata."""
-    wheel = zipfile.ZipFile(next(built.glob("*.whl")))
-    metadata = Parser().parsestr(wheel.read(next(n for n in wheel.namelist() if n.endswith("METADATA"))).decode())
-    assert {"langchain", "llama-index", "testing", "cli", "all"} <= set(metadata.get_all("Provides-Extra", []))
-    assert metadata["License-Expression"] == "MIT"
-    assert metadata["Version"] == kilo_gateway.__version__ == version("kilo-gateway")
-    assert metadata["Requires-Python"] == ">=3.11"
+@pytest.mark.parametrize(("name", "extra"), [("langchain-kilo", "langchain"), ("llama-index-llms-kilo", "llama-index")])
+def test_an_alias_is_the_package_of_its_version(name: str, extra: str) -> None:
+    """An alias asks for the extra of exactly the version that stands beside it, and holds no code."""
+    project = tomllib.loads((PACKAGING / name / "pyproject.toml").read_text())["project"]
+    assert (project["name"], project["version"]) == (name, __version__)
+    assert project["dependencies"] == [f"kilo-gateway[{extra}]=={__version__}"]
+    assert not list((PACKAGING / name).rglob("*.py"))
