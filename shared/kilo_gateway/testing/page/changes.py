@@ -20,6 +20,7 @@ from kilo_gateway.request.signatures import sanitize_signatures
 
 By = Literal["client", "gateway", "advice"]
 _MAX_SHOWN = 60
+_USUAL = frozenset({"user", "safety_identifier"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class ShownChange:
     before: str | None
     after: str | None
     why: str
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether the gateway does so with every request."""
+        return self.by == "gateway" and self.kind == "added" and self.place in _USUAL
 
     def without(self, cleaned: Callable[[str], str]) -> ShownChange:
         """Return it with every text cleaned."""

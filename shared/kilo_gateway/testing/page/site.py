@@ -50,8 +50,8 @@ def answer_page(board: Board, request: Request) -> Response | None:
     path = request.url.path
     if path not in ("/", "/favicon.ico") and not path.startswith(PREFIX):
         return None
-    if request.method not in ("GET", "HEAD"):
-        return PlainTextResponse("Only GET.", 405, {**HEADERS, "allow": "GET, HEAD"})
+    if request.method != "GET":
+        return PlainTextResponse("Only GET.", 405, {**HEADERS, "allow": "GET"})
     if path == "/":
         return Response(_render_page(board), headers=HEADERS, media_type="text/html")
     name = path.removeprefix(PREFIX)

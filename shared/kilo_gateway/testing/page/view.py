@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kilo_gateway.testing.page.watched import WatchedRequest
 
 _FIRST_REFUSAL = 400
+_LONGEST_VALUE = 48
+"""Characters of a value beside a change."""
 _HEADINGS: dict[By, str] = {
     "client": "Changed by the client before it was sent",
     "gateway": "Changed by the gateway before a provider sees it",
@@ -48,8 +50,8 @@ def render_head(request: WatchedRequest) -> Html:
     """Return the line that is seen while the request is closed."""
     answer, usage = request.answer, request.answer.usage
     is_stream = isinstance(request.body, dict) and request.body.get("stream") is True
-    made = sum(one.by != "advice" for one in request.changes)
-    advised = len(request.changes) - made
+    made = sum(one.by != "advice" and not one.is_usual for one in request.changes)
+    advised = sum(one.by == "advice" for one in request.changes)
     what = request.kind if request.kind != "other" else f"{request.method} {request.path}"
     facts: list[Html | None] = [
         _badge(f"#{request.number}", "number"),
@@ -117,9 +119,21 @@ def _change(change: ShownChange) -> Html:
     values = None
     if change.before is not None or change.after is not None:
         pair = [text for text in (change.before, change.after) if text is not None]
-        values = element("span", " ", element("code", " → ".join(pair)), class_="values")
+        values = element("span", " ", element("code", " → ".join(_short(text) for text in pair)), class_="values")
     head = [element("b", _SIGNS.get(change.kind, "?")), " ", element("code", change.place), f" {change.kind}", values]
-    return element("li", *head, element("div", change.why, class_="why"), class_=f"change {change.by} {change.kind}")
+    return element(
+        "li", *head, element("div", _with_code(change.why), class_="why"), class_=f"change {change.by} {change.kind}"
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _with_code(text: str) -> Html:
+    """Return a sentence with what stands between backticks as code."""
+    pieces = text.split("`")
+    return join(element("code", piece) if at % 2 else piece for at, piece in enumerate(pieces))
 
 
 def _facts_of_answer(request: WatchedRequest) -> Html | None:

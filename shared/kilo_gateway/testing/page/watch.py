@@ -17,6 +17,8 @@ from kilo_gateway.testing.page.watched import clean_changes
 from kilo_gateway.testing.received import RECEIVED_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from kilo_gateway.testing.page.board import Board
@@ -80,10 +82,22 @@ class _Passage:
             await app(self._scope, receive, self._watch)
         finally:
             self._take_changes()
-            self._request.end(is_whole=self._is_whole)
+            self._look(lambda: self._request.end(is_whole=self._is_whole))
             self._board.note(self._request)
 
+    def _look(self, read: Callable[[], None]) -> None:
+        try:
+            read()
+        except Exception:  # noqa: BLE001 - what is only looked at must not stop what passes
+            self._request.give_up()
+
     async def _watch(self, message: Message) -> None:
+        self._is_whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+        self._look(lambda: self._read(message))
+        self._board.note(self._request)
+        await self._send(message)
+
+    def _read(self, message: Message) -> None:
         request = self._request
         if message["type"] == "http.response.start":
             self._take_changes()
@@ -91,9 +105,6 @@ class _Passage:
             request.begin_answer(message["status"], headers, self._spellings)
         elif request.reader is not None:
             request.reader.feed(message.get("body", b""))
-        self._is_whole = message["type"] == "http.response.body" and not message.get("more_body", False)
-        self._board.note(request)
-        await self._send(message)
 
     def _take_changes(self) -> None:
         """Show what the gateway made of the body, where the one behind tells; once."""

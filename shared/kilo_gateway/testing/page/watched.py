@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _KINDS = (("/chat/completions", "chat"), ("/embeddings", "embeddings"), ("/fim/completions", "fim"))
 _MAX_BODY = 8 * 1024 * 1024
 """Bytes of a body that are read for the page; more passes, unread."""
-_UNINTERESTING = frozenset({"host", "connection", "accept", "accept-encoding", "content-length", "content-type"})
+_UNINTERESTING = frozenset(
+    {"authorization", "host", "connection", "accept", "accept-encoding", "content-length", "content-type"}
+)
 
 
 @dataclass
@@ -40,7 +42,7 @@ class WatchedRequest:
     """The parsed JSON; None where there is none, or it is too large."""
     body_bytes: int
     credential: str
-    """What is known of the key: `a key`, `anonymous` or `none`."""
+    """What is known of the key: `a key (not shown)`, `anonymous` or `none`."""
     began: float = field(default_factory=time.time)
     """Unix time in seconds."""
     seconds: float | None = None
@@ -83,13 +85,18 @@ class WatchedRequest:
 
     def end(self, *, is_whole: bool) -> None:
         """Take the last look at the answer, and forget what is needed only while it arrives."""
+        self.seconds = time.time() - self.began
         if self.reader is not None:
             self.reader.finish(is_whole=is_whole)
             self.answer = self.reader.snapshot()
             self.reader = None
         elif not is_whole:
             self.problem = "The connection was closed without an answer."
-        self.seconds = time.time() - self.began
+
+    def give_up(self) -> None:
+        """Read no more of an answer that cannot be read."""
+        self.reader = None
+        self.problem = "This page cannot read the answer; it passed all the same."
 
 
 def watch_request(
@@ -113,7 +120,7 @@ def watch_request(
         headers=shown,
         body=body,
         body_bytes=len(raw),
-        credential="none" if not key else ANONYMOUS if key == ANONYMOUS else "a key",
+        credential="none" if not key else ANONYMOUS if key == ANONYMOUS else "a key (not shown)",
     )
     if request.kind == "chat":
         request.changes = clean_changes(changes_before(lowered.get(CHANGES_HEADER), body), spellings)
