@@ -1,10 +1,19 @@
-"""What holds for every test of this repository."""
+"""What holds for every test of this repository.
+
+Random examples are bounded by their number, not by the time that a busy machine takes;
+`pytest --hypothesis-profile=thorough` tries twenty times as many.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("suite", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")
