@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway import Embeddings, GatewayError, InvalidRequestError, KiloError, MalformedAnswerError, RateLimitError
@@ -235,7 +235,6 @@ def test_an_error_of_status_200_is_raised() -> None:
     assert parse([entry(0, [1.0])], error={}).vectors == [[1.0]]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data(), st.integers(1, 6), st.integers(1, 5))
 def test_any_order_and_encoding_gives_the_same_vectors(data: st.DataObject, count: int, size: int) -> None:
     """Whatever the order of the entries, and however each is encoded, the vectors are those that were meant."""
@@ -246,7 +245,6 @@ def test_any_order_and_encoding_gives_the_same_vectors(data: st.DataObject, coun
     assert parse(data.draw(st.permutations(entries)), count=count).vectors == vectors
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.fixed_dictionaries({}, optional={"index": VALUES, "embedding": VALUES}), max_size=3) | VALUES, VALUES
 )

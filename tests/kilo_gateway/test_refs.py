@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.errors import InvalidModelError
@@ -152,7 +152,6 @@ def test_default_ref_is_the_auto_route() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("kilocodeKILO/ :-.x\t\n\x00é"), max_size=24) | st.text(max_size=24))
-@settings(deadline=None)
 def test_any_text_gives_an_id_or_the_typed_error(text: str) -> None:
     """Whatever is typed, the id is clean and its ref is stable, or the typed error is raised."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
@@ -70,7 +70,6 @@ def _check(response: ChatResponse) -> None:
 LLM = KiloLLM(api_key="test-key")
 
 
-@settings(max_examples=200, deadline=None)
 @given(message=MESSAGE, rest=_or_odd(**REST), usage=USAGE)
 def test_odd_whole_answers(message: Any, rest: Mapping[str, Any], usage: Any) -> None:
     """A whole answer of any shape can be read, stored, and sent back."""
@@ -78,7 +77,6 @@ def test_odd_whole_answers(message: Any, rest: Mapping[str, Any], usage: Any) ->
     _check(parse_chat_response(parse_completion(body, requested_model="m")))
 
 
-@settings(max_examples=150, deadline=None)
 @given(messages=st.lists(MESSAGE, max_size=4), rest=_or_odd(**REST))
 def test_odd_streams(messages: list[Any], rest: Mapping[str, Any]) -> None:
     """A stream of deltas of any shape can be read, each snapshot and the end."""

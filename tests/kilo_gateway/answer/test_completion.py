@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.answer.completion import Completion, CompletionChoice, parse_completion, render_metadata
@@ -290,7 +290,6 @@ def answers(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return {**body, "usage": usage}, chunks
 
 
-@settings(deadline=None)
 @given(answers())
 def test_a_stream_adds_up_to_the_unstreamed_answer(case: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
     """An answer that was streamed equals the same answer sent whole, field by field, metadata included."""

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.answer.reasoning_details import ReasoningDetails, reasoning_text
@@ -141,7 +141,6 @@ def test_what_is_no_list_adds_nothing(items: Any) -> None:
     assert not details
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.text()), max_size=30))
 def test_texts_are_concatenated_exactly(fragments: list[tuple[int, str]]) -> None:
     """Any interleaving of indexes gives each index its own pieces in order, to the last character."""

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta, parse_tool_calls
@@ -234,7 +234,6 @@ def interleavings(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[tuple[str
     return fragments, [calls[i] for i in dict.fromkeys(order)]
 
 
-@settings(deadline=None)
 @given(interleavings())
 def test_any_interleaving_gives_the_same_calls(case: tuple[list[dict[str, Any]], list[tuple[str, str, str]]]) -> None:
     """However the fragments of parallel calls are cut and mixed, each call keeps its own."""

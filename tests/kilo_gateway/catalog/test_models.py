@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.catalog.models import ModelInfo, parse_model
@@ -351,7 +351,6 @@ JSON = st.recursive(
 KEYS = ["id", "name", "description", "created", "context_length", "architecture", "top_provider", "pricing"]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.dictionaries(st.sampled_from([*KEYS, "supported_parameters", "isFree"]), JSON), st.booleans())
 def test_no_entry_makes_the_reader_fail(odd: dict[str, Any], usable: bool) -> None:
     """Any JSON object is a model or a reason, never an exception."""

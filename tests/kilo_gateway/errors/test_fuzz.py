@@ -7,7 +7,7 @@ import json
 import pickle
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.errors import GatewayError
@@ -65,7 +65,6 @@ def test_random_bytes(status: int, headers: dict[str, str], body: bytes) -> None
     check(parse_error(status, headers, body))
 
 
-@settings(max_examples=300)
 @given(STATUSES, HEADERS, JSON | OBJECTS | OBJECTS.map(lambda error: {"error": error}))
 def test_random_json(status: int, headers: dict[str, str], body: Any) -> None:
     """JSON of any shape under the names that are read, with values of any type."""
@@ -78,7 +77,6 @@ def test_random_text_that_is_nearly_json_or_html(text: str) -> None:
     check(parse_error(500, {}, text.encode()))
 
 
-@settings(max_examples=300)
 @given(OBJECTS | OBJECTS.map(lambda error: {"error": error}) | OBJECTS.map(lambda choice: {"choices": [choice]}))
 def test_random_events(event: dict[str, Any]) -> None:
     """An event of any shape is an error or none, is never changed, and can always be read as an error."""

@@ -7,7 +7,7 @@ import types
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.errors import InvalidRequestError
@@ -196,7 +196,6 @@ JSON = st.recursive(
     st.sampled_from([None, *LEVELS]),
     st.booleans(),
 )
-@settings(deadline=None)
 def test_shaping_is_stable_for_any_body(body: dict[str, Any], level: Level | None, injects: bool) -> None:
     """Shaping never changes its input, never loses another key, and changes nothing the second time."""
     before = copy.deepcopy(body)

@@ -8,7 +8,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.request.families import SignatureRule, profile_for
@@ -337,7 +337,6 @@ SIGNATURES = (
 
 
 @given(SIGNATURES)
-@settings(deadline=None, max_examples=300)
 def test_signature_agrees_with_decoding_and_encoding(value: str) -> None:
     """A value is a signature exactly when its bytes, encoded again, give it back."""
     assert is_base64_signature(value) == decodes_and_encodes_back(value)
@@ -365,7 +364,6 @@ def with_signatures_masked(node: Any) -> Any:
 
 
 @given(st.lists(MESSAGES, max_size=3), st.sampled_from(RULES))
-@settings(deadline=None)
 def test_sanitation_of_any_history(history: list[Any], rule: SignatureRule) -> None:
     """Sanitation is done after one pass, changes no input, and drops nothing but signatures."""
     before = copy.deepcopy(history)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.answer.completion import parse_completion, render_metadata
@@ -490,7 +490,6 @@ odd_chunks = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(odd_chunks, max_size=6))
 def test_no_json_makes_it_raise(chunks: list[dict[str, Any]]) -> None:
     """Whatever JSON a stream is made of, it is accumulated and read without an error, and deltas add up to it."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.errors import MalformedAnswerError
@@ -86,7 +86,6 @@ def test_recorded_streams_survive_any_cut(path: Path) -> None:
             assert decode(cut(data, [point])) == expected
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_any_mix_of_lines_decodes_the_same_in_any_pieces(data: st.DataObject) -> None:
     """Random lines with random line ends decode alike whole and in pieces, and as the grammar says."""

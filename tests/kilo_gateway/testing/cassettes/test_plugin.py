@@ -420,6 +420,7 @@ class TestIt(ChatModelIntegrationTests):
 def test_beside_langchain_tests(pytester: pytest.Pytester, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """LangChain's standard tests are recorded by one marker on the class, their own `vcr` test included."""
     monkeypatch.delenv("PYTEST_ADDOPTS")
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # its classes bring fixtures of several plugins
     pytester.makepyfile(test_it=LANGCHAIN)
     chosen = "test_invoke or test_stream_time or test_batch or test_tool_calling or test_stream"
     arguments = ["-p", "no:randomly", "-k", f"({chosen}) and not v3 and not async and not model_override"]

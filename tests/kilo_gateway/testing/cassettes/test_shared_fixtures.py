@@ -183,7 +183,6 @@ def test_workers_record_together_and_report_once(
     tests = FIXTURES["module"] + TWO.replace("test_", "test_w") + SHARED + known.replace("; ask('k2')", "")
     pytester.makepyfile(test_it=ASK + tests)
     with monkeypatch.context() as patch:
-        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         patch.delenv("PYTEST_ADDOPTS")
         plugins = ["-p", "xdist", "-p", "kilo_gateway.testing.pytest_plugin"]
         result = pytester.run(sys.executable, "-m", "pytest", *plugins, "-n", "2", "--kilo-strict")
