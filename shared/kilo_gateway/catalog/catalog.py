@@ -5,11 +5,12 @@ An id that is not in a catalog is unknown, not refused.
 
 from __future__ import annotations
 
+import logging
 import reprlib
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,6 +21,20 @@ from kilo_gateway.request.families import SUCCESSORS, is_free_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+logger = logging.getLogger("kilo_gateway")
+
+AUTO_ENTRY: dict[str, Any] = {
+    "id": "kilo/auto",
+    "name": "Kilo Auto",
+    "context_length": 1_000_000,
+    "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
+    "top_provider": {"max_completion_tokens": 128_000},
+    "pricing": {"prompt": "0", "completion": "0", "input_cache_read": "0", "input_cache_write": "0"},
+    "supported_parameters": ["max_tokens", "temperature", "tools", "reasoning", "include_reasoning"],
+    "isFree": False,
+}
+"""The entry of the default model, whatever a gateway says about it: the provider page fixes these values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +124,15 @@ def parse_catalog(body: object) -> tuple[list[ModelInfo], list[str]]:
 
 @lru_cache(maxsize=1)
 def bundled_catalog() -> Catalog:
-    """Return the catalog shipped with this package, `kilo/auto` first; read once, when first asked for."""
-    snapshot = orjson.loads(files("kilo_gateway.catalog").joinpath("data/models.json").read_bytes())
+    """Return the catalog shipped with this package, `kilo/auto` first; read once, when first asked for.
+
+    Where a packager left the file out, `kilo/auto` alone is known, with a warning.
+    """
+    snapshot: dict[str, Any] = {"source": "the provider page", "date": None, "models": [AUTO_ENTRY]}
+    try:
+        snapshot = orjson.loads(files("kilo_gateway.catalog").joinpath("data/models.json").read_bytes())
+    except OSError as error:
+        logger.warning("The bundled model list is missing; kilo/auto alone is known before discovery: %s", error)
     models, skipped = _parse_entries(snapshot["models"], source="bundled")
     return Catalog(tuple(models), skipped=tuple(skipped), origin=CatalogOrigin(snapshot["source"], snapshot["date"]))
 

@@ -5,25 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.catalog.catalog import Catalog, bundled_catalog
+from kilo_gateway.catalog.catalog import AUTO_ENTRY, Catalog, bundled_catalog
 from kilo_gateway.catalog.models import ModelInfo, parse_model
 from kilo_gateway.catalog.prices import render_pricing
 from kilo_gateway.refs import parse_model_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-AUTO_ENTRY: dict[str, Any] = {
-    "id": "kilo/auto",
-    "name": "Kilo Auto",
-    "context_length": 1_000_000,
-    "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]},
-    "top_provider": {"max_completion_tokens": 128_000},
-    "pricing": {"prompt": "0", "completion": "0", "input_cache_read": "0", "input_cache_write": "0"},
-    "supported_parameters": ["max_tokens", "temperature", "tools", "reasoning", "include_reasoning"],
-    "isFree": False,
-}
-"""The entry of the default model, whatever a gateway says about it: the provider page fixes these values."""
 
 _AUTO_PREFIX = "kilo-auto/"
 

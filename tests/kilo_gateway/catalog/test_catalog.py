@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,25 @@ def test_long_list_is_read_whole(sample: dict[str, Any]) -> None:
     merged = merge_catalogs(parse_catalog({"data": data})[0], bundled_catalog())
     assert len(merged) == 350 + len(bundled_catalog())
     assert merged.models[349].id == "lab/model-349"
+
+
+def test_a_missing_file_is_a_small_catalog(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """An application whose packager left the list out still knows the default model, and is told."""
+    bundled_catalog.cache_clear()
+    monkeypatch.setattr("kilo_gateway.catalog.catalog.files", lambda _package: Path("nowhere"))
+    try:
+        assert [model.id for model in bundled_catalog()] == ["kilo/auto"]
+        assert "The bundled model list is missing" in caplog.text
+    finally:
+        bundled_catalog.cache_clear()
+
+
+def test_packagers_find_the_hooks() -> None:
+    """PyInstaller's entry point names a folder with a hook for each package."""
+    (entry,) = entry_points(group="pyinstaller40", name="hook-dirs")
+    (folder,) = entry.load()()
+    assert {path.stem for path in Path(folder).glob("hook-*.py")} == {
+        "hook-kilo_gateway",
+        "hook-langchain_kilo",
+        "hook-llama_index_kilo",
+    }
