@@ -46,8 +46,8 @@ def test_what_is_sent(connect: Any, gateway: Any) -> None:
     }
     assert request.headers.get_all("authorization") == [f"Bearer {gateway.api_key}"]
     assert request.headers["content-type"] == "application/json"
-    assert request.headers["x-kilocode-feature"] == request.facts["feature"] == "direct-gateway"
-    assert request.facts["organization_id"] == gateway.accounts[gateway.api_key].organizations[0].id
+    assert request.headers["x-kilocode-feature"] == "direct-gateway"
+    assert request.headers["x-kilocode-organizationid"] == gateway.accounts[gateway.api_key].organizations[0].id
 
 
 def test_no_header_tells_of_the_machine(connect: Any, gateway: Any) -> None:

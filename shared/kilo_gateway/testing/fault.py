@@ -71,7 +71,7 @@ class Fault:
 
     @classmethod
     def named(cls, error_id: str, **fields: Any) -> Fault:
-        """Return the gateway's own error of that id, as the version in use writes it; see `error_ids`."""
+        """Return the gateway's own error of that id; see `error_ids`."""
         return cls(error_id=error_id, **fields)
 
     @property

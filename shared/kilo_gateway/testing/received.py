@@ -65,7 +65,5 @@ class Received:
     """`time.monotonic()` at arrival, in seconds."""
     forwarded: dict[str, Any] | None = field(default=None)
     """Chat: the body after the gateway's transformation; None when the request was refused before."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Chat: what the headers resolved to: `feature`, `mode`, `user_id`, `organization_id`, `resolved_model`."""
     status: int | None = None
     """The HTTP status that was answered; None while unanswered or without an HTTP answer."""

@@ -198,7 +198,7 @@ def foreground() -> Iterator[subprocess.Popen[str]]:
 def test_the_module_runs_in_the_foreground_until_a_signal(
     number: signal.Signals, foreground: subprocess.Popen[str]
 ) -> None:
-    """`python -m kilo_gateway.testing` serves, and ends cleanly and silently on a signal."""
+    """`python -m kilo_gateway.testing` serves, says where its page is, and ends cleanly and silently on a signal."""
     assert foreground.stdout is not None
     assert foreground.stderr is not None
     url, key = foreground.stdout.readline().strip(), foreground.stdout.readline().strip()
@@ -206,7 +206,8 @@ def test_the_module_runs_in_the_foreground_until_a_signal(
     assert answer.status_code == 200
     foreground.send_signal(number)
     assert foreground.wait(10) == 0
-    assert foreground.stderr.read() == ""
+    (shown,) = foreground.stderr.read().splitlines()
+    assert shown.startswith("What is sent here shows at http://127.0.0.1:")
 
 
 def test_a_missing_extra_is_named() -> None:

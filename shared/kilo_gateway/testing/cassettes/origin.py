@@ -36,8 +36,6 @@ class Origin:
     base_url: str
     version: str | None = None
     """Of this package, whose embedded gateway it was; None for a gateway that does not tell."""
-    imitates: str | None = None
-    """The server generation that the embedded gateway imitated."""
     recorded: str | None = None
     """The day, where answers change with time; the embedded gateway's do not."""
 
@@ -61,7 +59,7 @@ class Origin:
         if not isinstance(value, dict) or not isinstance(value.get("from"), str):
             raise ValueError("`gateway` must be a mapping with `from`")  # noqa: TRY004 - wrong data, not a wrong call
         texts = {name: None if text is None else str(text) for name, text in value.items()}
-        names = ("version", "imitates", "recorded")
+        names = ("version", "recorded")
         base_url = texts.get("base_url") or EMBEDDED_BASE_URL
         return cls(str(texts["from"]), base_url, **{name: texts.get(name) for name in names})
 
@@ -122,6 +120,5 @@ def origin_of(uri: str, response_headers: Mapping[str, Any], *, base_url: str, t
         base_url = without_port(urlunsplit(parts._replace(path=path, query="", fragment="")))
     headers = {name.lower(): str(value) for name, value in response_headers.items()}
     if "embedded-" in headers.get("x-vercel-id", ""):
-        imitates = "2026-02" if "cross-origin-opener-policy" in headers else "newest"
-        return Origin(EMBEDDED, base_url, version=__version__, imitates=imitates)
+        return Origin(EMBEDDED, base_url, version=__version__)
     return Origin(REAL if parts.hostname == _REAL_HOST else OTHER, base_url, recorded=today)

@@ -17,7 +17,6 @@ from kilo_gateway.testing.gateway.completion import PROVIDER, ChatAnswer, render
 from kilo_gateway.testing.gateway.delivery import scripted_answer
 from kilo_gateway.testing.gateway.events import REPEATED_TEXT, render_events
 from kilo_gateway.testing.gateway.forwarding import forwarded_body
-from kilo_gateway.testing.gateway.identity import header_value, resolve_feature
 from kilo_gateway.testing.gateway.model_ids import REPEAT_MODEL, family, is_hosted_free
 from kilo_gateway.testing.gateway.usage import render_usage
 
@@ -35,18 +34,10 @@ _REPEATS_PER_WRITE = 32
 async def answer_chat(incoming: IncomingRequest) -> Answer:
     """Answer POST /chat/completions."""
     request, received = ChatRequest(incoming, incoming.received.body), incoming.received
-    account, organization = incoming.identity.account, incoming.identity.organization
-    received.facts.update(
-        feature=resolve_feature(received.headers),
-        mode=header_value(received.headers, "x-kilocode-mode"),
-        user_id=account.user_id if account else None,
-        organization_id=organization.id if organization else None,
-    )
     refusal = first_refusal(request)
     if refusal is not None:
         return refusal
     received.forwarded = forwarded_body(request)
-    received.facts["resolved_model"] = request.resolved
     if incoming.fault is not None and incoming.fault.is_answer:
         return Answer()
     reply = incoming.take_reply()

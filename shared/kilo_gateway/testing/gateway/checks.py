@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.testing.gateway.answer import Answer
 from kilo_gateway.testing.gateway.identity import header_value
 from kilo_gateway.testing.gateway.model_ids import CLASSIFIED, is_auto, is_free, is_hosted_free, resolve_auto
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kilo_gateway.testing.gateway.answer import Answer
     from kilo_gateway.testing.gateway.incoming import IncomingRequest
 
-_MAX_TOKENS = 99_999_999_999
 _HOUR_SECONDS = 3600
 _DAY_SECONDS = 86_400
 _NO_AUTO_MODEL = {"kilo-auto/free": "no_free_models", "kilo-auto/org": "org_auto"}
@@ -127,16 +126,6 @@ def _check_caller(request: ChatRequest) -> Answer | None:
     return incoming.refusal("promotion_limit") if before >= options.anonymous_requests_per_day else None
 
 
-def _check_model(request: ChatRequest) -> Answer | None:
-    incoming, hosting = request.incoming, request.incoming.state.hosting.get(request.resolved, {})
-    if hosting.get("api_kinds"):
-        return incoming.refusal("api_kind")
-    limits = [request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
-    if any(isinstance(limit, int | float) and limit > _MAX_TOKENS for limit in limits):
-        return incoming.refusal("temporarily_unavailable")
-    return incoming.refusal("model_unavailable") if hosting.get("is_disabled") else None
-
-
 def check_credits(incoming: IncomingRequest) -> Answer | None:
     """Refuse a paid model to a caller without balance."""
     account, balance = incoming.identity.account, incoming.identity.balance
@@ -161,36 +150,10 @@ def _check_policy(request: ChatRequest) -> Answer | None:
     return request.incoming.refusal("efficient_pool_blocked" if request.model in CLASSIFIED else "model_not_allowed")
 
 
-def _check_data_collection(request: ChatRequest) -> Answer | None:
-    provider = routing(request)
-    is_denied = provider.get("data_collection") == "deny" or provider.get("zdr") is True
-    if is_denied and is_free(request.resolved, request.incoming.state):
-        return request.incoming.refusal("data_collection_required")
-    return None
-
-
-def _check_exclusive_provider(request: ChatRequest) -> Answer | None:
-    if not is_hosted_free(request.resolved, request.incoming.state):
-        return None
-    slug = request.incoming.state.hosting[request.resolved].get("provider", "")
-    only, ignore = request.provider.get("only"), request.provider.get("ignore")
-    is_excluded = (isinstance(only, list) and slug not in only) or (isinstance(ignore, list) and slug in ignore)
-    return request.incoming.refusal("provider_not_allowed", fill={"<slug>": slug}) if is_excluded else None
-
-
 def _check_known(request: ChatRequest) -> Answer | None:
-    state = request.incoming.state
-    if state.entry(request.resolved) is not None or request.resolved in state.hosting:
+    if request.incoming.state.entry(request.resolved) is not None:
         return None
     return request.incoming.refusal("model_unknown_openrouter", fill={"<id>": str(request.body["model"]).strip()})
-
-
-def _check_reasoning_details(request: ChatRequest) -> Answer | None:
-    """Refuse a text in the place of the list of `reasoning_details`, which the real gateway answers with 500."""
-    messages = [message for message in request.body["messages"] if isinstance(message, dict)]
-    if any(isinstance(message.get("reasoning_details"), str) for message in messages):
-        return Answer("Internal Server Error", status=500)
-    return None
 
 
 _CHECKS: tuple[Callable[[ChatRequest], Answer | None], ...] = (
@@ -200,13 +163,9 @@ _CHECKS: tuple[Callable[[ChatRequest], Answer | None], ...] = (
     _check_auto,
     _check_free_limit,
     _check_caller,
-    _check_model,
     _check_balance,
     _check_policy,
-    _check_data_collection,
-    _check_exclusive_provider,
     _check_known,
-    _check_reasoning_details,
 )
 
 

@@ -64,7 +64,7 @@ async def response_of(incoming: IncomingRequest, answer: Answer) -> ASGIApp:
         if fault.raw is not None or fault.cut_before_headers:
             return _Broken(incoming.connection, fault)
         if fault.error_id is not None:
-            answer = render_error(fault.error_id, incoming.version, status=fault.status, fill=fault.fill)
+            answer = render_error(fault.error_id, status=fault.status, fill=fault.fill)
         elif fault.status is not None:
             answer = Answer(fault.body, status=fault.status)
     if incoming.reply is not None and incoming.reply.delay_seconds > 0:

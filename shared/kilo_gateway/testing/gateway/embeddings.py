@@ -12,7 +12,6 @@ from kilo_gateway.testing.builtin_models.vectors import embed_text
 from kilo_gateway.testing.data_files import load_table
 from kilo_gateway.testing.gateway.answer import Answer, json_bytes
 from kilo_gateway.testing.gateway.checks import check_credits
-from kilo_gateway.testing.gateway.identity import resolve_feature
 from kilo_gateway.testing.gateway.usage import price
 
 if TYPE_CHECKING:
@@ -34,9 +33,7 @@ async def answer_embedding_models(incoming: IncomingRequest) -> Answer:
 
 async def answer_embeddings(incoming: IncomingRequest) -> Answer:
     """Answer POST /embeddings."""
-    received, account = incoming.received, incoming.identity.account
-    feature = resolve_feature(received.headers, default="embeddings")
-    received.facts.update(feature=feature, user_id=account.user_id if account else None)
+    received = incoming.received
     refusal = _refusal(incoming, received.body)
     if refusal is not None:
         return refusal

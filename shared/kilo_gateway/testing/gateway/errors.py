@@ -1,4 +1,4 @@
-"""The errors that the gateway itself writes: id -> status, headers, body for each version. Renders; never decides."""
+"""The errors that the gateway itself writes: id -> status, headers, body. Renders; never decides."""
 
 from __future__ import annotations
 
@@ -10,37 +10,24 @@ from kilo_gateway.testing.gateway.answer import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kilo_gateway.testing.options import Version
+
+def error_ids() -> tuple[str, ...]:
+    """Return the ids of the gateway's own errors."""
+    return tuple(load_table("errors")["errors"])
 
 
-def error_ids(version: Version | None = None) -> tuple[str, ...]:
-    """Return the ids of the gateway's own errors, all or those that the version has."""
-    errors = load_table("errors")["errors"]
-    return tuple(name for name, row in errors.items() if version is None or version in row["bodies"])
+def render_error(error_id: str, *, status: int | None = None, fill: Mapping[str, str] | None = None) -> Answer:
+    """Return the error as the gateway writes it; `fill` names values for places such as `<id>`.
 
-
-def render_error(
-    error_id: str, version: Version, *, status: int | None = None, fill: Mapping[str, str] | None = None
-) -> Answer:
-    """Return the error as that version writes it; `fill` names values for places such as `<id>`.
-
-    Raises: ValueError when the version has no such error.
+    Raises: ValueError when there is no such error.
     """
     table = load_table("errors")
     row = table["errors"].get(error_id)
-    if row is None or version not in row["bodies"]:
-        raise ValueError(f"the {version} gateway has no error {error_id!r}; it has {', '.join(error_ids(version))}")
+    if row is None:
+        raise ValueError(f"the gateway has no error {error_id!r}; it has {', '.join(error_ids())}")
     values = {**table["fill"], **(fill or {})}
-    headers = row.get("headers", {}).get(version, {})
-    return Answer(
-        _filled(row["bodies"][version], values), status=status or row["status"], headers=_filled(headers, values)
-    )
-
-
-def render_refusal(error_id: str, version: Version, *, fill: Mapping[str, str] | None = None) -> Answer:
-    """Return an error as that version writes it, or as the other one does when only that one knows it."""
-    bodies = load_table("errors")["errors"][error_id]["bodies"]
-    return render_error(error_id, version if version in bodies else next(iter(bodies)), fill=fill)
+    headers = _filled(row.get("headers", {}), values)
+    return Answer(_filled(row["body"], values), status=status or row["status"], headers=headers)
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:

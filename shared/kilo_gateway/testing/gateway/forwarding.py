@@ -32,7 +32,7 @@ def forwarded_body(request: ChatRequest) -> dict[str, Any]:
     provider = routing(request)
     if is_hosted_free(request.resolved, state):
         body["model"] = request.resolved.removesuffix(":free")
-        provider = {"only": [state.hosting[request.resolved].get("provider", "kilo")]}
+        provider = {"only": [state.hosting[request.resolved]]}
     if provider:
         body["provider"] = provider
     if request.model == "kilo-auto/frontier":

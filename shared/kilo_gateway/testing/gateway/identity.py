@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kilo_gateway.testing.data_files import load_table
-
 if TYPE_CHECKING:
     from kilo_gateway.testing.accounts import Account, Accounts, Organization
     from kilo_gateway.testing.received import ReceivedHeaders
@@ -60,9 +58,3 @@ def identify(headers: ReceivedHeaders, accounts: Accounts) -> Identity:
     if organization is None:
         return Identity(problem="auth_result_9", is_presented=True)
     return Identity(account=account, organization=organization, is_presented=True)
-
-
-def resolve_feature(headers: ReceivedHeaders, *, default: str = "direct-gateway") -> str | None:
-    """Return the feature that the request is booked under; None for a word that the gateway does not know."""
-    value = (header_value(headers, "x-kilocode-feature") or default).lower()
-    return value if value in load_table("features") else None

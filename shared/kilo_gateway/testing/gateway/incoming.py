@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from kilo_gateway.testing.gateway.errors import render_refusal
+from kilo_gateway.testing.gateway.errors import render_error
 from kilo_gateway.testing.gateway.identity import Identity, identify
 from kilo_gateway.testing.reply import Reply
 
@@ -58,7 +58,7 @@ class IncomingRequest:
 
     def refusal(self, error_id: str, *, fill: Mapping[str, str] | None = None) -> Answer:
         """Return one of the gateway's own errors."""
-        return render_refusal(error_id, self.version, fill=fill)
+        return render_error(error_id, fill=fill)
 
     def take_reply(self) -> Reply | None:
         """Return the scripted reply, which is used up by that: the fault's own, else the next one of the script."""

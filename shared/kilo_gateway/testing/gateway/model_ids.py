@@ -20,8 +20,7 @@ _FAMILIES = {"anthropic": "claude", "openai": "openai", "google": "gemini", "x-a
 
 def is_hosted_free(model: str, state: GatewayState) -> bool:
     """Whether the gateway itself hosts the model for nothing."""
-    row = state.hosting.get(model, {})
-    return bool(row.get("is_hosted_free")) and not row.get("is_disabled")
+    return model in state.hosting
 
 
 def is_free(model: str, state: GatewayState) -> bool:

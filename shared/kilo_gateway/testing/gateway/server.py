@@ -115,7 +115,7 @@ class EmbeddedGateway:
             if not isinstance(item, (Reply, Fault)):
                 raise TypeError(f"enqueue takes Reply and Fault, not {type(item).__name__}")
             if isinstance(item, Fault) and item.error_id is not None:
-                render_error(item.error_id, self.options.version, fill=item.fill)
+                render_error(item.error_id, fill=item.fill)
             reply = item.reply if isinstance(item, Fault) else item
             if endpoint != "chat" and reply is not None and reply.body is None and reply.events is None:
                 raise ValueError(f"a reply for {endpoint} needs its whole body: Reply(body=...) or Reply(events=...)")

@@ -34,7 +34,8 @@ class GatewayState:
         if options.version == "2026-02":
             later = set(tables["newest_only"])
             self.catalog = [*tables["february_only"], *(row for row in tables["models"] if row["id"] not in later)]
-        self.hosting: dict[str, dict[str, Any]] = tables["hosting"]
+        self.hosting: dict[str, str] = tables["hosting"]
+        """Models that the gateway itself hosts for nothing, and who provides each."""
         self.routing: dict[str, Any] = tables["routing"]
         self.requests: list[Received] = []
         self.open_streams = 0

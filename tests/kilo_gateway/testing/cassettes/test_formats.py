@@ -15,7 +15,7 @@ from kilo_gateway.testing.cassettes.document import Document, parse_document, re
 from kilo_gateway.testing.cassettes.origin import Origin
 from kilo_gateway.testing.cassettes.yaml_text import dump, load
 
-ORIGIN = Origin("embedded gateway", "http://127.0.0.1/api/gateway/", version="0.1.0", imitates="newest")
+ORIGIN = Origin("embedded gateway", "http://127.0.0.1/api/gateway/", version="0.1.0")
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

@@ -14,6 +14,8 @@ from kilo_gateway.testing import CassetteError, EmbeddedGateway, Fault, NoMatchE
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 
+pytest_plugins = ["pytester"]
+
 MODEL = "anthropic/claude-sonnet-4.6"
 HELLO = [{"role": "user", "content": "Hello"}]
 FILE = Path("cassettes/c.kilo.yaml")
@@ -93,10 +95,9 @@ def test_a_replayed_error_says_of_when_it_is(own_gateway: EmbeddedGateway) -> No
     own_gateway.enqueue(Fault(status=404, body={"error": {"message": "Invalid API key"}}))
     with pytest.raises(KiloError), use_cassette("c"):
         CALLS["client"]()
-    text = (
-        FILE.read_text().replace("status: 404", "status: 401").replace("from: embedded gateway", "from: Kilo Gateway")
-    )
-    FILE.write_text(text.replace("imitates: newest", "recorded: '2026-03-04'"))
+    recorded = "from: Kilo Gateway\n  recorded: '2026-03-04'"
+    text = FILE.read_text().replace("status: 404", "status: 401").replace("from: embedded gateway", recorded)
+    FILE.write_text(text)
     with pytest.raises(AuthenticationError, match="recorded from Kilo Gateway on 2026-03-04"), use_cassette("c"):
         CALLS["client"]()
 
