@@ -1,4 +1,4 @@
-"""`kilo-gateway`: check a key, list models, ask a question, run the embedded gateway."""
+"""`kilo-gateway`, the command line: conversations, models, checks, recorded answers, and the embedded gateway."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+
+_EXTRAS = frozenset({"click", "platformdirs", "portalocker", "prompt_toolkit", "markdown_it", "jsonschema", "rich"})
 
 
-def main() -> None:
-    """Run the command line; without the `cli` extra, say how to install it and exit with 2."""
-    run: Callable[[], object]
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; without the `cli` extra, say how to install it and exit with 2."""
     try:
-        if sys.argv[1:2] == ["batch"]:
-            from kilo_gateway.cli.batch.options import batch as run  # noqa: PLC0415 - the extra may be missing
+        from kilo_gateway.cli.process import run  # noqa: PLC0415 - the extra may be missing
 
-            sys.argv[:2] = ["kilo-gateway batch"]
-        else:
-            from kilo_gateway.cli.commands import app as run  # noqa: PLC0415 - as above
+        status = run(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:  # before a command began
+        status = 130
     except ModuleNotFoundError as error:
-        if error.name not in {"typer", "click", "rich", "portalocker"}:
+        if error.name not in _EXTRAS:
             raise
-        sys.stderr.write('The command line needs an extra. Install it with: pip install "kilo-gateway[cli]"\n')
-        raise SystemExit(2) from None
-    run()
+        sys.stderr.write('error: The command line needs an extra. Install it with: pip install "kilo-gateway[cli]"\n')
+        status = 2
+    raise SystemExit(status)

@@ -1,61 +1,106 @@
-"""Tables for the terminal: settings and models. Only shows what it is given."""
+"""Tables: aligned on a terminal and never wider than it, one record a line with tabs elsewhere. Nothing is cut."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from rich.markup import escape
-from rich.table import Column, Table
+from kilo_gateway.cli.streams import terminal_width, text_width
+from kilo_gateway.cli.text import show_on_one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from decimal import Decimal
+    from collections.abc import Sequence
 
-    from kilo_gateway import ModelInfo
+    from kilo_gateway.cli.streams import Output
 
-
-def settings_table(described: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the settings with their values and where each came from."""
-    table = Table("setting", Column("value", overflow="fold"), Column("from", overflow="fold"))
-    for name, row in described.items():
-        value = row["value"]
-        table.add_row(name, "-" if value is None or value == {} else escape(str(value)), escape(str(row["from"])))
-    return table
+_GAP: Final = "  "
 
 
-def models_table(models: Iterable[ModelInfo]) -> Table:
-    """Return the models with limits in tokens, prices in USD per million tokens in and out, and what they can do.
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
 
-    A question mark stands for what the list does not say.
+    heading: str
+    is_number: bool = False
+    goes: int = 0
+    """The order in which columns leave a table that is too wide; 0 never leaves."""
+
+
+def write_table(out: Output, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Write the rows as they fit where stdout leads."""
+    clean = [[show_on_one_line(cell) for cell in row] for row in rows]
+    if out.is_terminal:
+        for line in render_table(columns, clean, terminal_width(out.stream) or text_width()):
+            out.line(line)
+        return
+    for row in clean:
+        out.line("\t".join(row))
+
+
+def render_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return the lines of a table of at most this width.
+
+    Columns that may go leave first; then everything but the first column moves to a second line.
     """
-    table = Table(box=None, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    for heading in ("context", "output", "$/M in", "$/M out"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("can")
-    for model in models:
-        table.add_row(
-            escape(model.id),
-            _count(model.context_length),
-            _count(model.max_completion_tokens),
-            _price(model.pricing.prompt),
-            _price(model.pricing.completion),
-            ", ".join(_abilities(model)),
-        )
-    return table
+    kept = list(range(len(columns)))
+    while not _fits(columns, rows, kept, width):
+        going = [place for place in kept if columns[place].goes]
+        if not going:
+            return [line for row in rows for line in _two_lines(columns, row, width)]
+        kept.remove(min(going, key=lambda place: columns[place].goes))
+    widths = _widths(columns, rows, kept)
+    headings = [column.heading for column in columns]
+    return [_line(columns, row, kept, widths) for row in [headings, *rows]]
 
 
-def _abilities(model: ModelInfo) -> list[str]:
-    words = [word for word in model.inputs or () if word != "text"]
-    known = [word for word, can in (("tools", model.tools), ("reasoning", model.reasoning)) if can]
-    return words + known + (["?"] if model.tools is None or model.reasoning is None else [])
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: list[int]) -> list[int]:
+    return [max(_cells(columns[place].heading), *(_cells(row[place]) for row in rows), 0) for place in kept]
 
 
-def _count(value: int | None) -> str:
+def _fits(columns: Sequence[Column], rows: Sequence[Sequence[str]], kept: list[int], width: int) -> bool:
+    return sum(_widths(columns, rows, kept)) + len(_GAP) * (len(kept) - 1) <= width
+
+
+def _line(columns: Sequence[Column], row: Sequence[str], kept: list[int], widths: list[int]) -> str:
+    cells = []
+    for place, width in zip(kept, widths, strict=True):
+        blanks = " " * (width - _cells(row[place]))
+        cells.append(blanks + row[place] if columns[place].is_number else row[place] + blanks)
+    return _GAP.join(cells).rstrip()
+
+
+def _two_lines(columns: Sequence[Column], row: Sequence[str], width: int) -> list[str]:
+    rest = _GAP.join(
+        f"{column.heading} {cell}".strip() for column, cell in zip(columns[1:], row[1:], strict=True) if cell
+    )
+    wrapped = textwrap.wrap(
+        rest,
+        width,
+        initial_indent=_GAP,
+        subsequent_indent=_GAP,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )
+    return [row[0], *wrapped]
+
+
+def _cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - for few texts only
+
+    return cell_len(text)
+
+
+def render_count(value: int | None) -> str:
+    """Return a number of tokens in three digits at the most: `262k`, `1.05M`; `?` when unknown."""
     if value is None:
         return "?"
-    return f"{value / 1e6:g}M" if value >= 1_000_000 else f"{value / 1e3:g}k"  # noqa: PLR2004 - a million
-
-
-def _price(value: Decimal | None) -> str:
-    return "?" if value is None else f"{value.normalize():f}"
+    size, unit = next(((size, unit) for size, unit in ((10**6, "M"), (10**3, "k")) if value >= size), (1, ""))
+    short = f"{value / size:.3g}"
+    if short == "1e+03":
+        return "1M" if unit == "k" else "1000M"
+    return f"{short}{unit}"

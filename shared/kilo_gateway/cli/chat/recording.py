@@ -1,0 +1,94 @@
+"""What of a conversation is recorded, and how a recorded one is gone on with. A lost record is a warning only."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+from kilo_gateway.cli.log.home import database_path, is_on
+from kilo_gateway.cli.log.store import Entry, Log, new_id, now, write_entry
+from kilo_gateway.cli.statuses import wrong_usage
+from kilo_gateway.cli.streams import stderr
+from kilo_gateway.cli.text import show_on_one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kilo_gateway.cli.chat.asking import Request
+    from kilo_gateway.cli.chat.turn import Turn
+    from kilo_gateway.settings.settings import Settings
+
+_MASK: Final = "***"
+_SHORTEST_SECRET: Final = 4
+_HOW: Final = "Answers are recorded after kilo-gateway logs on, or with --log."
+
+
+class Recorder:
+    """Records the turns of one conversation, where that is wanted."""
+
+    def __init__(self, path: Path | None, settings: Settings, *, wants: bool | None, conversation: str | None) -> None:
+        self._path = path or database_path()
+        self._settings = settings
+        self.is_on = is_on() if wants is None else wants
+        self.conversation = conversation or (new_id() if self.is_on else None)
+        """Its id; None when nothing is recorded and nothing was."""
+
+    def record(self, request: Request, turn: Turn) -> None:
+        """Record a turn, if anything of an answer arrived. Never raises for what the disk does."""
+        if not self.is_on or not turn.has_arrived or self.conversation is None:
+            return
+        try:
+            write_entry(self._path, self._entry(request, turn, self.conversation))
+        except (OSError, sqlite3.Error) as error:
+            reason = show_on_one_line(str(error))
+            stderr().line(f"warning: The answer was not recorded in {self._path}: {reason}.")
+
+    def _entry(self, request: Request, turn: Turn, conversation: str) -> Entry:
+        secrets = [one for one in self._settings.secrets() if len(one) >= _SHORTEST_SECRET and one != "anonymous"]
+        values = {
+            "id": new_id(),
+            "conversation": conversation,
+            "time": now(),
+            "ref": (request.model or self._settings.model).removeprefix("kilocode/"),
+            "model": turn.last.model if turn.last is not None else None,
+            "system": request.system,
+            "level": request.level,
+            "prompt": turn.prompt,
+            "text": turn.text,
+            "reasoning": turn.reasoning or None,
+            "usage": turn.usage(),
+            "cost": turn.cost,
+            "finish_reason": turn.finish_reason,
+            "attachments": [one.describe() for one in turn.attachments],
+            "messages": turn.whole_messages(),
+        }
+        return Entry(**{name: mask(value, secrets) for name, value in values.items()})
+
+
+def mask(value: Any, secrets: list[str]) -> Any:
+    """Return a JSON value with every secret in its texts as `***`."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, _MASK)
+        return value
+    if isinstance(value, dict):
+        return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
+    return [mask(item, secrets) for item in value] if isinstance(value, list) else value
+
+
+def find_conversation(path: Path | None, conversation: str | None) -> list[Entry]:
+    """Return the answers of a conversation; of the one with the latest answer, when none is named.
+
+    Raises:
+        CommandError: there is none.
+    """
+    log = Log(path or database_path())
+    if conversation is None:
+        latest = log.latest()
+        if latest is None:
+            raise wrong_usage(f"There is no conversation to go on with. {_HOW}")
+        conversation = latest.conversation
+    entries = log.conversation(conversation)
+    if not entries:
+        raise wrong_usage(f"There is no conversation {conversation}. See kilo-gateway logs -s. {_HOW}")
+    return entries

@@ -1,0 +1,74 @@
+"""One question: asked, printed in the form that was wanted, recorded whatever happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kilo_gateway.cli.chat.fences import extract
+from kilo_gateway.cli.chat.result import turn_object
+from kilo_gateway.cli.chat.schema import fit_answer
+from kilo_gateway.cli.model_rows import nearest_ids
+from kilo_gateway.cli.statuses import DONE, NOT_AS_ASKED, CommandError
+from kilo_gateway.cli.text import render_json
+from kilo_gateway.errors import ModelNotFoundError
+
+if TYPE_CHECKING:
+    from kilo_gateway.cli.chat.asking import Asker, Request
+    from kilo_gateway.cli.chat.recording import Recorder
+    from kilo_gateway.cli.chat.run import Typed
+    from kilo_gateway.cli.chat.screen import Screen
+    from kilo_gateway.cli.chat.turn import Turn
+
+
+def answer_once(
+    asker: Asker,
+    request: Request,
+    recorder: Recorder,
+    screen: Screen,
+    turn: Turn,
+    typed: Typed,
+    schema: dict[str, Any] | None,
+) -> int:
+    """Return the exit status of one question.
+
+    Raises:
+        CommandError, KiloError: it failed, or the answer is not what was asked for.
+    """
+    try:
+        asker.ask(request, turn)
+        _print(screen, turn, typed, schema, recorder)
+    except ModelNotFoundError as error:
+        name_nearest(error, asker)
+        raise
+    finally:
+        recorder.record(request, turn)
+    return DONE
+
+
+def name_nearest(error: ModelNotFoundError, asker: Asker) -> None:
+    """Add the ids that look most like the unknown one to the error."""
+    found = nearest_ids(error.model or "", asker.known_models())
+    if found:
+        error.message = f"{error.message.rstrip('.')}. Nearest: {', '.join(found)}."
+
+
+def _print(screen: Screen, turn: Turn, typed: Typed, schema: dict[str, Any] | None, recorder: Recorder) -> None:
+    value: Any = None
+    text = turn.text
+    if schema is not None:
+        try:
+            text, value = fit_answer(text, schema)
+        except ValueError as flaw:
+            if not typed.as_json:
+                screen.whole(text)
+            why = " (it was cut off)" if turn.finish_reason == "length" else ""
+            raise CommandError(f"The answer {flaw}{why}. Ask again.", NOT_AS_ASKED, partial=text) from None
+    elif typed.extract or typed.extract_last:
+        text = extract(text, is_last=typed.extract_last)
+    if typed.as_json:
+        conversation = recorder.conversation if recorder.is_on else None
+        screen.out.line(render_json(turn_object(turn, value=value, conversation=conversation)))
+        return
+    if typed.prints_later:
+        screen.whole(text)
+    screen.summary(turn)

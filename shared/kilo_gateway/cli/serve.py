@@ -1,0 +1,65 @@
+"""`kilo-gateway serve`: the embedded gateway in the foreground."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kilo_gateway.cli.help import PlainCommand
+from kilo_gateway.cli.options import json_option
+from kilo_gateway.cli.statuses import CommandError, wrong_usage
+from kilo_gateway.cli.streams import stderr, stdout
+from kilo_gateway.cli.text import render_json
+
+if TYPE_CHECKING:
+    from kilo_gateway.testing.foreground import Serving
+
+
+@click.command(cls=PlainCommand)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--server-version",
+    type=click.Choice(["newest", "2026-02"]),
+    default="newest",
+    show_default=True,
+    help="The server to imitate.",
+)
+@click.option(
+    "--delay-ms", type=click.FloatRange(0), default=0, metavar="MS", help="The wait after each streamed event."
+)
+@click.option("--upstream", metavar="URL", help="Pass requests on to this gateway, with the key that they carry.")
+@json_option
+def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | None, as_json: bool) -> None:
+    """Run the embedded gateway on 127.0.0.1 until Ctrl-C: no key, no network, no language model.
+
+    Prints the variables that lead programs to it. A page shows what arrives, as it arrives.
+    """
+    from kilo_gateway.testing import serve as run  # noqa: PLC0415 - the extra may be missing
+
+    def announce(serving: Serving) -> None:
+        _announce(serving, as_json=as_json)
+
+    try:
+        run(port=port, version=server_version, delay_ms=delay_ms, upstream=upstream, announce=announce)
+    except ImportError as error:
+        raise wrong_usage(_missing_extra(error)) from None
+    except OSError as error:
+        raise CommandError(f"Port {port} cannot be used: {error.strerror}. Choose another --port.") from None
+
+
+def _announce(serving: Serving, *, as_json: bool) -> None:
+    if as_json:
+        facts = {"base_url": serving.base_url, "api_key": serving.api_key, "page": serving.page}
+        stdout().line(render_json(facts))
+        return
+    out, err = stdout(), stderr()
+    out.line(f"export KILOCODE_BASE_URL={serving.base_url}")
+    if serving.api_key is not None:
+        out.line(f"export KILOCODE_API_KEY={serving.api_key}")
+    if err.is_terminal:
+        err.line(f"What is sent here shows at {serving.page}")
+
+
+def _missing_extra(error: ImportError) -> str:
+    return f'This needs {error.name}. Install it with: pip install "kilo-gateway[testing]"'

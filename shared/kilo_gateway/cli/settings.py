@@ -1,0 +1,67 @@
+"""`kilo-gateway settings`: the settings in force, without any secret."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from kilo_gateway.cli.help import PlainCommand
+from kilo_gateway.cli.options import base_url_option, json_option, model_option, open_client
+from kilo_gateway.cli.streams import stdout
+from kilo_gateway.cli.tables import Column, write_table
+from kilo_gateway.cli.text import render_json
+
+if TYPE_CHECKING:
+    from kilo_gateway.client import KiloClient
+
+_COLUMNS: Final = (Column("name"), Column("value"), Column("from"))
+_MASK: Final = "***"
+
+
+@click.command(cls=PlainCommand)
+@model_option
+@base_url_option
+@json_option
+def settings(*, model: str | None, base_url: str | None, as_json: bool) -> None:
+    """Show the settings in force, and where each comes from. Secrets are ***."""
+    described = effective_settings(open_client(model=model, base_url=base_url))
+    if as_json:
+        stdout().line(render_json(described))
+        return
+    rows = [(name, _render_value(row["value"]), str(row["from"])) for name, row in described.items()]
+    write_table(stdout(), _COLUMNS, rows)
+
+
+def effective_settings(client: KiloClient) -> dict[str, dict[str, Any]]:
+    """Return each setting as `{"value", "from"}`, values as JSON knows them, secrets masked."""
+    from kilo_gateway.settings.auth import resolve_feature  # noqa: PLC0415 - imports the core
+
+    described = client.settings.describe()
+    described["feature"]["value"] = resolve_feature(client.settings, os.environ)
+    described["default_headers"]["value"] = dict.fromkeys(client.settings.default_headers, _MASK)
+    timeouts = client.settings.timeout
+    described["timeout"]["value"] = {name: value for name, value in _fields_of(timeouts).items() if value is not None}
+    return {name: {"value": row["value"], "from": _origin(str(row["from"]))} for name, row in described.items()}
+
+
+def _fields_of(timeouts: Any) -> dict[str, Any]:
+    names = getattr(timeouts, "_fields", None) or getattr(timeouts, "__dataclass_fields__", {})
+    return {name: getattr(timeouts, name) for name in names}
+
+
+def _origin(text: str) -> str:
+    """Return where a value comes from, options by the name that was typed."""
+    head, _, name = text.partition(" ")
+    return f"--{name.replace('_', '-')}" if head == "argument" else text
+
+
+def _render_value(value: Any) -> str:
+    if value is None or value == {}:
+        return "-"
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name} {one:g}" if isinstance(one, float) else f"{name} {one}" for name, one in value.items()
+        )
+    return str(value)

@@ -1,0 +1,45 @@
+"""Errors of the core in the words of the command line: commands, options and variables instead of Python."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_REWORDED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r"KiloClient\(\)\.list_models\(\) or [`']kilo-gateway models[`']", "kilo-gateway models"),
+        (r"[`']kilo-gateway (\w+)[`']", r"kilo-gateway \1"),
+        (r"set KILOCODE_API_KEY or pass api_key", "set KILOCODE_API_KEY"),
+        (
+            r"; for one that only the live list marks free, set discover=\"startup\"",
+            "; kilo-gateway models --free lists them",
+        ),
+        (r"remove it and pass the key as api_key", "remove it and set KILOCODE_API_KEY"),
+        (r"\bargument base_url\b(?:: base_url)?", "--base-url"),
+        (r"\bKILOCODE_BASE_URL: base_url\b", "KILOCODE_BASE_URL"),
+        (r"\bbase_url\b", "--base-url (or KILOCODE_BASE_URL)"),
+        (r"\bargument model\b", "--model"),
+        (r"\bapi_key\b", "KILOCODE_API_KEY"),
+        (r"\bargument (\w+)\b", r"\1"),
+        (r"pass it as an argument instead", "use its own option instead"),
+        (
+            r"What has no option of its own goes into extra_body\.",
+            "What has no name here goes into -o extra_body={...}.",
+        ),
+        (r"`reasoning_effort`|'reasoning_effort'", "-o reasoning_effort"),
+        (r"`reasoning`|'reasoning'", "--reasoning"),
+        (r"such as \{'max_tokens': 2000\}", 'such as {"max_tokens": 2000}'),
+        (r"(?:a number of seconds, )?\(connect, read\), a mapping, Timeouts or httpx\.Timeout", "a number of seconds"),
+        (r"; None means no bound", ""),
+        (r"raise timeout or\b", "raise KILOCODE_TIMEOUT or"),
+        (r"\bthe client's http_client\b", "the HTTP client"),
+    )
+)
+
+
+def reword(message: str) -> str:
+    """Return a message of the core as the command line says it."""
+    for pattern, text in _REWORDED:
+        message = pattern.sub(text, message)
+    return message
