@@ -18,10 +18,10 @@ from langchain_core.messages import (
 from kilo_gateway.errors import InvalidRequestError
 from langchain_kilo.content import join_texts, render_parts
 from langchain_kilo.reasoning import reasoning_text
-from langchain_kilo.tools import render_calls
+from langchain_kilo.tools import answer_invalid_calls, render_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     Wire = dict[str, Any]
 
@@ -33,14 +33,20 @@ def render_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
         InvalidRequestError: a message or a block that has no form on the wire; the error names it.
     """
     rendered: list[dict[str, Any]] = []
+    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     for message in messages:
         render = next((by for kind, by in _RENDERERS if isinstance(message, kind)), None)
         if render is None:
             raise InvalidRequestError(
                 f"A {type(message).__name__} cannot be sent: use system, human, AI, tool or chat messages."
             )
-        rendered.extend(render(message))
+        rendered.extend(one for one in render(message) if not _is_answered_elsewhere(one, message, answered))
     return rendered
+
+
+def _is_answered_elsewhere(wire: Wire, message: BaseMessage, answered: Collection[str]) -> bool:
+    """Whether a tool message was made up for an invalid call that the history answers itself."""
+    return wire["role"] == "tool" and isinstance(message, AIMessage) and wire["tool_call_id"] in answered
 
 
 def _named(message: BaseMessage, wire: Wire) -> Wire:
@@ -87,7 +93,10 @@ def _render_chat(message: ChatMessage) -> list[Wire]:
 
 
 def _render_ai(message: AIMessage) -> list[Wire]:
-    """Return an answer of the history: its text, its tool calls, and all that the gateway wants back of it."""
+    """Return an answer of the history: its text, its tool calls, and all that the gateway wants back of it.
+
+    Answers to invalid calls, which nobody runs, come behind it.
+    """
     content = message.content
     images, rest = _split_images(content)
     parts = join_texts(render_parts(rest, role="assistant"))
@@ -109,7 +118,7 @@ def _render_ai(message: AIMessage) -> list[Wire]:
     audio = _fact(message, "audio")
     if isinstance(audio, Mapping) and audio.get("id"):
         wire["audio"] = {"id": audio["id"]}
-    return [_named(message, wire)]
+    return [_named(message, wire), *answer_invalid_calls(message, calls)]
 
 
 def _fact(message: BaseMessage, name: str) -> Any:

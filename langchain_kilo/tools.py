@@ -11,16 +11,18 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
-from kilo_gateway.adapters.objects import find_flaw, read_arguments
+from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
-from kilo_gateway.tool_arguments import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
+
+_NOTHING_CAME = "(cut off)"
+"""What stands for the arguments of a call that lost them; not "", which says that a call takes none."""
 
 _KEPT_EXTRAS = ("cache_control", "defer_loading")
 """Keys of a tool beside its function that the gateway passes on."""
@@ -135,7 +137,7 @@ def parse_calls(
 
 
 def render_calls(message: AIMessage) -> list[dict[str, Any]]:
-    """Return the tool calls of a message of the history, invalid ones with arguments that are JSON again.
+    """Return the tool calls of a message of the history, invalid ones as the model wrote them: the core sees to those.
 
     Raises:
         InvalidRequestError: arguments that JSON cannot carry.
@@ -149,12 +151,28 @@ def render_calls(message: AIMessage) -> list[dict[str, Any]]:
             )
         rendered.append(_render_call(call.get("id"), name, dumps(call["args"]).decode(), len(rendered)))
     for broken in message.invalid_tool_calls:
-        text = broken.get("args") or ""
-        if parse_arguments(text) is None:
-            text = dumps({"invalid_arguments": text}).decode()
-        rendered.append(_render_call(broken.get("id"), broken.get("name") or "unknown", text or "{}", len(rendered)))
+        text = broken.get("args") or _NOTHING_CAME
+        rendered.append(_render_call(broken.get("id"), broken.get("name") or "unknown", text, len(rendered)))
     return rendered
 
 
 def _render_call(id_: str | None, name: str, arguments: str, place: int) -> dict[str, Any]:
     return {"id": id_ or f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def answer_invalid_calls(message: AIMessage, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a tool message for each invalid call, which no tool answers: it tells the model why it was not made.
+
+    `calls` are the calls of the message as rendered, the invalid ones at their end.
+    """
+    invalid = message.invalid_tool_calls
+    rendered = calls[len(calls) - len(invalid) :]
+    return [
+        {"role": "tool", "tool_call_id": call["id"], "content": _not_called(broken)}
+        for call, broken in zip(rendered, invalid, strict=True)
+    ]
+
+
+def _not_called(broken: InvalidToolCall) -> str:
+    flaw = broken.get("error") or find_flaw(broken.get("args") or "") or LOST
+    return f"The tool was not called. {flaw} Call it again with whole arguments."

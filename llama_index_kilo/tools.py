@@ -84,7 +84,7 @@ def _says(text: Any, arguments: dict[str, Any] | str) -> bool:
 
 
 def _render_wire_call(call: dict[str, Any]) -> dict[str, Any]:
-    """Return the call without its place in a stream, its arguments being a JSON object whatever they were."""
+    """Return the call without its place in a stream, its arguments as text; the core sees to those that are no JSON."""
     function = _as_dict(call.get("function"))
     kept = {key: value for key, value in call.items() if key != "index"}
     return {
@@ -95,13 +95,8 @@ def _render_wire_call(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _render_arguments(arguments: Any) -> str:
-    """Return arguments as JSON text; of text that is no JSON object, an object that quotes it."""
     if isinstance(arguments, str):
-        if not arguments.strip():
-            return "{}"
-        if parse_arguments(arguments) is not None:
-            return arguments
-        arguments = {"invalid_arguments": arguments}
+        return arguments if arguments.strip() else "{}"
     return jsontext.dumps(arguments or {}).decode()
 
 

@@ -313,3 +313,31 @@ def test_overflow_without_middleware_is_told(gateway: EmbeddedGateway, make: Cal
     gateway.enqueue(Fault.named("context_upstream"))
     with pytest.raises(ContextOverflowError):
         create_agent(make(), []).invoke(QUESTION)
+
+
+BROKEN = {"name": "get_weather", "arguments": '{"city": "Os', "id": "c1"}
+
+
+@pytest.mark.parametrize("way", ["invoke", "stream", "ainvoke", "astream"])
+@pytest.mark.parametrize("calls", [[BROKEN], [{**BROKEN, "arguments": {"city": "Rome"}, "id": "c2"}, BROKEN]])
+def test_a_run_goes_on_after_a_cut_off_call(
+    way: str, calls: list[dict[str, Any]], gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """No tool runs with half its arguments; the model is told why, and the history can be sent again."""
+    runs: list[str] = []
+
+    @tool
+    def get_weather(city: str = "everywhere") -> str:
+        """Tell the weather in a city."""
+        runs.append(city)
+        return f"It is sunny in {city}."
+
+    gateway.enqueue(Reply(tool_calls=calls, finish_reason="length"), Reply(text="Fine.", times=2))
+    agent = create_agent(make(), [get_weather])
+    history = run_of(agent, way)
+    assert runs == [call["arguments"]["city"] for call in calls if call is not BROKEN]
+    run_of(agent, way, {"messages": [*history, HumanMessage("And?")]})
+    body = sent(gateway)["messages"]
+    assert "truncated" in {one["tool_call_id"]: one["content"] for one in body if one["role"] == "tool"}["c1"]
+    [said] = [call for one in body for call in one.get("tool_calls") or () if call["id"] == "c1"]
+    assert json.loads(said["function"]["arguments"]) == {"invalid_arguments": '{"city": "Os'}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -210,3 +212,30 @@ def test_one_model_serves_many_graphs_at_once(make: Callable[..., ChatKilo]) -> 
         assert [result["messages"][2].text for result in results] == [
             f"It is sunny in {city}." for city in ("Paris", "Rome", "Oslo", "Bern")
         ]
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_graph_with_a_tool_node_survives_a_cut_off_call(
+    is_stream: bool, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """A tool node passes a cut-off call by; the next request answers it, so that the model learns why."""
+    calls: list[Any] = [
+        {"name": "get_weather", "arguments": {"city": "Rome"}, "id": "c1"},
+        {"name": "get_weather", "arguments": '{"city": "Os', "id": "c2"},
+    ]
+    gateway.enqueue(Reply(tool_calls=calls, finish_reason="length"), Reply(text="Fine."))
+    model = make().bind_tools([get_weather])
+
+    def call_model(state: MessagesState) -> dict[str, Any]:
+        asked = state["messages"]
+        return {"messages": [reduce(add, model.stream(asked)) if is_stream else model.invoke(asked)]}
+
+    graph = StateGraph(MessagesState).add_node("model", call_model).add_node("tools", ToolNode([get_weather]))
+    graph.add_edge(START, "model").add_conditional_edges("model", tools_condition).add_edge("tools", "model")
+    messages = graph.compile().invoke({"messages": [HumanMessage("How is the weather?")]})["messages"]
+    assert messages[-1].text == "Fine."
+    answers = {
+        one["tool_call_id"]: one["content"] for one in gateway.requests[-1].body["messages"] if one["role"] == "tool"
+    }
+    assert answers.keys() == {"c1", "c2"}
+    assert answers["c2"].startswith("The tool was not called. The arguments are cut off")

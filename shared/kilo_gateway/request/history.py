@@ -27,9 +27,9 @@ _TEXT_PART_KEYS = frozenset({"type", "text"})
 def settle_history(messages: Sequence[Message]) -> list[Message]:
     """Return the messages with names, tool calls and tool results that can be sent.
 
-    - A tool call whose arguments are no JSON object goes out as `{"invalid_json": "..."}` when a tool message answers
-      it, and is left out when none does: without an answer every later request would be refused. A message that holds
-      nothing else is left out with it.
+    - A tool call whose arguments are no JSON object goes out as `{"invalid_arguments": "..."}` when a tool message
+      answers it, and is left out when none does: without an answer every later request would be refused. A message that
+      holds nothing else is left out with it.
     - A tool result of several texts is one text, a line for each, because many servers ignore a list there.
     - A `name` is written in letters, digits, `_` and `-`; one that has none of them is left out.
     """
@@ -117,7 +117,7 @@ def _whole_call(call: Any, answered: Collection[str]) -> Any:
         is_object = isinstance(text, str) and "{" in text
         settled = mend_escapes(cast("str", text)) if is_object else jsontext.dumps(arguments).decode()
     elif isinstance(id_ := call.get("id"), str) and id_ in answered:
-        settled = jsontext.dumps({"invalid_json": text if isinstance(text, str) else repr(text)}).decode()
+        settled = jsontext.dumps({"invalid_arguments": text if isinstance(text, str) else repr(text)}).decode()
     else:
         return None
     return {**call, "function": {**function, "arguments": settled}}

@@ -72,7 +72,7 @@ def test_a_message_without_anything_else_goes_with_its_invalid_call() -> None:
 def test_an_invalid_call_that_was_answered_goes_out_as_json(flaw: Any) -> None:
     """The model sees what it wrote and what it was told, in arguments that every server can read."""
     sent = settled(ASKED, calls(call("b", flaw)), answer("b", "The arguments are cut off."))
-    assert [orjson.loads(text) for text in arguments_of(sent[1])] == [{"invalid_json": str(flaw)}]
+    assert [orjson.loads(text) for text in arguments_of(sent[1])] == [{"invalid_arguments": str(flaw)}]
     assert sent[2]["content"] == "The arguments are cut off."
 
 
