@@ -79,6 +79,20 @@ def _shown(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): mask_header(name, value) for name, value in headers.items()}
 
 
+def without_cost(message: AIMessage) -> AIMessage:
+    """Return a message out of a cache: it costs nothing, says so by `cached`, and is otherwise as it was."""
+    metadata = message.response_metadata
+    free: dict[str, Any] = {key: 0.0 for key in _COSTS if key in metadata}
+    if isinstance(usage := metadata.get("usage"), dict) and "cost" in usage:
+        free["usage"] = {key: 0.0 if key == "cost" else value for key, value in usage.items() if key != _COST_DETAILS}
+    kept = {key: value for key, value in metadata.items() if key != _COST_DETAILS}
+    return message.model_copy(update={"response_metadata": {**kept, **free, "cached": True}})
+
+
+_COSTS = ("cost", "billed_cost")
+_COST_DETAILS = "cost_details"
+
+
 def late_kwargs(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the `additional_kwargs` that are known at the end of an answer only."""
     return {name: metadata[name] for name in ("refusal",) if name in metadata}

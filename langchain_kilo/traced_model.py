@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
 from kilo_gateway.errors import InvalidModelError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings.headers import mask_header
-from langchain_kilo.answers import PROVIDER
+from langchain_kilo.answers import PROVIDER, without_cost
 from langchain_kilo.configured_model import ConfiguredModel
 from langchain_kilo.option_fields import FIELD_OF
 from langchain_kilo.tools import render_tools
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import ChatGeneration, Generation
 
 _TRACED_SETTINGS = ("model", "base_url", "organization_id", "task_id", "mode")
 _CREDENTIALS = frozenset({"headers", "authorization", "authorization_token", "api_key"})
@@ -78,6 +80,14 @@ class TracedModel(ConfiguredModel):
         if stops := self.stop if stop is None else stop:
             params["ls_stop"] = [stops] if isinstance(stops, str) else list(stops)
         return params
+
+    def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
+        """Return what a cache kept, as answers that cost nothing."""
+        generations = super()._convert_cached_generations(cache_val)
+        for generation in generations:
+            if isinstance(generation.message, AIMessage):
+                generation.message = without_cost(generation.message)
+        return generations
 
     def _combine_llm_outputs(self, llm_outputs: Sequence[Mapping[str, Any] | None], /) -> dict[str, Any]:
         """Return the tokens and costs of several calls, added up."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.messages import AIMessage, HumanMessage, trim_messages
 
@@ -201,3 +202,47 @@ def test_tokens_are_counted_without_asking(make: Callable[..., ChatKilo], gatewa
     with pytest.raises(NotImplementedError, match="custom_get_token_ids"):
         model.get_token_ids("abc")
     assert gateway.requests == []
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("streaming", [None, True])
+def test_a_cached_answer_costs_nothing_and_says_so(
+    is_async: bool, streaming: Any, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Summing the costs of messages and of traced runs counts an answer once, however often a cache gives it."""
+    details = {"upstream_inference_cost": 0.75}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0.5, "cost_details": details}
+    gateway.enqueue(Reply(text="x", usage={**usage, "is_byok": True}))
+    model = make(cache=InMemoryCache(), streaming=streaming)
+    seen = _Started()
+    first, second, third = (
+        asyncio.run(model.ainvoke("Hello", config={"callbacks": [seen]}))
+        if is_async
+        else model.invoke("Hello", config={"callbacks": [seen]})
+        for _ in range(3)
+    )
+    assert len(gateway.requests) == 1
+    assert (first.response_metadata["cost"], first.response_metadata["billed_cost"]) == (0.5, 0.75)
+    assert "cached" not in first.response_metadata
+    for again in (second, third, seen.result.generations[0][0].message):
+        facts = again.response_metadata
+        assert (facts["cached"], facts["cost"], facts["billed_cost"]) == (True, 0, 0)
+        assert "cost_details" not in facts
+        assert facts["usage"] == {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15, "cost": 0} | {
+            "is_byok": True
+        }
+        assert again.usage_metadata == {**first.usage_metadata, "total_cost": 0}
+        assert (again.text, facts["model"]) == (first.text, first.response_metadata["model"])
+
+
+def test_a_cached_answer_without_a_cost_says_that_it_is_one(
+    gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Nothing is made up for an answer whose cost nobody knew."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"content": "x"}}
+    gateway.enqueue(Reply(body={"choices": [choice]}))
+    model = make(cache=InMemoryCache())
+    model.invoke("Hello")
+    facts = model.invoke("Hello").response_metadata
+    assert facts["cached"] is True
+    assert facts.keys() & {"cost", "billed_cost", "usage"} == set()
