@@ -80,12 +80,12 @@ class AnswerReader:
         """Read what could only be read at the end; `is_whole` is False when the connection was cut."""
         if self._size > _MAX_BYTES:
             self._note = "The answer is too large to be shown."
+        elif not is_whole:
+            self._error = self._error or "The connection was cut before the answer was whole."
         elif self._stream is not None:
             self._finish_stream(self._stream)
         else:
             self._read_whole(b"".join(self._pieces))
-        if not is_whole and not self._error:
-            self._error = "The connection was cut before the answer was whole."
         self._pieces.clear()
 
     def snapshot(self) -> ShownAnswer:
@@ -159,8 +159,8 @@ def _describe(body: Any) -> str:
     rows = body.get("data") if isinstance(body, dict) else body
     if isinstance(rows, list) and rows and isinstance(rows[0], dict) and "embedding" in rows[0]:
         vector = rows[0]["embedding"]
-        length = f" of {len(vector)} numbers" if isinstance(vector, list) else ""
-        return f"{len(rows)} vector{'s' * (len(rows) != 1)}{length}"
+        count = len(vector) * 3 // 16 if isinstance(vector, str) else len(vector) if isinstance(vector, list) else 0
+        return f"{len(rows)} vector{'s' * (len(rows) != 1)} of {count} numbers"
     if isinstance(rows, list):
         return f"A list of {len(rows)}."
     return ", ".join(str(key) for key in body)[:200] if isinstance(body, dict) else ""
