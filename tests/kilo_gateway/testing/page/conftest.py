@@ -38,11 +38,14 @@ class Served:
         """Return the page's HTML."""
         return self.http.get("/").text
 
-    def events(self, *, after: str | None = None, until: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    def mark(self) -> str:
+        """Return how far the page has come, to ask what changed since."""
+        return self.page().partition('data-mark="')[2].partition('"')[0]
+
+    def events(self, *, after: str, until: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
         """Return what the page is told, event by event, until one satisfies; `after` is the mark to begin with."""
-        mark = after if after is not None else self.page().partition('data-mark="')[2].partition('"')[0]
         found: list[dict[str, Any]] = []
-        with self.http.stream("GET", "/_page/events", params={"after": mark}) as response:
+        with self.http.stream("GET", "/_page/events", params={"after": after}) as response:
             event: dict[str, Any] = {}
             for line in response.iter_lines():
                 name, _, value = line.partition(": ")

@@ -169,7 +169,7 @@ EVIL = "</pre></details><script>alert(1)</script><img src=x onerror=alert(1)>\"'
 def test_contents_are_escaped_everywhere(module_served: Served) -> None:
     """Markup in a message, a name, an option, a header, a path, an answer or an error stays text."""
     text = EVIL.replace("\r\n\0\u202e", "")
-    mark = module_served.page().partition('data-mark="')[2].partition('"')[0]
+    mark = module_served.mark()
     tool = {"type": "function", "function": {"name": text, "description": EVIL, "parameters": {EVIL: EVIL}}}
     call = {"id": EVIL, "type": "function", "function": {"name": EVIL, "arguments": EVIL}, EVIL: EVIL}
     messages: list[Any] = [
@@ -208,7 +208,7 @@ BODIES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(body=BODIES, answer=BODIES, status=st.sampled_from([200, 200, 404, 503]), is_stream=st.booleans())
 def test_whatever_passes_can_be_shown(body: Any, answer: Any, status: int, is_stream: bool) -> None:
     """No request and no answer, however odd, makes the page fail."""
@@ -233,7 +233,7 @@ def test_a_key_is_neither_shown_nor_kept(start: Callable[..., Served]) -> None:
     """The bearer is in no page, event or object, not even where a chain put it into a prompt or a header."""
     served = start()
     key, other = "k3y-very-secret-4711-abcdef", "0ther-secret-4711-abcdef"
-    mark = served.page().partition('data-mark="')[2].partition('"')[0]
+    mark = served.mark()
     body = {"model": f"model-{key}", "messages": [{"role": "user", "content": f"My key is {key}."}], "user": key}
     headers = {"authorization": f"Bearer {key}", "x-api-key": other, "x-note": f"a {key}", "cookie": f"a={other}"}
     headers["x-kilo-changes"] = f'[["user","replaced","{key}",null]]'
@@ -251,7 +251,7 @@ def test_a_key_is_neither_shown_nor_kept(start: Callable[..., Served]) -> None:
 
 def test_the_page_is_told_as_it_happens(module_served: Served) -> None:
     """Who watches is told of a request when it comes and when its answer ends; a mark seen before misses nothing."""
-    mark = module_served.page().partition('data-mark="')[2].partition('"')[0]
+    mark = module_served.mark()
     module_served.client().complete([{"role": "user", "content": "first of two"}])
     seen = module_served.events(after=mark, until=lambda event: event["event"] == "totals")
     assert "first of two" in str(seen[0]["data"]["whole"])
@@ -293,7 +293,7 @@ def test_a_client_that_leaves_and_an_answer_that_never_came(start: Callable[...,
     served = start(delay_ms=50)
     headers = {"authorization": f"Bearer {served.serving.api_key}"}
     body = {"model": "kilo-embedded/repeat", "messages": HELLO, "stream": True, "max_tokens": 500}
-    mark = served.page().partition('data-mark="')[2].partition('"')[0]
+    mark = served.mark()
     with httpx.stream("POST", f"{served.serving.page}api/gateway/chat/completions", json=body, headers=headers) as left:
         assert next(left.iter_bytes())
     events = served.events(after=mark, until=lambda event: "was cut" in str(event["data"]))
