@@ -33,6 +33,11 @@ demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KIL
 test: $(STAMP) ## Run the tests: offline, no key
 	@$(BIN)/python -m pytest -n auto
 
+browser: ## Install Chromium for the tests of the live page, where apt can (they are skipped without)
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	  echo "No Chromium: the tests of the page in a browser are skipped."
+
 record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_API_KEY is set)
 	@$(BIN)/python -m pytest --kilo-record=rewrite tests/recorded
 
@@ -70,4 +75,4 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 clean: ## Remove the virtual environment and caches
 	@rm -rf dist $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test versions release audit record error-messages check format serve bench models clean
+.PHONY: help install demo test browser versions release audit record error-messages check format serve bench models clean
