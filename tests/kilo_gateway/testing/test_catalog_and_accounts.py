@@ -46,7 +46,7 @@ def test_the_february_model_list(february_caller: Any) -> None:
 
 
 def test_organizations_see_their_own_models(gateway: EmbeddedGateway, connect: Callable[..., Any]) -> None:
-    """The list with an organization header, and the organization's own routes, hold what it allows."""
+    """The list with an organization header, and the organization's own defaults, hold what it allows."""
     organization = Organization(allowed_models=("x-ai/grok-4",), balance=4)
     gateway.accounts.add(Account(key="member", organizations=(organization,)))
     member = connect(gateway, key="member")
@@ -54,14 +54,10 @@ def test_organizations_see_their_own_models(gateway: EmbeddedGateway, connect: C
     listed = member.http.get("models", headers=headers).json()["data"]
     assert [row["id"] for row in listed] == ["x-ai/grok-4"]
     own = f"{gateway.origin}/api/organizations/{organization.id}"
-    assert member.http.get(f"{own}/models").json()["data"] == listed
     assert member.http.get(f"{own}/defaults").json()["defaultModel"] == "x-ai/grok-4"
     balance = member.http.get(f"{gateway.origin}/api/profile/balance", headers=headers)
     assert balance.json() == {"balance": 4, "isDepleted": False}
-    foreign = connect(gateway, key="junk").http.get(f"{own}/models")
-    assert (foreign.status_code, foreign.json()["error"][:4]) == (401, "User")
     gateway.accounts.add(Account(key="stranger"))
-    assert connect(gateway, key="stranger").http.get(f"{own}/models").status_code == 401
     assert connect(gateway, key="stranger").http.get(f"{own}/defaults").status_code == 404
     organization.allowed_models = ()
     assert member.http.get(f"{own}/defaults").status_code == 409

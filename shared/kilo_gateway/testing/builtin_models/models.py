@@ -9,7 +9,7 @@ from kilo_gateway.testing.builtin_models.draft import Draft
 from kilo_gateway.testing.builtin_models.extractive import answer_text
 from kilo_gateway.testing.builtin_models.results import compose_results
 from kilo_gateway.testing.builtin_models.strings import topic
-from kilo_gateway.testing.builtin_models.structured import answer_json, schema_in_text, schema_of_format
+from kilo_gateway.testing.builtin_models.structured import answer_json, schema_of_format
 from kilo_gateway.testing.builtin_models.tools import plan_calls, read_tools
 
 EXTRACTIVE = "kilo-embedded/extractive-1"
@@ -44,11 +44,6 @@ def _draft(body: dict[str, Any], conversation: Conversation) -> Draft:
         # Results stand last, because they are the freshest.
         source = "\n".join([conversation.last, *(result.text for result in conversation.results)])
         return Draft(text=answer_json(schema, source, words), model=SCHEMA_FILLER)
-    for text in (conversation.last, conversation.system):
-        found = schema_in_text(text)
-        if found is not None:
-            source = found[1] if text is conversation.last else conversation.last
-            return Draft(text=answer_json(found[0], source, words), model=SCHEMA_FILLER)
     return Draft(text=words, model=TOOL_CALLER if conversation.results else EXTRACTIVE)
 
 

@@ -153,7 +153,7 @@ class _Filler:
         most = schema.get("maxItems")
         items = self._resolved(schema.get("items", {}))
         values: list[Any] = list(self._prefix(schema, depth))
-        values.extend(self._found_items(items, name))
+        values.extend(self._found_items(items))
         if isinstance(most, int):
             values = values[:most]
         wants_more = is_required and not values and self._finder is not None and depth < _MAX_DEPTH
@@ -170,7 +170,7 @@ class _Filler:
     def _prefix(self, schema: dict[str, Any], depth: int) -> list[Any]:
         return [self.value(one, "", is_required=True, depth=depth + 1) for one in schema.get("prefixItems") or []]
 
-    def _found_items(self, items: dict[str, Any], name: str) -> list[Any]:
+    def _found_items(self, items: dict[str, Any]) -> list[Any]:
         kind = self._kind(items)
         if self._finder is None:
             return []
@@ -180,7 +180,7 @@ class _Filler:
         if kind in ("number", "integer"):
             numbers, self._finder.numbers = self._finder.numbers, []
             return [int(one) if kind == "integer" else plain(one) for one in numbers]
-        return list(self._finder.take_list([name, name.removesuffix("s")])) if kind == "string" else []
+        return list(self._finder.several()) if kind == "string" else []
 
     def _another(self, items: dict[str, Any], name: str, values: list[Any], *, is_unique: bool, depth: int) -> Any:
         value = self.value(items, name, is_required=True, depth=depth + 1)

@@ -52,9 +52,6 @@ _MAX_TEXT = 400
 
 def find_string(finder: Finder, name: str, schema: dict[str, Any], *, is_required: bool) -> str | None:
     """Return the text's value for a string field, or None when it holds none."""
-    pattern = schema.get("pattern")
-    if isinstance(pattern, str):
-        return _by_pattern(finder, pattern)
     shape = schema.get("format")
     if isinstance(shape, str) and shape in _FORMATS:
         return finder.shaped(shape) if shape in SHAPES and shape != "time" else None
@@ -85,14 +82,6 @@ def _by_name(finder: Finder, words: set[str], *, is_required: bool) -> str | Non
 def _trimmed(text: str) -> str:
     """Return a keyed value without the clause that follows it."""
     return re.split(r"\s+(?:and|with|but|who|which|that|in|at|on|for)\s+", text.strip())[0]
-
-
-def _by_pattern(finder: Finder, pattern: str) -> str | None:
-    try:
-        match = re.search(pattern.removeprefix("^").removesuffix("$"), finder.text)
-        return match.group() if match and match.group() and re.search(pattern, match.group()) else None
-    except re.error:
-        return None
 
 
 def question_text(text: str) -> str:

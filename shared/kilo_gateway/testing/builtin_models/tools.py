@@ -35,7 +35,6 @@ _STEPS = re.compile(
     r"(?:,\s*|\s+and\s+|;\s*|\.\s+)(?:and\s+)?(?:then|after that|afterwards|finally)\b,?\s*|;\s*|\bthen\b",
     re.IGNORECASE,
 )
-_CLAUSES = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+(?:also\s+)?|\?\s+|\.\s+(?=[A-Z])", re.IGNORECASE)
 _REFERS = re.compile(r"\b(?:the (?:result|answer|outcome|sum|product|total|output)|it|that)\b", re.IGNORECASE)
 _ENTITY_WORDS = {"city", "location", "place", "country", "name", "person", "company", "destination", "symbol", "ticker"}
 _MAX_EARLIER = 2000
@@ -110,25 +109,10 @@ def _steps(text: str) -> list[str]:
 def _calls_for_step(
     step: str, tools: list[ToolSpec], conversation: Conversation, *, is_forced: bool, number: float | None
 ) -> list[CallDraft]:
-    """Return the calls of one step: one for each clause that fits a tool, one for each name of a list."""
-    calls: list[CallDraft] = []
-    clauses = [clause for clause in _CLAUSES.split(step) if clause.strip()]
-    matched = [(clause, _best(clause, tools)) for clause in clauses]
+    """Return the calls of one step: of the tool that fits best, one for each name of a list."""
     last = number if _REFERS.search(step) else None
-    if len({tool.name for _, tool in matched if tool is not None}) > 1 or _repeats(matched):
-        for clause, tool in matched:
-            if tool is not None:
-                calls.extend(_calls_of(tool, clause, conversation, last))
-        return _unique(calls)
     tool = _best(step, tools) or (_nearest(step, tools) if is_forced else None)
     return [] if tool is None else _unique(_calls_of(tool, step, conversation, last))
-
-
-def _repeats(matched: list[tuple[str, ToolSpec | None]]) -> bool:
-    """Whether several clauses ask for a tool with numbers of their own."""
-    with_tool = [clause for clause, tool in matched if tool is not None]
-    enough = [clause for clause in with_tool if len(_NUMBER.findall(clause)) > 1]
-    return len(with_tool) > 1 and len(enough) == len(with_tool)
 
 
 def _unique(calls: list[CallDraft]) -> list[CallDraft]:

@@ -117,20 +117,9 @@ class Finder:
         match = SHAPES[shape].search(self.text)
         return match.group().strip() if match else None
 
-    def take_list(self, names: list[str]) -> list[str]:
-        """Return the items of the list in the text: after the field's name or a colon, else quoted, else names."""
-        for name in names:
-            key = r"[\s_-]+".join(map(re.escape, name_words(name)))
-            match = re.search(rf"\b{key}\b\s*(?::|=|are|is|include|of|like)?\s*([^.\n?!]+)", self.text, re.IGNORECASE)
-            items = _items(match.group(1)) if match else []
-            if len(items) > 1:
-                return items
-        if len(self.quoted) > 1:
-            return self.quoted
-        if len(self.phrases) > 1:
-            return self.phrases
-        match = re.search(r":\s*([^.\n?!]+,[^.\n?!]+)", self.text)
-        return _items(match.group(1)) if match else []
+    def several(self) -> list[str]:
+        """Return the quoted texts when there are several, else the names when there are several."""
+        return next((found for found in (self.quoted, self.phrases) if len(found) > 1), [])
 
 
 def _numbers(text: str) -> list[float]:
@@ -192,10 +181,6 @@ def _followers(rest: str, phrases: list[str]) -> list[str]:
         found.append(phrase.group())
         rest = rest[phrase.end() :]
     return found
-
-
-def _items(text: str) -> list[str]:
-    return [item.strip(" \"'.") for item in _LIST_GLUE.split(text.strip()) if item.strip(" \"'.")]
 
 
 def entity_list(text: str) -> list[str]:

@@ -53,18 +53,6 @@ def _member(incoming: IncomingRequest) -> Identity | None:
     return None if organization is None else replace(incoming.identity, organization=organization)
 
 
-async def answer_organization_models(incoming: IncomingRequest) -> Answer:
-    """Answer GET /api/organizations/{id}/models; 401 also for one who is not a member."""
-    if incoming.identity.account is None:
-        return incoming.refusal("org_models_unauthenticated")
-    member = _member(incoming)
-    return (
-        incoming.refusal("org_models_unauthorized")
-        if member is None
-        else Answer({"data": listed_models(incoming.state, member)})
-    )
-
-
 async def answer_organization_defaults(incoming: IncomingRequest) -> Answer:
     """Answer GET /api/organizations/{id}/defaults; 409 when the organization allows no model."""
     refusal = not_signed_in(incoming)

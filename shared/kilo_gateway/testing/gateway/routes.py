@@ -45,7 +45,6 @@ _ROUTES: tuple[tuple[str, str, str, AnswerCall], ...] = (
     ("defaults", "GET", "/api/defaults", account_routes.answer_defaults),
     ("fim", "POST", "/api/fim/completions", fim.answer_fim),
     ("fim", "POST", "/api/v1/fim/completions", fim.answer_fim),
-    ("organization-models", "GET", "/api/organizations/{id}/models", account_routes.answer_organization_models),
     ("organization-defaults", "GET", "/api/organizations/{id}/defaults", account_routes.answer_organization_defaults),
     ("embedding-models", "GET", "{base}/embedding-models", embeddings.answer_embedding_models),
     ("model-endpoints", "GET", "{base}/models/{lab}/{name}/endpoints", catalog_routes.answer_model_endpoints),
