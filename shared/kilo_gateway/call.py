@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kilo_gateway import jsontext
 from kilo_gateway.answer.body import parse_answer
+from kilo_gateway.catalog.embedding_models import advise_embedding_id
 from kilo_gateway.embeddings import Embeddings, parse_embeddings
-from kilo_gateway.errors import KiloError, ModelNotFoundError
+from kilo_gateway.errors import KiloError, ModelNotFoundError, NotFoundError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.errors.waits import retry_delay
@@ -35,10 +36,30 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+_LIST_EMBEDDING_MODELS = "See KiloClient().embedding_models(); the list of models does not show them."
+
+_UNKNOWN_PATH = frozenset({404, 405})
+
 _ANONYMOUS_BEARER = f"Bearer {ANONYMOUS}"
 
 _FIRST_REFUSAL = 300
 """Redirects are errors too: the key and the prompt go to the configured host only."""
+
+
+def is_unknown_path(error: KiloError, status: int) -> bool:
+    """Return whether a server does not know the path: 404 or 405 without a word, or 400 of the server of 2026-02."""
+    body = getattr(error, "body", None)
+    said = (body.get("error") or body.get("message")) if isinstance(body, dict) else None
+    return said == "Invalid path" or (status in _UNKNOWN_PATH and not said)
+
+
+def missing_path(lack: str, status: int, headers: Mapping[str, str], *, model: str | None) -> NotFoundError:
+    """Return the error that says what a server lacks, such as `has no embeddings`."""
+    message = (
+        f"This gateway {lack} (HTTP {status}): its server is older, or another one stands at this address. "
+        "Check base_url, or do without."
+    )
+    return NotFoundError(message, model=model, status=status, http_status=status, headers=headers)
 
 
 class GatewayCall(ABC, Generic[Answer]):
@@ -47,6 +68,8 @@ class GatewayCall(ABC, Generic[Answer]):
     path: ClassVar[str]
     """The endpoint, below the base URL."""
     method: ClassVar[str] = "POST"
+    what: ClassVar[str] = ""
+    """What messages call that which only some servers have; empty for what all have."""
     is_listed: ClassVar[bool]
     """Whether the model list knows the models of this endpoint."""
 
@@ -97,7 +120,10 @@ class GatewayCall(ABC, Generic[Answer]):
 
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
         """Return the error that an answer of another status than 200 means."""
-        return parse_error(status, headers, body, model=self.ref, now=datetime.now(UTC))
+        error = parse_error(status, headers, body, model=self.ref, now=datetime.now(UTC))
+        if self.what and is_unknown_path(error, status):
+            return missing_path(f"has no {self.what}", status, headers, model=self.ref)
+        return error
 
     @abstractmethod
     def parse_answer(self, body: bytes) -> Answer:
@@ -206,12 +232,23 @@ class EmbeddingCall(GatewayCall[Embeddings]):
     """A request for the vectors of some texts."""
 
     path = "embeddings"
+    what = "embeddings"
     is_listed = False
 
     @property
     def count(self) -> int:
         """How many texts are asked about."""
         return len(self._body["input"])
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
+        """Return the error of another status; of an unknown model, one that leads to those that there are."""
+        error = super().parse_error(status, headers, body)
+        if not isinstance(error, ModelNotFoundError):
+            return error
+        advice = " ".join(filter(None, (advise_embedding_id(self.model_id), _LIST_EMBEDDING_MODELS)))
+        message = f"The gateway has no embedding model {self.model_id!r} (HTTP {status}). {advice}"
+        facts = {name: getattr(error, name) for name in ("code", "error_type", "request_id", "headers", "body")}
+        return ModelNotFoundError(message, model=self.ref, status=error.status, http_status=status, **facts)
 
     def parse_answer(self, body: bytes) -> Embeddings:
         """Return the vectors of a body of status 200. Raises what `kilo_gateway.embeddings.parse_embeddings` raises."""
@@ -222,6 +259,7 @@ class FimCall(GatewayCall["Completion"]):
     """A request for the text between two others."""
 
     path = "fim/completions"
+    what = "fill-in-the-middle"
     is_listed = False
 
     @property

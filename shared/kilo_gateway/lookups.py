@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from kilo_gateway.account.balance import Balance, parse_balance
 from kilo_gateway.account.defaults import Defaults, parse_defaults
 from kilo_gateway.answer.body import parse_json
-from kilo_gateway.call import GatewayCall
+from kilo_gateway.call import GatewayCall, is_unknown_path, missing_path
 from kilo_gateway.catalog.embedding_models import EmbeddingCatalog, parse_embedding_catalog
 from kilo_gateway.catalog.providers import ModelEndpoint, Provider, parse_endpoints, parse_providers
 from kilo_gateway.errors import (
@@ -24,7 +24,6 @@ from kilo_gateway.errors import (
     MalformedAnswerError,
     MissingKeyError,
     ModelNotFoundError,
-    NotFoundError,
 )
 from kilo_gateway.errors.bodies import find_error, parse_error, parse_error_object
 from kilo_gateway.refs import parse_model_id, render_ref
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings
 
 Told = TypeVar("Told")
-
-_UNKNOWN_PATH: Final = frozenset({404, 405})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +90,9 @@ class LookupCall(GatewayCall[Told]):
     def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
         """Return the error of another status; for a path that the server does not know, one that says so."""
         error = parse_error(status, headers, body, model=self._lookup.model, now=datetime.now(UTC))
-        said = error.body.get("error") if isinstance(error.body, dict) else None
-        if said == "Invalid path" or (status in _UNKNOWN_PATH and not said):
-            what = (
-                f"This gateway does not tell {self._lookup.what} (HTTP {status}): its server is older, or another one"
-            )
-            message = f"{what} stands at this address. Check base_url, or do without."
-            return NotFoundError(message, model=self._lookup.model, status=status, http_status=status, headers=headers)
-        if said and status == HTTPStatus.NOT_FOUND and self._lookup.model is not None:
+        if is_unknown_path(error, status):
+            return missing_path(f"does not tell {self._lookup.what}", status, headers, model=self._lookup.model)
+        if status == HTTPStatus.NOT_FOUND and self._lookup.model is not None:
             message = f"The gateway lists no model {self._lookup.model!r} (HTTP 404). See `kilo-gateway models`."
             return ModelNotFoundError(
                 message, model=self._lookup.model, status=status, http_status=status, headers=headers

@@ -132,12 +132,29 @@ def test_a_server_without_the_path_does_not_tell(
 
 
 def test_an_old_server_tells_less(connect: Connect) -> None:
-    """The server of 2026-02 has no embedding models and no endpoints of a model."""
+    """The server of 2026-02 has no embeddings, no list of their models and no endpoints of a model."""
     with EmbeddedGateway(version="2026-02") as old:
         one = connect(base_url=old.base_url, api_key=old.api_key)
         for ask in (one.client.embedding_models, lambda: one.client.model_endpoints("openai/gpt-4.1-mini")):
             with pytest.raises(NotFoundError, match="does not tell"):
                 one.wait(ask())
+        with pytest.raises(NotFoundError, match="has no embeddings"):
+            one.wait(one.client.embed(["Hello"], model="text-embedding-3-small"))
+
+
+@pytest.mark.parametrize(("status", "body"), [(405, None), (404, "html"), (404, {}), (404, None)])
+def test_a_gateway_without_a_path_says_what_it_lacks(
+    gateway: EmbeddedGateway, connect: Connect, status: int, body: Any
+) -> None:
+    """Embeddings and gaps of a server that knows neither are a NotFoundError, never a model that is not found."""
+    for endpoint in ("embeddings", "fim"):
+        gateway.enqueue(Fault(status=status, body=body), endpoint=endpoint)
+    one = connect()
+    with pytest.raises(NotFoundError, match="has no embeddings") as lacking:
+        one.wait(one.client.embed(["Hello"], model="openai/text-embedding-3-small"))
+    assert not isinstance(lacking.value, ModelNotFoundError)
+    with pytest.raises(NotFoundError, match="has no fill-in-the-middle"):
+        one.wait(one.client.fill_in("a"))
 
 
 def test_a_model_that_is_not_listed_is_told_as_such(connect: Connect) -> None:
@@ -203,3 +220,21 @@ def test_the_id_of_one_request_goes_with_it(gateway: EmbeddedGateway, connect: C
     ):
         with pytest.raises(InvalidSettingError, match="request_id"):
             one.wait(one.client.complete(ask, **arguments))
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        ("text-embedding-3-smal", "Did you mean 'openai/text-embedding-3-small'"),
+        ("openai/text-embedding-3-lage", "Did you mean 'openai/text-embedding-3-large'"),
+        ("something-else", "begins with its lab"),
+        ("lab/something-else", "no embedding model 'lab/something-else'"),
+    ],
+)
+def test_an_unknown_embedding_model_says_what_to_write(connect: Connect, model: str, advice: str) -> None:
+    """The error of an unknown embedding model names the nearest one, or where they are listed; nothing is guessed."""
+    one = connect()
+    with pytest.raises(ModelNotFoundError, match=advice) as unknown:
+        one.wait(one.client.embed(["Hello"], model=model))
+    assert "embedding_models()" in str(unknown.value)
+    assert (unknown.value.status, unknown.value.model) == (404, f"kilocode/{model}")

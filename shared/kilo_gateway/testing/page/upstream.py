@@ -14,7 +14,7 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from kilo_gateway.errors import KiloError, RequestTimeoutError
+from kilo_gateway.errors import InvalidSettingError, KiloError, RequestTimeoutError
 from kilo_gateway.errors.redaction import redact
 from kilo_gateway.request.changes import CHANGES_HEADER
 from kilo_gateway.settings.base_url import check_cleartext, parse_base_url, parse_proxies
@@ -49,10 +49,13 @@ def parse_upstream(url: str, environ: Mapping[str, str]) -> str:
     Raises:
         InvalidSettingError: no such URL, or one over which a key would cross a network unencrypted.
     """
-    base_url = parse_base_url(url)
-    if urlsplit(base_url).path == "/":
-        base_url = f"{base_url.rstrip('/')}{_DEFAULT_PATH}"
-    check_cleartext(base_url, proxies=parse_proxies(environ))
+    try:
+        base_url = parse_base_url(url)
+        if urlsplit(base_url).path == "/":
+            base_url = f"{base_url.rstrip('/')}{_DEFAULT_PATH}"
+        check_cleartext(base_url, proxies=parse_proxies(environ))
+    except InvalidSettingError as error:
+        raise InvalidSettingError(error.message.replace("base_url", "upstream", 1)) from None
     return base_url
 
 

@@ -125,7 +125,8 @@ def test_a_client_that_leaves_ends_its_call_behind(real: EmbeddedGateway, front:
     with pytest.raises(httpx.ReadTimeout):
         front.http.post(CHAT, json=BODY, headers=headers, timeout=0.3)
     with front.http.stream("POST", CHAT, json={**BODY, "stream": True}, headers=headers) as response:
-        assert any(line.startswith(":") for line in response.iter_lines())
+        lines = response.iter_lines()
+        assert any(line.startswith(":") for line in lines)
         assert real.open_streams == 1
     assert real.wait_until(lambda: real.open_streams == 0)
 
@@ -249,5 +250,5 @@ def test_which_gateway_is_meant(given: str, meant: str) -> None:
 )
 def test_which_gateway_cannot_be_used(url: str) -> None:
     """No URL, a password in it, or a way on which the key would travel unencrypted: refused before it is served."""
-    with pytest.raises(InvalidSettingError):
+    with pytest.raises(InvalidSettingError, match=r"^upstream "):
         parse_upstream(url, {})
