@@ -60,6 +60,9 @@ class ConnectionFields(BaseModel):
     """Sent with every request; never shown, dumped or pickled, for headers may be secrets."""
     discover: str = "lazy"
     """When the live model list is fetched: `lazy`, where its answer is needed, or `startup`. `KILOCODE_DISCOVERY`."""
+    shared_pause: bool = True
+    """Whether a 429 or 503 to one call holds back all calls of this process with the same gateway and key.
+    `KILOCODE_SHARED_PAUSE`."""
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An httpx.Client of yours for sync calls, used as it is and never closed."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

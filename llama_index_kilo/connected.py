@@ -74,6 +74,9 @@ class Connected(BaseComponent):
     """Tells machines of one account apart; `KILOCODE_MACHINE_ID`."""
     discover: Literal["lazy", "startup"] | None = None
     """When the model list is fetched; `KILOCODE_DISCOVERY`, else where its answer is needed."""
+    shared_pause: bool | None = None
+    """Whether a 429 or 503 to one call holds back all calls of this process with the same gateway and key;
+    `KILOCODE_SHARED_PAUSE`, else True."""
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.Client` of your own, used as it is and never closed."""
     async_http_client: Any = Field(default=None, exclude=True, repr=False)

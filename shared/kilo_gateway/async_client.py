@@ -14,6 +14,7 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
+from kilo_gateway.gate.entering import wait_in_line_async
 from kilo_gateway.lookups import (
     balance_lookup,
     defaults_lookup,
@@ -181,6 +182,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def _ask(self, call: GatewayCall[Answer]) -> Answer:
         await self._prepare(call)
         while True:
+            await self._enter(call)
             exchange = AsyncExchange(self._outgoing(call))
             try:
                 await self._open(exchange, call)
@@ -189,12 +191,18 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
                 wait = await self._wait_after(call, error)
             finally:
                 exchange.abort()
+                self._note_left(call)
             await anyio.sleep(wait)
+
+    async def _enter(self, call: GatewayCall[Any]) -> None:
+        if self._gate is not None and not self._passes(call):
+            call.ticket = await wait_in_line_async(self._gate, deadline=self._deadline(call), model=call.ref)
 
     async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
         await exchange.open(await self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, await exchange.read_refusal())
+        self._note_passed(call)
 
     async def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):

@@ -71,6 +71,7 @@ class AsyncChatStream:
         self._is_over = True
         if self._attempt is not None:
             self._attempt.exchange.abort()
+        self._client._note_left(self._call)
 
     async def _next(self) -> Delta | None:
         """Return the next delta; None at the end of the answer, and of a stream that was closed."""
@@ -79,6 +80,7 @@ class AsyncChatStream:
             self._is_prepared = True
         while not self._is_over:
             if self._attempt is None:
+                await self._client._enter(self._call)
                 self._attempt = _Attempt(self._client, self._call)
             try:
                 return await self._attempt.read()

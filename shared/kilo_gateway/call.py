@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.gate import Ticket
     from kilo_gateway.settings.headers import HeaderList
     from kilo_gateway.settings.settings import Settings
 
@@ -84,6 +85,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """Set by the client, which has the clock."""
         self.attempt = 0
         """Retries made so far."""
+        self.ticket: Ticket | None = None
+        """The gate's permission for the current try; None where there is no gate."""
         self.on_retry: OnRetry | None = None
         """Called before each of them; set by the client."""
         self.answer_status = 200

@@ -11,6 +11,7 @@ from kilo_gateway.client_base import ClientBase
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
+from kilo_gateway.gate.entering import wait_in_line
 from kilo_gateway.lookups import (
     balance_lookup,
     defaults_lookup,
@@ -225,6 +226,7 @@ class KiloClient(ClientBase[HttpClient]):
     def _ask(self, call: GatewayCall[Answer]) -> Answer:
         self._prepare(call)
         while True:
+            self._enter(call)
             exchange = Exchange(self._outgoing(call))
             try:
                 self._open(exchange, call)
@@ -233,12 +235,18 @@ class KiloClient(ClientBase[HttpClient]):
                 wait = self._wait_after(call, error)
             finally:
                 exchange.close()
+                self._note_left(call)
             time.sleep(wait)
+
+    def _enter(self, call: GatewayCall[Any]) -> None:
+        if self._gate is not None and not self._passes(call):
+            call.ticket = wait_in_line(self._gate, deadline=self._deadline(call), model=call.ref)
 
     def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
         exchange.open(self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, exchange.read_refusal())
+        self._note_passed(call)
 
     def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):
@@ -287,6 +295,7 @@ class ChatStream:
 def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
     client._prepare(call)
     while True:
+        client._enter(call)
         reader = call.fresh_reader()
         exchange = Exchange(client._outgoing(call))
         try:
@@ -304,4 +313,5 @@ def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
             return
         finally:
             exchange.close()
+            client._note_left(call)
         time.sleep(wait)

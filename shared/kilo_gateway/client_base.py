@@ -21,6 +21,8 @@ from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.fim import DEFAULT_FIM_MODEL, render_fim_request
+from kilo_gateway.gate import gate_of
+from kilo_gateway.gate.entering import may_try_again
 from kilo_gateway.lookups import Lookup, LookupCall
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.gate import Gate
     from kilo_gateway.stream.reader import StreamReader
     from kilo_gateway.transport.carrier import Carrier
 
@@ -162,10 +165,43 @@ class ClientBase(Generic[C]):
         is_free = discovery.known_to_be_free(self.settings, call.model_id)
         check_key(self.settings, model=call.ref, is_free=is_free, at_call=True)
 
-    def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
+    @cached_property
+    def _gate(self) -> Gate | None:
+        """The pause that this client shares with others; None where it shares none."""
+        return gate_of(self.settings) if self.settings.shared_pause else None
+
+    def _passes(self, call: GatewayCall[Any]) -> bool:
+        """Take the gate's ticket that everybody has while all is well; False where the call has to wait for one."""
+        if self._gate is None:
+            return True
+        call.ticket = self._gate.free
+        return call.ticket is not None
+
+    def _deadline(self, call: GatewayCall[Any]) -> float | None:
+        """Return when the call must have ended, by the monotonic clock; the first question starts its time."""
         total = call.timeouts.total
         if total is not None and call.deadline is None:
             call.deadline = monotonic() + total
+        return call.deadline
+
+    def _note_passed(self, call: GatewayCall[Any]) -> None:
+        """Tell the gate that the gateway took the request; a look at it while all is well."""
+        gate = self._gate
+        if gate is None or call.ticket is None:
+            return
+        if gate.free is not call.ticket:
+            gate.got_through(call.ticket)
+        if not gate.retries.is_full:
+            gate.retries.add()
+
+    def _note_left(self, call: GatewayCall[Any]) -> None:
+        """Give the ticket of a try back that ended without showing anything, such as one that was cancelled."""
+        if self._gate is not None and call.ticket is not None and self._gate.free is not call.ticket:
+            self._gate.left(call.ticket)
+        call.ticket = None
+
+    def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
+        self._deadline(call)
         return Outgoing(
             call.method, call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
         )
@@ -176,14 +212,21 @@ class ClientBase(Generic[C]):
         Raises the error itself when there is no next try.
         """
         call.complete_error(error, reader)
-        if reader is not None and reader.has_delivered:
-            raise error
-        if call.needs_successor(error):
+        is_over = reader is not None and reader.has_delivered
+        needs_successor = not is_over and call.needs_successor(error)
+        wait = None if is_over or needs_successor else call.delay_after(error, now=monotonic())
+        may_go_on = self._may_try_again(call, error, wait)
+        if needs_successor:
             return None
-        wait = call.delay_after(error, now=monotonic())
-        if wait is None:
+        if wait is None or not may_go_on:
             raise error
         return wait
+
+    def _may_try_again(self, call: GatewayCall[Any], error: KiloError, wait: float | None) -> bool:
+        ticket, call.ticket = call.ticket, None
+        if self._gate is None or ticket is None:
+            return True
+        return may_try_again(self._gate, ticket, error, wait_seconds=wait)
 
     def _use_successor(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""

@@ -7,6 +7,7 @@ import os
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import pytest
 
 from kilo_gateway import AsyncKiloClient, Completion, Delta, KiloClient, KiloError
 from kilo_gateway.catalog import discovery
+from kilo_gateway.gate import forget_gates
 from kilo_gateway.testing import EmbeddedGateway
 
 MODEL = "openai/gpt-4.1-mini"
@@ -32,14 +34,18 @@ def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.startswith("KILO") or any(word in name.lower() for word in _OUTSIDE):
             monkeypatch.delenv(name)
     discovery.forget()
+    forget_gates()
     yield
     discovery.forget()
+    forget_gates()
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds waited between tries, recorded instead of slept."""
+    """The seconds waited between tries, recorded instead of slept; the gate's clock goes on by them."""
     recorded: list[float] = []
+    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)  # a call's own waits are the pause
+    monkeypatch.setattr("kilo_gateway.gate.entering.monotonic", lambda: time.monotonic() + sum(recorded))
 
     async def record(seconds: float) -> None:
         recorded.append(seconds)

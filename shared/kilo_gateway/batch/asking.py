@@ -45,13 +45,13 @@ class _EmbeddingRow(EmbeddingCall):
 
 
 def client_without_retries(client: AsyncKiloClient | KiloClient | None) -> AsyncKiloClient:
-    """Return an asynchronous client with the settings of the caller's, whose own retries are off.
+    """Return an asynchronous client with the settings of the caller's, whose own retries and pauses are off.
 
     Raises:
         InvalidSettingError: a blocking client that has an HTTP client of its caller's.
     """
     client = AsyncKiloClient() if client is None else client
-    settings = client.settings.model_copy(update={"max_retries": 0})
+    settings = client.settings.model_copy(update={"max_retries": 0, "shared_pause": False})
     http_client = client._http_client
     if isinstance(client, AsyncKiloClient):
         return AsyncKiloClient(settings, http_client=http_client)

@@ -39,6 +39,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "machine_id": ("KILOCODE_MACHINE_ID",),
     "default_headers": ("KILOCODE_DEFAULT_HEADERS",),
     "discover": ("KILOCODE_DISCOVERY",),
+    "shared_pause": ("KILOCODE_SHARED_PAUSE",),
 }
 """The environment variables of each setting, the first that is set and not blank winning."""
 
@@ -90,6 +91,8 @@ class Settings(BaseModel):
     """Sent with every request."""
     discover: Literal["lazy", "startup"] = "lazy"
     """When the model list is fetched: where its answer is needed, or when the first client is made."""
+    shared_pause: bool = True
+    """Whether a 429 or 503 to one call holds back all calls of this process with the same gateway and key."""
     origins: dict[str, str] = Field(default_factory=dict, repr=False)
     """Setting -> "argument", the variable's name, or "default"."""
 

@@ -109,6 +109,18 @@ def _parse_discover(value: Any, origin: str) -> str:
     return str(word)
 
 
+def _parse_switch(value: Any, origin: str) -> bool:
+    word = value.strip().lower() if isinstance(value, str) and _is_variable(origin) else value
+    found = word if isinstance(word, bool) else _SWITCHES.get(word) if isinstance(word, str) else None
+    if found is None:
+        raise InvalidSettingError(f"{origin}={reprlib.repr(value)} is not usable: it is True or False.")
+    return found
+
+
+_SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+"""What a variable may say."""
+
+
 def parse_feature(value: Any, origin: str) -> str | None:
     """Return the feature word, trimmed; None for a blank one, which counts as not given."""
     text = value.strip() if isinstance(value, str) else value
@@ -142,4 +154,5 @@ _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "machine_id": _header_value("x-kilocode-machineid"),
     "default_headers": _parse_headers,
     "discover": _parse_discover,
+    "shared_pause": _parse_switch,
 }

@@ -37,6 +37,7 @@ SAMPLES: dict[str, tuple[Any, str, Any]] = {
     "machine_id": ("machine-a", "machine-b", "machine-b"),
     "default_headers": ({"X-A": "1"}, '{"X-B": "2"}', {"X-B": "2"}),
     "discover": ("lazy", "startup", "startup"),
+    "shared_pause": (True, " off ", False),
 }
 """Setting -> an argument, a variable's text, and what the text means."""
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from kilo_gateway.catalog import discovery
+from kilo_gateway.gate import forget_gates
 from kilo_gateway.settings import key_policy
 from kilo_gateway.testing.cassettes.cassette import Cassette
 from kilo_gateway.testing.cassettes.environment import (
@@ -124,8 +125,9 @@ class CassetteSession:
             how_to_record=self._how_to_record,
         )
         self._playback = Playback(self.cassette, self._gateway)
-        discovery.forget()
-        self._stack.callback(discovery.forget)
+        for forget in (discovery.forget, forget_gates):
+            forget()
+            self._stack.callback(forget)
         self._stack.enter_context(key_policy.no_key_needed())
         self._stack.enter_context(intercepting(self._playback))
         hosts = self._options.network

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from kilo_gateway.gate import forget_gates
 from kilo_gateway.testing.accounts import DEFAULT_KEY
 from kilo_gateway.testing.fault import Fault
 from kilo_gateway.testing.gateway.app import GatewayApp
@@ -122,8 +123,9 @@ class EmbeddedGateway:
         self.state.enqueue(items, endpoint)
 
     def clear(self) -> None:
-        """Forget the requests seen, the script and the rate counters."""
+        """Forget the requests seen, the script and the rate counters, and end pauses that callers here share."""
         self.state.clear()
+        forget_gates()
 
     def wait_until(self, predicate: Callable[[], bool], timeout_seconds: float = 5.0) -> bool:
         """Wait until the predicate holds; return whether it did in time."""

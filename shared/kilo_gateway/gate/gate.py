@@ -11,6 +11,9 @@ import random
 import threading
 from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.gate.line import FOLLOWERS, Line
+from kilo_gateway.gate.retry_budget import RetryBudget
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,14 +35,27 @@ class Gate:
     def __init__(self, *, rng: Callable[[], float] = random.random) -> None:
         self._lock = threading.Lock()
         self._rng = rng
+        self._listeners: set[Callable[[], None]] = set()
+        self.line: Line[Ticket] = Line(self.enter, self._open_up)
+        """Calls of ordinary code that wait."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Be as in a process that has just begun."""
         self._paused_until = 0.0
-        self._refusals = 0
+        self._pauses = 0
+        self._pauses_in_a_row = 0
         """Pauses since the last request that got through."""
         self._is_proving = False
         """Whether the pause is over and one request is to show that the gateway takes more."""
         self._probe: int | None = None
         self._tickets = 0
-        self._listeners: set[Callable[[], None]] = set()
+        self.free: Ticket | None = Ticket(0, 0)
+        """Everybody's ticket while all is well, which costs nothing to look at; else None."""
+        self.retries = RetryBudget()
+        """What all callers together may spend on trying again."""
+        self.refused_status: int | None = None
+        """The HTTP status of the last refusal."""
 
     @property
     def paused_until(self) -> float:
@@ -61,15 +77,17 @@ class Gate:
                     return None
                 self._probe = self._tickets + 1
             self._tickets += 1
-            return Ticket(self._tickets, self._refusals)
+            return Ticket(self._tickets, self._pauses)
 
     def got_through(self, ticket: Ticket) -> None:
         """Note that the gateway took a request, whatever it answered to it."""
         with self._lock:
-            if not self._is_proving or ticket.refusals_before != self._refusals:
+            if ticket.pauses_before != self._pauses:
                 return  # sent before the last pause: says nothing about now
-            self._is_proving, self._probe, self._refusals = False, None, 0
-        self._tell()
+            was_proving = self._is_proving
+            self._is_proving, self._probe, self._pauses_in_a_row = False, None, 0
+        self._open_up()
+        self._tell(FOLLOWERS, is_news=was_proving)
 
     def refused(
         self,
@@ -77,49 +95,59 @@ class Gate:
         *,
         now: float,
         retry_after_seconds: float | None = None,
-        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+        own_wait_seconds: float | None = None,
+        status: int | None = None,
     ) -> bool:
         """Note a 429 or 503, or a connection that was refused; returns whether a new pause begins with it.
 
         Requests that were under way together are refused together: they lengthen the pause only by a later time that
-        the gateway names. A time of 0 names none. `longest_pause_seconds` bounds a pause of our own.
+        the gateway names. `own_wait_seconds` is how long the refused call itself is going to wait, with its jitter:
+        the pause is not shorter.
         """
-        retry_after_seconds = retry_after_seconds or None
         with self._lock:
-            is_new = ticket.refusals_before == self._refusals
+            is_new = ticket.pauses_before == self._pauses
             if is_new:
-                self._refusals += 1
-            own = FIRST_PAUSE_SECONDS * 2.0 ** min(self._refusals - 1, _DOUBLINGS)
-            most = min(LONGEST_PAUSE_SECONDS, longest_pause_seconds)
-            wait = min(own, most) if retry_after_seconds is None else retry_after_seconds
+                self._pauses += 1
+                self._pauses_in_a_row += 1
+            own = FIRST_PAUSE_SECONDS * 2.0 ** min(self._pauses_in_a_row - 1, _DOUBLINGS)
+            wait = min(own, LONGEST_PAUSE_SECONDS) if retry_after_seconds is None else retry_after_seconds
             if is_new or retry_after_seconds is not None:
                 jitter = min(wait * _JITTER_SHARE, _LONGEST_JITTER_SECONDS) * self._rng()
-                self._paused_until = max(self._paused_until, now + wait + jitter)
-            self._is_proving, self._probe = True, None
-        self._tell()
+                wait = wait + jitter if own_wait_seconds is None else max(wait, own_wait_seconds)
+                self._paused_until = max(self._paused_until, now + wait)
+            self._is_proving, self._probe, self.free, self.refused_status = True, None, None, status
+        self._tell(1)
         return is_new
 
     def left(self, ticket: Ticket) -> None:
         """Note that a request ended without showing anything of the gateway, such as one that was cancelled."""
         with self._lock:
-            if self._probe != ticket.number:
-                return
-            self._probe = None
-        self._tell()
+            was_probe = self._probe == ticket.number
+            if was_probe:
+                self._probe = None
+        self._tell(1, is_news=was_probe)
 
-    def _tell(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
+    def _open_up(self) -> None:
+        with self._lock:
+            if not self._is_proving and not self.line:
+                self.free = Ticket(0, self._pauses)
+
+    def _tell(self, followers: int, *, is_news: bool = True) -> None:
+        if self.line:
+            self.line.call(followers)
+        if is_news:
+            for listener in tuple(self._listeners):
+                listener()
 
 
 class Ticket:
     """The permission to send one request."""
 
-    __slots__ = ("number", "refusals_before")
+    __slots__ = ("number", "pauses_before")
 
-    def __init__(self, number: int, refusals_before: int) -> None:
+    def __init__(self, number: int, pauses_before: int) -> None:
         self.number = number
-        self.refusals_before = refusals_before
+        self.pauses_before = pauses_before
 
 
 _gates: dict[tuple[str, bytes], Gate] = {}
@@ -132,3 +160,10 @@ def gate_of(settings: Settings) -> Gate:
     account = settings.base_url, hashlib.blake2b(key.encode(), digest_size=16).digest()
     with _gates_lock:
         return _gates.setdefault(account, Gate())
+
+
+def forget_gates() -> None:
+    """Reset every gate, also those that clients hold; for tests."""
+    with _gates_lock:
+        for gate in _gates.values():
+            gate.reset()
