@@ -95,22 +95,26 @@ class Gate:
         *,
         now: float,
         retry_after_seconds: float | None = None,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
         own_wait_seconds: float | None = None,
         status: int | None = None,
     ) -> bool:
         """Note a 429 or 503, or a connection that was refused; returns whether a new pause begins with it.
 
         Requests that were under way together are refused together: they lengthen the pause only by a later time that
-        the gateway names. `own_wait_seconds` is how long the refused call itself is going to wait, with its jitter:
-        the pause is not shorter.
+        the gateway names. A time of 0 names none. `longest_pause_seconds` bounds a pause of our own;
+        `own_wait_seconds` is how long the refused call itself is going to wait, jitter included: the pause is not
+        shorter.
         """
+        retry_after_seconds = retry_after_seconds or None
         with self._lock:
             is_new = ticket.pauses_before == self._pauses
             if is_new:
                 self._pauses += 1
                 self._pauses_in_a_row += 1
             own = FIRST_PAUSE_SECONDS * 2.0 ** min(self._pauses_in_a_row - 1, _DOUBLINGS)
-            wait = min(own, LONGEST_PAUSE_SECONDS) if retry_after_seconds is None else retry_after_seconds
+            most = min(LONGEST_PAUSE_SECONDS, longest_pause_seconds)
+            wait = min(own, most) if retry_after_seconds is None else retry_after_seconds
             if is_new or retry_after_seconds is not None:
                 jitter = min(wait * _JITTER_SHARE, _LONGEST_JITTER_SECONDS) * self._rng()
                 wait = wait + jitter if own_wait_seconds is None else max(wait, own_wait_seconds)
