@@ -52,8 +52,10 @@ def test_the_demo_shows_what_a_person_wants_to_see() -> None:
         "get_temperature({'city': 'Rome'})",
         "27",
         "193 kilometres",
+        "summary    In 1791 the French Academy of Sciences",
     ):
         assert text in done.stdout
+    assert "does not answer" not in done.stdout
     for label in (
         "reasoning  ",
         "tool call  ",

@@ -116,6 +116,18 @@ def test_refinement(prompt: str, existing: str, context: str, refined: str) -> N
     assert _say(prompt.format(existing, context)) == refined
 
 
+def test_summaries_and_standalone_questions() -> None:
+    """A summary consists of the text's sentences; a condensed question is the follow-up."""
+    summary = _say(f'Write a summary of the following. Try to be brief.\n\n\n{TOWER}\n\nSUMMARY:"""')
+    assert summary
+    assert all(sentence in TOWER for sentence in sentences(summary))
+    prompt = (
+        "Given the following conversation, rephrase the follow up question to be a standalone question.\n"
+        "Chat History:\nuser: hi\nFollow Up Input: Who built the tower?\nStandalone question: "
+    )
+    assert _say(prompt) == "Who built the tower?"
+
+
 def test_ten_megabytes_are_read() -> None:
     """A needle in a very long prompt is found, and the prompt counted."""
     hay = "The quick brown fox jumps over the lazy dog near the river bank today. " * 140_000

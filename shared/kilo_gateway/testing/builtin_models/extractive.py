@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kilo_gateway.testing.builtin_models.conversation import split_question
 from kilo_gateway.testing.builtin_models.prompts import Prompt, recognise
 from kilo_gateway.testing.builtin_models.search import find_answer
-from kilo_gateway.testing.builtin_models.words import content_stems
+from kilo_gateway.testing.builtin_models.words import content_stems, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,9 @@ _MAX_REQUEST = 2000
 _LENIENT = 0.34
 _STRICT = 0.5
 """Which share of a question's words an answer must hold: less where a text is given to answer from."""
+_SUMMARY_SENTENCES = 2
 _LONG_TEXT = 80
+_MAX_SUMMARY_TEXT = 200_000
 
 
 def answer_text(conversation: Conversation) -> str:
@@ -81,7 +83,21 @@ def _refine(prompt: Prompt) -> str:
     return fresh if best.coverage > existing[0].coverage else prompt.existing
 
 
+def _summarise(prompt: Prompt) -> str:
+    """Return the sentences that hold most of the text's frequent words, in their order."""
+    rows = sentences(prompt.context[:_MAX_SUMMARY_TEXT])
+    counts: dict[str, int] = {}
+    held = [content_stems(row) for row in rows]
+    for stems in held:
+        for one in stems:
+            counts[one] = counts.get(one, 0) + 1
+    ranked = sorted(range(len(rows)), key=lambda at: (-sum(counts[one] for one in held[at]), at))
+    return " ".join(rows[at] for at in sorted(ranked[:_SUMMARY_SENTENCES])) or NOT_IN_TEXT
+
+
 _PROMPTS: dict[str, Callable[[Prompt], str]] = {
     "answer": _answer_context,
     "refine": _refine,
+    "summarise": _summarise,
+    "condense": lambda prompt: prompt.question or NOT_IN_TEXT,
 }

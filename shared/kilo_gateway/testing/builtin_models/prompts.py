@@ -1,4 +1,4 @@
-"""Recognises the prompts that frameworks wrap around a question: context with a query, refinement."""
+"""Recognises the prompts that frameworks wrap around a question: context with a query, refinement, summary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Prompt:
     """What a wrapped prompt asks."""
 
     task: str
-    """`answer` or `refine`."""
+    """`answer`, `refine`, `summarise` or `condense`."""
     context: str
     question: str = ""
     existing: str = ""
@@ -47,7 +47,22 @@ _FORMS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
             re.DOTALL,
         ),
     ),
+    (
+        " the following",
+        "summarise",
+        re.compile(r"(?:Write a (?:concise )?summary of|Summari[sz]e) the following.*?\n(?P<context>.*)", re.DOTALL),
+    ),
+    (
+        "tandalone question",
+        "condense",
+        re.compile(
+            r"standalone question.*?Chat History[:>]\s*(?P<context>.*?)\s*<?(?:Follow Up (?:Message|Input)|question)"
+            r"[:>]\s*(?P<question>.*?)\s*<?Standalone question",
+            re.DOTALL | re.IGNORECASE,
+        ),
+    ),
 )  # fmt: skip
+_SUMMARY_LABEL = re.compile(r"\s*(?:CONCISE )?SUMMARY\s*:?[\s\"]*$", re.IGNORECASE)
 
 
 def recognise(text: str) -> Prompt | None:
@@ -57,5 +72,7 @@ def recognise(text: str) -> Prompt | None:
         if match is None:
             continue
         fields = {name: value.strip() for name, value in match.groupdict().items()}
+        if task == "summarise":
+            fields["context"] = _SUMMARY_LABEL.sub("", fields["context"])
         return Prompt(task, **fields)
     return None
