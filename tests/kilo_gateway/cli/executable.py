@@ -22,7 +22,7 @@ from typing import Any
 
 import pyte
 
-_SECONDS = 20.0
+_SECONDS = 10.0
 
 
 @dataclass
@@ -78,6 +78,13 @@ class Run:
                 f"ended without {text!r}: { ({k: bytes(v) for k, v in self._outputs.items()})!r}"
             )
             time.sleep(0.005)
+
+    def wait_for_prompt(self, prompt: str = ">") -> None:
+        """Wait until the last line of the screen is an empty prompt."""
+        deadline = time.monotonic() + _SECONDS
+        while self.screen().rpartition("\n")[2] != prompt:
+            assert time.monotonic() < deadline, f"no prompt: {self.screen()}"
+            time.sleep(0.01)
 
     def _wait_for_rest(self) -> bool:
         time.sleep(0.05)
