@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.jsontext import without_fence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TYPES: Final = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _FIELD: Final = re.compile(
     r"(?P<name>[^\s:?]+)(?P<optional>\?)?(?:\s+(?P<type>[^\s:]+))?\s*(?::\s*(?P<about>.*))?", re.DOTALL
 )
+
+_NAME: Final = re.compile(r"[^\W\d][\w-]*")
 
 
 def parse_schema(text: str) -> dict[str, Any]:
@@ -66,11 +71,40 @@ def _checked(schema: Any) -> dict[str, Any]:
 
     if not isinstance(schema, dict):
         raise ValueError("a JSON Schema is an object")  # noqa: TRY004 - the value is the user's
+    validator = jsonschema.validators.validator_for(schema)
     try:
-        jsonschema.validators.validator_for(schema).check_schema(schema)
+        validator.check_schema(schema, format_checker=validator.FORMAT_CHECKER)
+        _check_references(schema)
     except jsonschema.SchemaError as error:
         raise ValueError(f"no JSON Schema: {error.message}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     return schema
+
+
+def _check_references(schema: dict[str, Any]) -> None:
+    """Refuse what leads out of the schema: nothing is fetched, neither now nor for an answer."""
+    from referencing import Registry  # noqa: PLC0415 - slow to import
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+    empty: Registry[Any] = Registry()
+    resolver = empty.resolver_with_root(DRAFT202012.create_resource(schema))
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except Unresolvable:
+            raise ValueError(f"its $ref {reference!r} leads to nothing in it") from None
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
 
 
 def _parse_concise(text: str) -> dict[str, Any]:
@@ -78,8 +112,8 @@ def _parse_concise(text: str) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for field in filter(None, fields):
-        found = _FIELD.fullmatch(field)
-        if found is None:
+        found = _FIELD.fullmatch(field.rstrip(","))
+        if found is None or not _NAME.fullmatch(found["name"]):
             raise ValueError(f"{field!r} is no field: write `name`, `name type` or `name type: description`")
         name = found["name"]
         if name in properties:

@@ -17,7 +17,11 @@ import threading
 
 def serve(connection: socket.socket) -> None:
     """Serve until the socket closes."""
-    import kilo_gateway.client  # noqa: F401 - what each run would import
+    import jsonschema  # noqa: F401 - what runs would import
+    import markdown_it  # noqa: F401
+    import prompt_toolkit  # noqa: F401
+
+    import kilo_gateway.client  # noqa: F401
     from kilo_gateway.cli import process  # noqa: F401 - as above
     from kilo_gateway.cli.chat import run as _run  # noqa: F401 - as above
 

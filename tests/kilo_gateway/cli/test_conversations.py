@@ -149,7 +149,7 @@ def test_saving(gateway: EmbeddedGateway, talk: Callable[..., Any], tmp_path: Pa
 
 
 def test_ctrl_c_ends_the_turn(gateway: EmbeddedGateway, talk: Callable[..., Any]) -> None:
-    """In an answer it stops that and keeps the part; at the prompt it clears the line; neither ends the conversation."""
+    """It stops an answer and keeps the part, or clears the line; it never ends the conversation."""
     gateway.enqueue(Fault(stall_after_events=4, stall_seconds=30, reply=Reply(text="one two three")), Reply(text="Go."))
     running = talk()
     ask(running, gateway, "Count.")

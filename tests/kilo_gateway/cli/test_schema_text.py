@@ -54,6 +54,11 @@ def test_files_and_json(tmp_path: Path) -> None:
         ("{", "not JSON"),
         ('{"type": "thing"}', "no JSON Schema"),
         ('{"properties": []}', "no JSON Schema"),
+        ('{"type": "string", "pattern": "("}', "no JSON Schema"),
+        ('{"$ref": "#/$defs/none"}', "leads to nothing"),
+        ('{"$ref": "http://127.0.0.1:9/schema"}', "leads to nothing"),
+        ("5 int", "is no field"),
+        ("[] int", "is no field"),
     ],
 )
 def test_what_is_no_schema(text: str, said: str) -> None:
