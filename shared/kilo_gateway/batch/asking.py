@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.async_client import AsyncKiloClient
 from kilo_gateway.batch.results import Result
-from kilo_gateway.batch.spending import listed_price
 from kilo_gateway.call import Call, EmbeddingCall
+from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.settings.auth import render_headers
 

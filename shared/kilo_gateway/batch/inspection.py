@@ -13,9 +13,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.batch.bounds import reasons_to_estimate
 from kilo_gateway.batch.inputs import Problem
 from kilo_gateway.batch.spending import bound_of
+from kilo_gateway.costs.bounds import reasons_to_estimate
 from kilo_gateway.errors import InvalidSettingError
 
 if TYPE_CHECKING:

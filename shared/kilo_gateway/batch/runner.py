@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kilo_gateway.batch.attempts import Ask
-    from kilo_gateway.batch.budget import Budget
     from kilo_gateway.batch.options import RunOptions
     from kilo_gateway.batch.requests import PreparedRequest
     from kilo_gateway.batch.results import Result
     from kilo_gateway.batch.spending import PriceOf
+    from kilo_gateway.costs.budget import Budget
     from kilo_gateway.gate import Gate
 
 _LONGEST_LOOK_SECONDS: Final = 5.0

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from kilo_gateway.async_client import AsyncKiloClient
-    from kilo_gateway.batch.budget import Budget
     from kilo_gateway.batch.requests import Request
     from kilo_gateway.batch.results import Result
     from kilo_gateway.catalog.prices import Pricing
     from kilo_gateway.client import KiloClient
+    from kilo_gateway.costs.budget import Budget
 
 _MOST_AHEAD: Final = 64
 """Results that wait for a blocking caller."""

@@ -6,19 +6,15 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.batch.bounds import ESTIMATED_MEDIA_TOKENS, images, linked_media, output_bound
-from kilo_gateway.batch.budget import bound_of_cost
-from kilo_gateway.errors import BudgetExceededError, InvalidSettingError
-from kilo_gateway.jsontext import dumps
-from kilo_gateway.request.families import is_free_id, profile_for
+from kilo_gateway.costs.prices import bound_of_body
+from kilo_gateway.errors import BudgetExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from kilo_gateway.batch.budget import Budget
     from kilo_gateway.batch.requests import PreparedRequest
-    from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.catalog.prices import Pricing
+    from kilo_gateway.costs.budget import Budget
 
     PriceOf = Callable[[str], Awaitable[Pricing | None]]
     """Model id -> its prices; None for a model that is not known."""
@@ -32,42 +28,9 @@ async def no_prices(model_id: str) -> Pricing | None:
     return None
 
 
-def listed_price(catalog: Catalog, model_id: str) -> Pricing | None:
-    """Return the prices of a model, as a catalog has them; None where they are unknown.
-
-    What an auto id costs depends on the model that the gateway chooses; a list that states a price, or none, for the
-    id itself says nothing of that.
-    """
-    model = catalog.get(model_id)
-    if model is None or (profile_for(model_id).is_auto and not is_free_id(model_id)):
-        return None
-    return model.pricing
-
-
 def bound_of(request: PreparedRequest, pricing: Pricing | None) -> Decimal:
-    """Return the most that a request can cost, in USD.
-
-    Raises:
-        InvalidSettingError: the price of its model is unknown.
-    """
-    is_chat = request.endpoint == "chat"
-    bound = None
-    if pricing is not None:
-        if not is_chat and pricing.completion is None:
-            pricing = pricing.model_copy(update={"completion": Decimal(0)})
-        body = request.body
-        bound = bound_of_cost(
-            pricing,
-            body_bytes=len(dumps(body)) + linked_media(body) * ESTIMATED_MEDIA_TOKENS,
-            output_tokens=output_bound(body) if is_chat else 0,
-            images=images(body),
-        )
-    if bound is None:
-        raise InvalidSettingError(
-            f"The price of model {request.ref!r} is not known, so a budget cannot hold: state a price, or run without "
-            "a budget."
-        )
-    return bound
+    """Return the most that a request can cost, in USD. Raises InvalidSettingError where the price is unknown."""
+    return bound_of_body(request.body, pricing, ref=request.ref, has_output=request.endpoint == "chat")
 
 
 class Spending:

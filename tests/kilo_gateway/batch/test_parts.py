@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from kilo_gateway.batch import Budget
-from kilo_gateway.batch.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
-from kilo_gateway.batch.budget import bound_of_cost
 from kilo_gateway.batch.concurrency import START, ConcurrencyLimit
-from kilo_gateway.batch.spending import listed_price
 from kilo_gateway.catalog.catalog import Catalog
 from kilo_gateway.catalog.models import ModelInfo
 from kilo_gateway.catalog.prices import Pricing
+from kilo_gateway.costs.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
+from kilo_gateway.costs.budget import bound_of_cost
+from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.errors import InvalidSettingError
 
 

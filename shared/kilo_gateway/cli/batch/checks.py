@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.batch.spending import listed_price
 from kilo_gateway.cli.batch.report import NO_KEY, WRONG_INPUT
+from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.settings.auth import has_credential
 
 if TYPE_CHECKING:
