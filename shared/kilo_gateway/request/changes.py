@@ -126,7 +126,7 @@ _NO_LEVEL = {
 }
 _OFF = "`off` asks for nothing, so nothing is sent."
 _LEVEL = "The gateway's field for a level is `reasoning.effort`."
-_NOT_BASE64 = "The signature is not base64, and Gemini refuses the whole request for one that it cannot decode."
+_NOT_BASE64 = "Gemini decodes every signature: one that is no base64, or a Claude message id, fails the whole request."
 _MESSAGE_ID = "A Claude message id stood in the place of a signature; the model behind the gateway cannot decode it."
 _SIGNATURE = {"base64": _NOT_BASE64, "msg_prefix": _MESSAGE_ID, "auto": _MESSAGE_ID, "x-ai": _MESSAGE_ID}
 

@@ -18,6 +18,8 @@ _APART = frozenset({"model", "messages", "tools", "input", "prompt", "suffix"})
 _MAX_MESSAGES = 200
 _MAX_ITEMS = 100
 _LONGEST_OPTION = 2000
+_ONE_LINE = 60
+"""Bytes of JSON that are shown on one line."""
 _PARTS = {"image_url": "image", "input_audio": "sound", "file": "file", "video_url": "video"}
 
 
@@ -155,8 +157,9 @@ def _facts(facts: dict[str, str]) -> Html:
 
 def _json(value: Any, limit: int = 20_000) -> str:
     try:
-        text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+        short = orjson.dumps(value)
+        is_short = len(short) <= _ONE_LINE
+        text = (short if is_short else orjson.dumps(value, option=orjson.OPT_INDENT_2)).decode()
     except TypeError:  # whole numbers of more than 64 bits, or nesting without end
         text = repr(value)
-    flat = text if len(text) > 60 or "\n" not in text else " ".join(text.split())  # noqa: PLR2004 - one short line
-    return long_text(flat, limit)
+    return long_text(text, limit)

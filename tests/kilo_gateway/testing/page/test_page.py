@@ -131,7 +131,7 @@ def test_what_the_client_changed_is_told_with_its_reason(module_served: Served) 
     shown = newest(module_served)
     assert "Changed by the client before it was sent" in shown
     assert re.search(r"messages\[2\]\.tool_calls\[0\]\.thought_signature\s+removed", shown)
-    assert "Gemini refuses the whole request" in shown
+    assert "Gemini decodes every signature" in shown
     assert re.search(r'reasoning\s+added\s+\{"effort": "high"\}', shown)
     assert re.search(r'messages\[0\]\.role\s+replaced\s+"developer" → "system"', shown)
     module_served.client(model="kilo-auto/balanced").complete(HELLO, reasoning="high")
