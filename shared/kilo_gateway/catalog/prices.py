@@ -65,19 +65,6 @@ def parse_pricing(pricing: dict[str, Any]) -> Pricing:
     return Pricing(**{field: _parse_price(pricing.get(key), shift) for key, field, shift in _FIELDS})
 
 
-def parse_price_per_million_tokens(value: object) -> Decimal | None:
-    """Return USD per million tokens from USD per token, exactly; None when unknown.
-
-    Unknown: negative, missing, empty, infinite, beyond belief, or no number at all.
-    """
-    return _parse_price(value, _TOKEN_SHIFT)
-
-
-def parse_price_per_unit(value: object) -> Decimal | None:
-    """Return USD per request, image or search as stated, exactly; None when unknown."""
-    return _parse_price(value, 0)
-
-
 def render_pricing(pricing: Pricing) -> dict[str, str]:
     """Return the `pricing` object of a model list: USD per token or unit as strings, without the unknown ones."""
     known = ((key, getattr(pricing, field), shift) for key, field, shift in _FIELDS)
@@ -85,6 +72,10 @@ def render_pricing(pricing: Pricing) -> dict[str, str]:
 
 
 def _parse_price(value: object, shift: int) -> Decimal | None:
+    """Return a price times so many powers of ten, exactly; None when it is unknown.
+
+    Unknown: negative, missing, empty, infinite, beyond belief, or no number at all.
+    """
     text = _number_text(value)
     if text is None or len(text) > _MAX_LENGTH or not _NUMBER.fullmatch(text):
         return None

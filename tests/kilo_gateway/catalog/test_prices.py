@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway.catalog.prices import (
-    Pricing,
-    parse_price_per_million_tokens,
-    parse_price_per_unit,
-    parse_pricing,
-    render_pricing,
-)
+from kilo_gateway.catalog.prices import Pricing, parse_pricing, render_pricing
 
 
 @pytest.mark.parametrize(
@@ -39,14 +33,14 @@ from kilo_gateway.catalog.prices import (
 )
 def test_price_per_token_becomes_exact_price_per_million(value: object, expected: str) -> None:
     """A price per token, as text or as a number, is that price times a million to the last digit."""
-    price = parse_price_per_million_tokens(value)
+    price = parse_pricing({"prompt": value}).prompt
     assert str(price) == expected
 
 
 @pytest.mark.parametrize("value", ["0", "0.0000000", "-0", "-0.0", "0e9999", 0, 0.0, -0.0])
 def test_zero_is_a_known_price(value: object) -> None:
     """Every spelling of zero is the price zero."""
-    assert str(parse_price_per_million_tokens(value)) == "0"
+    assert str(parse_pricing({"prompt": value}).prompt) == "0"
 
 
 @pytest.mark.parametrize(
@@ -103,14 +97,14 @@ def test_zero_is_a_known_price(value: object) -> None:
 )
 def test_unreadable_price_is_unknown(value: object) -> None:
     """A price that is negative, missing, beyond belief or no number is None, never zero and never an error."""
-    assert parse_price_per_million_tokens(value) is None
-    assert parse_price_per_unit(value) is None
+    assert parse_pricing({"prompt": value}).prompt is None
+    assert parse_pricing({"image": value}).image is None
 
 
 @pytest.mark.parametrize(("value", "expected"), [("0.01", "0.01"), ("0.0100", "0.01"), (2, "2"), ("10", "10")])
 def test_price_per_unit_stays_as_stated(value: object, expected: str) -> None:
     """Prices of requests, images and searches are not scaled."""
-    assert str(parse_price_per_unit(value)) == expected
+    assert str(parse_pricing({"image": value}).image) == expected
 
 
 def test_application_precision_does_not_matter() -> None:
@@ -118,7 +112,7 @@ def test_application_precision_does_not_matter() -> None:
     with decimal.localcontext() as context:
         context.prec = 2
         context.traps[decimal.Inexact] = True
-        assert parse_price_per_million_tokens("0.00000123456") == Decimal("1.23456")
+        assert parse_pricing({"prompt": "0.00000123456"}).prompt == Decimal("1.23456")
 
 
 def test_pricing_object_is_read_field_by_field() -> None:

@@ -43,23 +43,24 @@ def test_exact_body(model_id: str) -> None:
     }
 
 
-@pytest.mark.parametrize("model_id", MODELS)
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(
-    "name",
-    [
+_NEVER_ADDED = frozenset(
+    (
         *("store", "service_tier", "prompt_cache_key", "prompt_cache_retention", "context_management"),
         *("reasoning_effort", "include_reasoning", "thinking", "enable_thinking", "verbosity"),
         *("max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "n", "seed"),
         *("tools", "tool_choice", "parallel_tool_calls", "response_format"),
         *("metadata", "user", "provider", "models", "transforms", "plugins", "usage", "cache_control", "route"),
         *("session_id", "safety_identifier", "providerOptions", "functions", "function_call"),
-    ],
+    )
 )
-def test_key_is_never_added(name: str, stream: bool, model_id: str) -> None:
+
+
+@pytest.mark.parametrize("model_id", MODELS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_key_is_added(stream: bool, model_id: str) -> None:
     """What nobody asked for is absent, not null and not false, for every family of models, with a level or without."""
-    assert name not in body_of(model_id=model_id, stream=stream)
-    assert name not in body_of(model_id=model_id, stream=stream, reasoning="high")
+    bodies = [body_of(model_id=model_id, stream=stream), body_of(model_id=model_id, stream=stream, reasoning="high")]
+    assert [_NEVER_ADDED.intersection(body) for body in bodies] == [set(), set()]
     assert b"cache_control" not in dumps(body_of(model_id=model_id, stream=stream, tools=[TOOL]))
 
 
@@ -75,13 +76,13 @@ VALUES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("model_id", ["kilo/auto", "openai/gpt-5.4"])
-def test_what_the_caller_gives_is_left_untouched(name: str, model_id: str) -> None:
+def test_what_the_caller_gives_is_left_untouched(name: str) -> None:
     """Every option is sent under its own name as it is, also those that are never added, such as `store`."""
     options: dict[str, Any] = {"tools": [TOOL], name: VALUES[OPTIONS[name]]}
-    assert body_of(model_id=model_id, **options)[name] == VALUES[OPTIONS[name]]
     nothing: dict[str, Any] = {name: None}
-    assert name not in body_of(model_id=model_id, **nothing)
+    for model_id in ("kilo/auto", "openai/gpt-5.4"):
+        assert body_of(model_id=model_id, **options)[name] == VALUES[OPTIONS[name]]
+        assert name not in body_of(model_id=model_id, **nothing)
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])

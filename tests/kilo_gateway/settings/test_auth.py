@@ -104,18 +104,17 @@ def test_feature_of_the_environment(variable: str | None, sent: str, model: str)
         ("  ", None, "direct-gateway"),
     ],
 )
-@pytest.mark.parametrize("spelling", [None, FEATURE, "x-kilocode-feature", "X-KiloCode-Feature"])
-@pytest.mark.parametrize("place", ["default_headers", "extra"])
-def test_feature_precedence(
-    argument: str | None, variable: str | None, sent: str, spelling: str | None, place: str
-) -> None:
+def test_feature_precedence(argument: str | None, variable: str | None, sent: str) -> None:
     """Argument, then variable, then our default; no header of the caller's beats them, and one name is sent."""
-    own = {} if spelling is None else {spelling: "spoof", "X-Custom": "1"}
-    arguments = {"api_key": KEY, "feature": argument, "default_headers": own if place == "default_headers" else None}
     environ = {} if variable is None else {"KILOCODE_FEATURE": variable}
-    headers = headers_of(arguments, environ, extra=own if place == "extra" else None)
-    assert {name: value for name, value in headers.items() if name.lower() == FEATURE.lower()} == {FEATURE: sent}
-    assert headers.get("X-Custom") == (None if spelling is None else "1")
+    for spelling in (None, FEATURE, "x-kilocode-feature", "X-KiloCode-Feature"):
+        own = {} if spelling is None else {spelling: "spoof", "X-Custom": "1"}
+        for default, extra in ((own, None), (None, own)):
+            arguments = {"api_key": KEY, "feature": argument, "default_headers": default}
+            headers = headers_of(arguments, environ, extra=extra)
+            features = {name: value for name, value in headers.items() if name.lower() == FEATURE.lower()}
+            assert features == {FEATURE: sent}
+            assert headers.get("X-Custom") == (None if spelling is None else "1")
 
 
 def test_feature_is_read_at_each_request() -> None:
