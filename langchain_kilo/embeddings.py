@@ -9,9 +9,10 @@ from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from kilo_gateway.catalog.discovery import known_to_be_free
-from kilo_gateway.embeddings import EMBEDDING_OPTIONS, check_inputs, render_embedding_options
+from kilo_gateway.embeddings import check_inputs, render_embedding_options
 from kilo_gateway.errors import KiloError
 from kilo_gateway.refs import parse_model_id
+from kilo_gateway.request.options import EMBEDDING_OPTIONS
 from kilo_gateway.settings.auth import check_key
 from kilo_gateway.settings.settings import resolve_settings
 from langchain_kilo.connected import Connected, explain, hide_key, without_none

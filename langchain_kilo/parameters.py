@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.request.options import check_options
+from kilo_gateway.request.option_checks import check_options
 from kilo_gateway.request.reasoning import split_reasoning
 from langchain_kilo.option_fields import FIELD_OF, RENAMED
 from langchain_kilo.setting_fields import PER_CALL

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_serial
 from kilo_gateway.catalog.discovery import known_to_be_free
 from kilo_gateway.errors import InvalidSettingError, MissingKeyError
 from kilo_gateway.refs import parse_model_id
-from kilo_gateway.request.options import unknown_option
+from kilo_gateway.request.option_checks import unknown_option
 from kilo_gateway.settings.auth import check_key
 from kilo_gateway.settings.headers import mask_header
 from kilo_gateway.settings.settings import VARIABLES, Settings, key_left_behind, resolve_settings

@@ -8,8 +8,9 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in its __all__
 from pydantic import ConfigDict, Field, PrivateAttr
 
-from kilo_gateway.embeddings import EMBEDDING_OPTIONS, render_embedding_options
+from kilo_gateway.embeddings import render_embedding_options
 from kilo_gateway.refs import parse_model_id
+from kilo_gateway.request.options import EMBEDDING_OPTIONS
 from llama_index_kilo.connected import Connected, hide_key
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 

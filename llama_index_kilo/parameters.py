@@ -9,7 +9,8 @@ from pydantic import PrivateAttr
 from kilo_gateway.catalog.discovery import known_catalog
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.request.options import OPTIONS, check_options
+from kilo_gateway.request.option_checks import check_options
+from kilo_gateway.request.options import OPTIONS
 from kilo_gateway.request.reasoning import split_reasoning
 from llama_index_kilo.connected import Connected, hide_key
 from llama_index_kilo.fields import KiloFields

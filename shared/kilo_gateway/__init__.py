@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from kilo_gateway.refs import DEFAULT_MODEL as DEFAULT_MODEL
     from kilo_gateway.refs import parse_model_id as parse_model_id
     from kilo_gateway.refs import render_ref as render_ref
+    from kilo_gateway.request.options import EmbeddingOptions as EmbeddingOptions
+    from kilo_gateway.request.options import RequestOptions as RequestOptions
     from kilo_gateway.settings.settings import Settings as Settings
     from kilo_gateway.settings.settings import resolve_settings as resolve_settings
     from kilo_gateway.settings.timeouts import Timeouts as Timeouts
@@ -110,6 +112,7 @@ _HOMES = {
     "catalog.models": ("ModelInfo",),
     "catalog.prices": ("Pricing",),
     "refs": ("DEFAULT_MODEL", "parse_model_id", "render_ref"),
+    "request.options": ("EmbeddingOptions", "RequestOptions"),
     "settings.settings": ("Settings", "resolve_settings"),
     "settings.timeouts": ("Timeouts",),
     "answer.tool_calls": ("parse_arguments",),

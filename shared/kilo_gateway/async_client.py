@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import isawaitable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import anyio
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.models import ModelInfo
     from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.request.options import EmbeddingOptions, RequestOptions
     from kilo_gateway.stream.reader import StreamReader
     from kilo_gateway.transport.carrier import AsyncCarrier
 
@@ -66,7 +67,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
         on_retry: OnRetry | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Completion:
         """Return the whole answer to the messages; takes and raises what `KiloClient.complete` does."""
         headers = with_request_id(extra_headers, request_id)
@@ -83,7 +84,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
         on_retry: OnRetry | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> AsyncChatStream:
         """Return the answer as a stream of deltas to iterate with `async for`; as `KiloClient.stream`."""
         headers = with_request_id(extra_headers, request_id)
@@ -98,7 +99,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         timeout: Any = None,  # noqa: ASYNC109 - as above
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
-        **options: Any,
+        **options: Unpack[EmbeddingOptions],
     ) -> Embeddings:
         """Return the vectors of the texts, in their order; takes and raises what `KiloClient.embed` does."""
         headers = with_request_id(extra_headers, request_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from kilo_gateway.catalog import discovery
 from kilo_gateway.client_base import ClientBase
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.models import ModelInfo
     from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
+    from kilo_gateway.request.options import EmbeddingOptions, RequestOptions
     from kilo_gateway.stream.accumulator import Delta
     from kilo_gateway.stream.reader import StreamReader
     from kilo_gateway.transport.carrier import Carrier
@@ -64,13 +65,13 @@ class KiloClient(ClientBase[HttpClient]):
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
         on_retry: OnRetry | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> Completion:
         """Return the whole answer to the messages.
 
-        `options` are those of `kilo_gateway.request.options.OPTIONS`, `reasoning`, `reasoning_effort` and `extra_body`.
-        `request_id` is your name for this one request, sent as `x-kilo-request` and kept with what the gateway books.
-        `on_retry` is called with a `kilo_gateway.errors.waits.Retry` before the request is sent again.
+        `options` are those of `kilo_gateway.RequestOptions`; an unknown name is refused. `request_id` is your name for
+        this one request, sent as `x-kilo-request` and kept with what the gateway books. `on_retry` is called with a
+        `kilo_gateway.errors.waits.Retry` before the request is sent again.
 
         Raises:
             SetupError: the call cannot be made as it is; nothing was sent.
@@ -92,7 +93,7 @@ class KiloClient(ClientBase[HttpClient]):
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
         on_retry: OnRetry | None = None,
-        **options: Any,
+        **options: Unpack[RequestOptions],
     ) -> ChatStream:
         """Return the answer as a stream of deltas; the request is sent when the first one is asked for.
 
@@ -111,14 +112,12 @@ class KiloClient(ClientBase[HttpClient]):
         timeout: Any = None,
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
-        **options: Any,
+        **options: Unpack[EmbeddingOptions],
     ) -> Embeddings:
         """Return the vectors of the texts, in their order.
 
         All texts go in one request; no text, no request. `model` is the ref of an embedding model; there is no default,
-        and the model list does not show them. `options` are those of `kilo_gateway.embeddings.EMBEDDING_OPTIONS`, and
-        `extra_body`: `dimensions` shortens the vectors where the model can, `input_type` says what the texts are, such
-        as `search_query`, to models that make a difference, `encoding_format` is `float` or `base64` (None chooses).
+        and the model list does not show them. `options` are those of `kilo_gateway.EmbeddingOptions`.
 
         Raises what `complete` does.
         """

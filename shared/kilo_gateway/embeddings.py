@@ -21,16 +21,8 @@ from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.errors.bodies import find_error, parse_error_object
 from kilo_gateway.jsontext import find_non_finite
 from kilo_gateway.refs import render_ref
-from kilo_gateway.request.options import MAPPING, TEXT, WHOLE, check_extra_body, check_options
-
-EMBEDDING_OPTIONS: dict[str, str] = {
-    "dimensions": WHOLE,
-    "encoding_format": TEXT,
-    "input_type": TEXT,
-    "provider": MAPPING,
-    "user": TEXT,
-}
-"""Option -> what its value must be. `extra_body` has a rule of its own."""
+from kilo_gateway.request.option_checks import check_extra_body, check_options
+from kilo_gateway.request.options import EMBEDDING_OPTIONS
 
 ENCODINGS = ("float", "base64")
 """How numbers travel. Both are decoded, whichever was asked for."""
@@ -83,7 +75,7 @@ def check_inputs(inputs: Any, *, model: str | None = None) -> None:
 def render_embedding_options(options: Mapping[str, Any], *, model_id: str) -> dict[str, Any]:
     """Return what the options put into the body; None means not given.
 
-    `options` are those of `EMBEDDING_OPTIONS`, and `extra_body`, which is merged last.
+    `options` are those of `kilo_gateway.request.options.EmbeddingOptions`; `extra_body` is merged last.
 
     Raises:
         InvalidRequestError: an unknown option, or a value that the wire cannot take.

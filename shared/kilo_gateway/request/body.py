@@ -13,15 +13,13 @@ from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import find_non_finite
 from kilo_gateway.request.families import profile_for
 from kilo_gateway.request.history import settle_history
-from kilo_gateway.request.options import check_extra_body, check_options
+from kilo_gateway.request.option_checks import check_extra_body, check_options
+from kilo_gateway.request.options import SHAPED
 from kilo_gateway.request.reasoning import apply_reasoning, effective_level, parse_level, split_reasoning
 from kilo_gateway.request.signatures import sanitize_signatures
 
 if TYPE_CHECKING:
     from kilo_gateway.wire import Message
-
-SHAPED = ("reasoning", "reasoning_effort", "extra_body")
-"""Options that are shaped by a rule instead of being sent under their name."""
 
 _RESERVED = ("model", "messages", "stream")
 """What `extra_body` may not hold."""

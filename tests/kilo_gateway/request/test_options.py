@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from kilo_gateway import AsyncKiloClient, KiloClient
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.request.options import OPTIONS, check_options, unknown_option
+from kilo_gateway.request.option_checks import check_options, unknown_option
+from kilo_gateway.request.options import EMBEDDING_OPTIONS, OPTIONS, SHAPED, EmbeddingOptions, RequestOptions
 
 USABLE: dict[str, list[Any]] = {
     "a number": [0, 1, 0.5, -1],
@@ -119,3 +121,35 @@ def test_only_known_names_are_suggested() -> None:
 def test_what_has_its_own_rule_is_no_plain_option(name: str) -> None:
     """Names that are shaped by a rule, or are arguments, are not in the table."""
     assert name not in OPTIONS
+
+
+def test_options_that_a_rule_shapes_stand_in_the_table_of_types_alone() -> None:
+    """Reasoning and `extra_body` are options to whoever types them, and no plain ones to who checks values."""
+    assert SHAPED == ("reasoning", "reasoning_effort", "extra_body")
+    assert {*OPTIONS, *SHAPED} == set(RequestOptions.__annotations__)
+    assert {*EMBEDDING_OPTIONS, "extra_body"} == set(EmbeddingOptions.__annotations__)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("temperature", "a number"),
+        ("max_tokens", "a whole number"),
+        ("logprobs", "true or false"),
+        ("verbosity", "text"),
+        ("metadata", "a mapping"),
+        ("tools", "a list"),
+        ("stop", "anything"),
+        ("tool_choice", "anything"),
+    ],
+)
+def test_what_a_value_must_be_follows_from_its_type(name: str, kind: str) -> None:
+    """The type of a row says what is refused at run time, so that neither can differ from the other."""
+    assert OPTIONS[name] == kind
+
+
+@pytest.mark.parametrize("method", [KiloClient.complete, KiloClient.stream, AsyncKiloClient.complete])
+def test_calls_take_the_options_of_the_table(method: Any) -> None:
+    """What type checkers know of a call's options is the table itself; embeddings have their own."""
+    assert method.__annotations__["options"] == "Unpack[RequestOptions]"
+    assert KiloClient.embed.__annotations__["options"] == "Unpack[EmbeddingOptions]"
