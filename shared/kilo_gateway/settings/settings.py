@@ -1,9 +1,12 @@
-"""What a client needs to know, and where each value came from. Reads no environment by itself; never shows a key."""
+"""What a client needs to know, one row a setting, and where each value came from. Never shows a key.
+
+A new setting is a new row here, then `make fields`. Reads no environment by itself.
+"""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
@@ -13,38 +16,27 @@ from kilo_gateway.refs import DEFAULT_MODEL
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL, check_cleartext, parse_proxies
 from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.timeouts import Timeouts
-from kilo_gateway.settings.values import LEFT_BEHIND, parse_setting
+from kilo_gateway.settings.values import (
+    LEFT_BEHIND,
+    Setting,
+    header_value,
+    parse_base_url_setting,
+    parse_discover_setting,
+    parse_feature,
+    parse_headers_setting,
+    parse_key_setting,
+    parse_max_retries_setting,
+    parse_model_setting,
+    parse_switch_setting,
+    parse_timeout_setting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["READ_PER_REQUEST", "VARIABLES", "Settings", "key_left_behind", "resolve_settings"]
+__all__ = ["READ_PER_REQUEST", "ROWS", "VARIABLES", "Settings", "key_left_behind", "resolve_settings"]
 
 DEFAULT_MAX_RETRIES = 2
-
-VARIABLES: dict[str, tuple[str, ...]] = {
-    "api_key": ("KILOCODE_API_KEY", "KILO_API_KEY"),
-    "organization_id": ("KILOCODE_ORGANIZATION_ID", "KILO_ORGANIZATION_ID"),
-    "model": ("KILOCODE_MODEL",),
-    "base_url": ("KILOCODE_BASE_URL",),
-    "timeout": ("KILOCODE_TIMEOUT",),
-    "max_retries": ("KILOCODE_MAX_RETRIES",),
-    "feature": ("KILOCODE_FEATURE",),
-    "task_id": ("KILOCODE_TASK_ID",),
-    "mode": ("KILOCODE_MODE",),
-    "client_version": ("KILOCODE_CLIENT_VERSION",),
-    "session": ("KILOCODE_SESSION",),
-    "project_id": ("KILOCODE_PROJECT_ID",),
-    "editor": ("KILOCODE_EDITOR",),
-    "machine_id": ("KILOCODE_MACHINE_ID",),
-    "default_headers": ("KILOCODE_DEFAULT_HEADERS",),
-    "discover": ("KILOCODE_DISCOVERY",),
-    "shared_pause": ("KILOCODE_SHARED_PAUSE",),
-}
-"""The environment variables of each setting, the first that is set and not blank winning."""
-
-READ_PER_REQUEST = frozenset({"feature"})
-"""Settings whose variable is read when a request is made, not when the settings are resolved."""
 
 _LONGEST_COMPARED = 64
 """Characters of an unknown name that are compared: comparing costs the square of the length."""
@@ -57,49 +49,75 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=()
     )
 
-    api_key: SecretStr | None = None
-    """The bearer key. None: only free models can be used."""
-    organization_id: str | None = None
-    """Sent as `X-KiloCode-OrganizationId`: billing, policies and models of an organization."""
-    model: str = DEFAULT_MODEL
-    """The ref used by calls that name no model."""
-    base_url: str = DEFAULT_BASE_URL
-    """With exactly one slash at its end."""
-    timeout: Timeouts = Timeouts()
-    """Bounds in seconds."""
+    api_key: Annotated[
+        SecretStr | None,
+        Setting(
+            parse_key_setting,
+            "KILOCODE_API_KEY",
+            "KILO_API_KEY",
+            argument="SecretStr | str | Callable[[], Any] | None",
+            hidden=True,
+        ),
+    ] = None
+    """The bearer key; None: only free models can be used. Model objects also take a function, plain or async, that
+    returns the key of a call."""
+    organization_id: Annotated[
+        str | None,
+        Setting(header_value("X-KiloCode-OrganizationId"), "KILOCODE_ORGANIZATION_ID", "KILO_ORGANIZATION_ID"),
+    ] = None
+    """The organization that is billed and whose policies and models count; sent as `X-KiloCode-OrganizationId`."""
+    model: Annotated[str, Setting(parse_model_setting, "KILOCODE_MODEL")] = DEFAULT_MODEL
+    """The ref of the model that is asked, `kilocode/<model-id>`; the prefix may be left out."""
+    base_url: Annotated[str, Setting(parse_base_url_setting, "KILOCODE_BASE_URL")] = DEFAULT_BASE_URL
+    """The gateway; kept with exactly one slash at its end."""
+    timeout: Annotated[Timeouts, Setting(parse_timeout_setting, "KILOCODE_TIMEOUT", argument="Any")] = Timeouts()
+    """Bounds in seconds: a number, (connect, read), a mapping of `connect`, `read`, `silence`, `total`, `Timeouts` or
+    `httpx.Timeout`."""
     timeout_is_given: bool = False
     """Whether somebody chose the timeout; if not, a caller's own httpx client keeps its own."""
-    max_retries: int = DEFAULT_MAX_RETRIES
-    """Tries after the first; 0 means none."""
-    feature: str | None = None
-    """Sent as `X-KILOCODE-FEATURE`. None: `KILOCODE_FEATURE` at the time of each request, else `direct-gateway`."""
-    task_id: str | None = None
-    """Sent as `X-KiloCode-TaskId`: calls of one task share a prompt cache."""
-    mode: str | None = None
-    """Sent as `x-kilocode-mode`: what an auto model is chosen for, such as `code` or `plan`."""
-    client_version: str | None = None
+    max_retries: Annotated[int, Setting(parse_max_retries_setting, "KILOCODE_MAX_RETRIES")] = DEFAULT_MAX_RETRIES
+    """Tries after the first, exactly; 0 means none."""
+    feature: Annotated[str | None, Setting(parse_feature, "KILOCODE_FEATURE", read_per_request=True)] = None
+    """The application, as the gateway attributes calls; sent as `X-KILOCODE-FEATURE`. None: what the variable says at
+    the time of each request, else `direct-gateway`."""
+    task_id: Annotated[str | None, Setting(header_value("X-KiloCode-TaskId"), "KILOCODE_TASK_ID")] = None
+    """Calls of one task share a prompt cache; sent as `X-KiloCode-TaskId`."""
+    mode: Annotated[str | None, Setting(header_value("x-kilocode-mode"), "KILOCODE_MODE")] = None
+    """What an auto model is chosen for, such as `code` or `plan`; sent as `x-kilocode-mode`."""
+    client_version: Annotated[str | None, Setting(header_value("X-KiloCode-Version"), "KILOCODE_CLIENT_VERSION")] = None
     """Sent as `X-KiloCode-Version`. None, the default, sends nothing: its presence marks an editor's client."""
-    session: str | None = None
-    """Sent as `x-kilo-session`: calls of one session are booked together. It does not share a prompt cache."""
-    project_id: str | None = None
-    """Sent as `X-KiloCode-ProjectId`: what a call is booked under. Of a git URL the gateway keeps the name."""
-    editor: str | None = None
-    """Sent as `x-kilocode-editorname`: the program that calls, such as `My App/1.2`."""
-    machine_id: str | None = None
-    """Sent as `x-kilocode-machineid`: tells machines of one account apart. None, the default, tells nothing."""
-    default_headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    session: Annotated[str | None, Setting(header_value("x-kilo-session"), "KILOCODE_SESSION")] = None
+    """Calls of one session are booked together; sent as `x-kilo-session`. It does not share a prompt cache."""
+    project_id: Annotated[str | None, Setting(header_value("X-KiloCode-ProjectId"), "KILOCODE_PROJECT_ID")] = None
+    """What calls are booked under, a name or a git URL, of which the gateway keeps the name; sent as
+    `X-KiloCode-ProjectId`."""
+    editor: Annotated[str | None, Setting(header_value("x-kilocode-editorname"), "KILOCODE_EDITOR")] = None
+    """The program that calls, such as `My App/1.2`; sent as `x-kilocode-editorname`."""
+    machine_id: Annotated[str | None, Setting(header_value("x-kilocode-machineid"), "KILOCODE_MACHINE_ID")] = None
+    """Tells machines of one account apart; sent as `x-kilocode-machineid`. None, the default, tells nothing."""
+    default_headers: Annotated[
+        dict[str, str],
+        Setting(parse_headers_setting, "KILOCODE_DEFAULT_HEADERS", argument="Mapping[str, str] | None", hidden=True),
+    ] = Field(default_factory=dict, repr=False)
     """Sent with every request."""
-    discover: Literal["lazy", "startup"] = "lazy"
+    discover: Annotated[Literal["lazy", "startup"], Setting(parse_discover_setting, "KILOCODE_DISCOVERY")] = "lazy"
     """When the model list is fetched: where its answer is needed, or when the first client is made."""
-    shared_pause: bool = True
+    shared_pause: Annotated[bool, Setting(parse_switch_setting, "KILOCODE_SHARED_PAUSE")] = True
     """Whether a 429 or 503 to one call holds back all calls of this process with the same gateway and key."""
     origins: dict[str, str] = Field(default_factory=dict, repr=False)
     """Setting -> "argument", the variable's name, or "default"."""
 
     def __init__(self, **values: Any) -> None:
         given = {name: value for name, value in values.items() if value is not None}
-        checked = {name: parse_setting(name, given[name], f"argument {name}") for name in VARIABLES if name in given}
+        checked = {name: row.parse(given[name], f"argument {name}") for name, row in ROWS.items() if name in given}
         super().__init__(**{**given, **checked})
+
+    @classmethod
+    def _of_parsed(cls, values: dict[str, Any]) -> Settings:
+        """Return settings of values that their rows' parsers have returned: they are not parsed again."""
+        settings = cls.__new__(cls)
+        BaseModel.__init__(settings, **values)
+        return settings
 
     @property
     def has_own_authorization(self) -> bool:
@@ -143,6 +161,20 @@ class Settings(BaseModel):
         return state
 
 
+ROWS: dict[str, Setting] = {
+    name: row
+    for name, field in Settings.model_fields.items()
+    if (row := next((one for one in field.metadata if isinstance(one, Setting)), None)) is not None
+}
+"""The settings that an argument or a variable gives, by name."""
+
+VARIABLES: dict[str, tuple[str, ...]] = {name: row.variables for name, row in ROWS.items()}
+"""The environment variables of each setting, the first that is set and not blank winning."""
+
+READ_PER_REQUEST = frozenset(name for name, row in ROWS.items() if row.read_per_request)
+"""Settings whose variable is read when a request is made, not when the settings are resolved."""
+
+
 def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """Return the effective settings: for each, the argument, else its environment variable, else the default.
 
@@ -156,12 +188,12 @@ def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -
     _check_names(arguments)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, variables in VARIABLES.items():
-        found = _find(name, arguments.get(name), () if name in READ_PER_REQUEST else variables, environ)
+    for name, row in ROWS.items():
+        found = _find(name, arguments.get(name), () if row.read_per_request else row.variables, environ)
         if found is not None:
             origins[name], raw = found
-            values[name] = parse_setting(name, raw, origins[name])
-    settings = Settings(**values, origins=origins, timeout_is_given="timeout" in values)
+            values[name] = row.parse(raw, origins[name])
+    settings = Settings._of_parsed({**values, "origins": origins, "timeout_is_given": "timeout" in values})
     if settings.api_key is not None or settings.has_own_authorization:
         check_cleartext(settings.base_url, proxies=parse_proxies(environ))
     return settings

@@ -25,23 +25,36 @@ LEFT_BEHIND = "the process that pickled this object"
 """The origin of a key that is not here because pickles hold none."""
 
 
-def parse_setting(name: str, value: Any, origin: str) -> Any:
-    """Return the value of a setting as it is kept. Given what it has returned, it returns the same again.
+class Setting:
+    """What a row of the settings says beside its type, its default and what it does."""
 
-    `origin` is where the value came from, for the message: `argument timeout`, or a variable's name, whose text is
-    read as a number or as JSON where the setting needs one.
-
-    Raises:
-        SetupError: the value cannot work.
-    """
-    return _PARSERS[name](value, origin)
+    def __init__(
+        self,
+        parse: Callable[[Any, str], Any],
+        *variables: str,
+        read_per_request: bool = False,
+        argument: str | None = None,
+        hidden: bool = False,
+    ) -> None:
+        self.parse = parse
+        """Returns the value as it is kept, given an argument or a variable's text, and where that came from, for
+        messages: `argument timeout`, or the variable's name. What it has returned it returns again."""
+        self.variables = variables
+        """The environment variables, the first that is set and not blank winning."""
+        self.read_per_request = read_per_request
+        """Whether the variable is read when a request is made, not when the settings are resolved."""
+        self.argument = argument
+        """The type of the argument of a model object, where it takes more than is kept."""
+        self.hidden = hidden
+        """Whether a model object's dumps and reprs leave it out."""
 
 
 def _is_variable(origin: str) -> bool:
     return origin.isupper()
 
 
-def _parse_key(value: Any, origin: str) -> SecretStr:
+def parse_key_setting(value: Any, origin: str) -> SecretStr:
+    """Return the key, trimmed. Raises MissingKeyError for a blank one, InvalidSettingError for what is none."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(text, str):
         raise InvalidSettingError(f"{origin} must be a string, not {type(text).__name__}.")
@@ -55,21 +68,24 @@ def _parse_key(value: Any, origin: str) -> SecretStr:
     return SecretStr(text)
 
 
-def _parse_base_url(value: Any, origin: str) -> str:
+def parse_base_url_setting(value: Any, origin: str) -> str:
+    """Return the gateway's URL with one slash at its end. Raises InvalidSettingError."""
     try:
         return parse_base_url(value)
     except InvalidSettingError as error:
         raise InvalidSettingError(f"{origin}: {error}") from None
 
 
-def _parse_model(value: Any, origin: str) -> str:
+def parse_model_setting(value: Any, origin: str) -> str:
+    """Return the model's ref. Raises InvalidModelError."""
     try:
         return render_ref(value)
     except InvalidModelError as error:
         raise InvalidModelError(f"{origin}: {error}", model=error.model) from None
 
 
-def _parse_timeout(value: Any, origin: str) -> Timeouts:
+def parse_timeout_setting(value: Any, origin: str) -> Timeouts:
+    """Return the bounds in seconds. Raises InvalidSettingError."""
     if isinstance(value, str) and _is_variable(origin):
         try:
             value = float(value)
@@ -83,7 +99,8 @@ def _parse_timeout(value: Any, origin: str) -> Timeouts:
         raise InvalidSettingError(f"{origin}: {error}") from None
 
 
-def _parse_max_retries(value: Any, origin: str) -> int:
+def parse_max_retries_setting(value: Any, origin: str) -> int:
+    """Return the tries after the first. Raises InvalidSettingError."""
     if isinstance(value, str) and _is_variable(origin) and re.fullmatch(r"\s*\d{1,4}\s*", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
@@ -93,7 +110,8 @@ def _parse_max_retries(value: Any, origin: str) -> int:
     return value
 
 
-def _parse_headers(value: Any, origin: str) -> dict[str, str]:
+def parse_headers_setting(value: Any, origin: str) -> dict[str, str]:
+    """Return the headers, of a variable from JSON. Raises InvalidSettingError."""
     if isinstance(value, str):
         try:
             value = loads(value)
@@ -102,14 +120,16 @@ def _parse_headers(value: Any, origin: str) -> dict[str, str]:
     return parse_headers(value, origin=origin)
 
 
-def _parse_discover(value: Any, origin: str) -> str:
+def parse_discover_setting(value: Any, origin: str) -> str:
+    """Return `lazy` or `startup`. Raises InvalidSettingError."""
     word = value.strip().lower() if isinstance(value, str) else None
     if word not in {"lazy", "startup"}:
         raise InvalidSettingError(f"{origin}={reprlib.repr(value)} is not usable: it is 'lazy' or 'startup'.")
     return str(word)
 
 
-def _parse_switch(value: Any, origin: str) -> bool:
+def parse_switch_setting(value: Any, origin: str) -> bool:
+    """Return True or False, of a variable from words such as `on`. Raises InvalidSettingError."""
     word = value.strip().lower() if isinstance(value, str) and _is_variable(origin) else value
     found = word if isinstance(word, bool) else _SWITCHES.get(word) if isinstance(word, str) else None
     if found is None:
@@ -127,7 +147,9 @@ def parse_feature(value: Any, origin: str) -> str | None:
     return check_header("X-KILOCODE-FEATURE", text, origin=origin)[1] or None
 
 
-def _header_value(header: str) -> Callable[[Any, str], str]:
+def header_value(header: str) -> Callable[[Any, str], str]:
+    """Return the parser of a setting that is sent as a header. It raises InvalidSettingError for a blank value."""
+
     def parse(value: Any, origin: str) -> str:
         text = check_header(header, value, origin=origin)[1]
         if not text:
@@ -135,24 +157,3 @@ def _header_value(header: str) -> Callable[[Any, str], str]:
         return text
 
     return parse
-
-
-_PARSERS: dict[str, Callable[[Any, str], Any]] = {
-    "api_key": _parse_key,
-    "organization_id": _header_value("X-KiloCode-OrganizationId"),
-    "model": _parse_model,
-    "base_url": _parse_base_url,
-    "timeout": _parse_timeout,
-    "max_retries": _parse_max_retries,
-    "feature": parse_feature,
-    "task_id": _header_value("X-KiloCode-TaskId"),
-    "mode": _header_value("x-kilocode-mode"),
-    "client_version": _header_value("X-KiloCode-Version"),
-    "session": _header_value("x-kilo-session"),
-    "project_id": _header_value("X-KiloCode-ProjectId"),
-    "editor": _header_value("x-kilocode-editorname"),
-    "machine_id": _header_value("x-kilocode-machineid"),
-    "default_headers": _parse_headers,
-    "discover": _parse_discover,
-    "shared_pause": _parse_switch,
-}

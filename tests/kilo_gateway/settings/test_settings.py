@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from kilo_gateway.errors import InvalidModelError, InvalidSettingError, KiloError, MissingKeyError
-from kilo_gateway.settings.settings import READ_PER_REQUEST, VARIABLES, Settings, resolve_settings
+from kilo_gateway.settings.settings import READ_PER_REQUEST, ROWS, VARIABLES, Settings, resolve_settings
 from kilo_gateway.settings.timeouts import Timeouts
 
 KEY = "sk3y-0123456789abcdef"
@@ -402,3 +402,22 @@ def test_httpx_values_are_taken() -> None:
     settings = resolve_settings({"timeout": httpx.Timeout(9), "default_headers": httpx.Headers({"x-a": "1"})}, {})
     assert settings.timeout.read == 9
     assert settings.default_headers == {"x-a": "1"}
+
+
+def test_every_value_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument or a variable's text goes through the parser of its row, and through no other look."""
+    parsed: list[str] = []
+    for name, row in ROWS.items():
+        plain = row.parse
+        monkeypatch.setattr(
+            row, "parse", lambda value, origin, name=name, plain=plain: (parsed.append(name), plain(value, origin))[1]
+        )
+    resolve_settings({"api_key": KEY, "timeout": 5}, {"KILOCODE_MAX_RETRIES": "3"})
+    assert sorted(parsed) == ["api_key", "max_retries", "timeout"]
+
+
+def test_every_row_names_its_variables() -> None:
+    """Each setting is a row with a parser and at least one variable of its own."""
+    names = [variable for row in ROWS.values() for variable in row.variables]
+    assert len(names) == len(set(names))
+    assert all(row.variables and callable(row.parse) for row in ROWS.values())
