@@ -53,6 +53,9 @@ audit: $(STAMP) ## Look for known holes in the dependencies (needs the network)
 error-messages: $(STAMP) ## Write docs/errors.md from the source
 	@$(BIN)/python tools/error_messages.py
 
+fields: $(STAMP) ## Write the fields of model objects from the tables of options and settings
+	@$(BIN)/python tools/model_fields.py
+
 check: $(STAMP) ## Lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

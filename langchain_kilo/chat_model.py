@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import ConfigDict
+from langchain_core.language_models.chat_models import BaseChatModel
+from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
+from kilo_gateway import __version__
+from kilo_gateway.adapters.arguments import check_option_values
+from kilo_gateway.adapters.fields import ChatFields
 from kilo_gateway.errors import KiloError
-from langchain_kilo import translator
+from kilo_gateway.request.options import FIELD_OF
+from langchain_kilo import tracing, translator
 from langchain_kilo.answers import parse_result
 from langchain_kilo.errors import ChatKiloError, chat_error
 from langchain_kilo.messages import render_messages
 from langchain_kilo.parameters import arguments_of
+from langchain_kilo.profile import CatalogProfile, render_profile
 from langchain_kilo.retries import listener
 from langchain_kilo.streaming import ChunkWriter
 from langchain_kilo.tools import render_tool_choice, render_tools
-from langchain_kilo.traced_model import TracedModel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models import LanguageModelInput, ModelProfile
+    from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import AIMessage, BaseMessage
-    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
     from pydantic import BaseModel
 
-    from langchain_kilo.connection import Connection
+    from kilo_gateway import Catalog, ModelInfo
+    from kilo_gateway.adapters.connection import Connection
     from langchain_kilo.structured_output import Method
 
 translator.register()
 
 
-class ChatKilo(TracedModel):
+class ChatKilo(ChatFields, BaseChatModel):
     """Chat models of the Kilo Gateway, any of them, behind one key.
 
     Setup:
@@ -87,6 +94,40 @@ class ChatKilo(TracedModel):
     """
 
     model_config = ConfigDict(defer_build=False)
+
+    _async_client_field: ClassVar[str] = "http_async_client"
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of yours for async calls, used as it is and never closed."""
+    streaming: bool | None = None
+    """True: `invoke` streams internally, so that callbacks see tokens. False: nothing streams. None: `stream` does."""
+    include_response_headers: bool = False
+    """Whether the headers of the HTTP answer, its request id among them, come in `response_metadata["headers"]`."""
+
+    def _set_up(self, arguments: Mapping[str, Any]) -> None:
+        try:
+            super()._set_up(arguments)
+        except KiloError as error:
+            raise chat_error(error) from error.__cause__
+        if self.profile is None:
+            self.profile = self._resolve_model_profile()
+
+    @classmethod
+    def _check_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(given.get("profile"), CatalogProfile):
+            del given["profile"]  # of the object that this one is a variant of, perhaps with another model
+        check_option_values({name: given[field] for name, field in FIELD_OF.items() if field in given})
+        return given
+
+    @model_validator(mode="after")
+    def _set_kilo_version(self) -> Self:
+        self._add_version("langchain-kilo", __version__)
+        return self
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        """Return what the catalog, as known now, says of the model; None while the object is being made."""
+        return None if self._connected is None else render_profile(self._known_catalog().get(self.model))
 
     def _generate(
         self,
@@ -245,6 +286,87 @@ class ChatKilo(TracedModel):
         else:
             model = self.bind(response_format=plan.response_format, **options)
         return chain(model, plan.parser, include_raw=include_raw)
+
+    def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
+        """Return the models of this account, fetched at most every ten minutes, and renew `profile`.
+
+        Never raises for what the network does: then the bundled models are returned.
+        """
+        return self._learn(self._connection().client.discover(refresh=refresh))
+
+    async def alist_models(self, *, refresh: bool = False) -> list[ModelInfo]:
+        """Return the models of this account; as `list_models`."""
+        connection = await self._async_connection()
+        return self._learn(await connection.async_client.discover(refresh=refresh))
+
+    def _learn(self, catalog: Catalog) -> list[ModelInfo]:
+        if self.profile is None or isinstance(self.profile, CatalogProfile):
+            self.profile = render_profile(catalog.get(self.model))
+        return list(catalog.models)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Return that `dumps` and `load` work."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The arguments that a dump replaces by the name of their environment variable."""
+        return {"api_key": "KILOCODE_API_KEY"}
+
+    @property
+    def model_name(self) -> str:
+        """The model's ref; the name that other integrations give it."""
+        return self.model
+
+    @property
+    def _llm_type(self) -> str:
+        return "kilo-chat"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        return tracing.identifying_params(self)
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        stops = self.stop if stop is None else stop
+        return super()._get_invocation_params(stop=stops, **tracing.mask(kwargs))  # type: ignore[arg-type] # a text is one stop
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Return the cache key of a call. LangChain's own part of it may be of before a field was changed."""
+        own = super()._get_llm_string(stop=stop, **tracing.mask(kwargs))
+        return f"{own}---{sorted(self._identifying_params.items())}"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return tracing.langsmith_params(self, stop, kwargs)
+
+    def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
+        return tracing.without_costs(super()._convert_cached_generations(cache_val))
+
+    def _combine_llm_outputs(self, llm_outputs: Sequence[Mapping[str, Any] | None], /) -> dict[str, Any]:
+        return tracing.combine_outputs(llm_outputs)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the tokens' ids by `custom_get_token_ids`.
+
+        Raises:
+            NotImplementedError: it was not given. Behind one gateway are many tokenizers, none of which is here.
+        """
+        if self.custom_get_token_ids is None:
+            raise NotImplementedError(
+                "ChatKilo has no tokenizer: pass custom_get_token_ids, or count with get_num_tokens."
+            )
+        return self.custom_get_token_ids(text)
+
+    def get_num_tokens(self, text: str) -> int:
+        """Return about how many tokens a text has: by `custom_get_token_ids`, else one for each four bytes of UTF-8."""
+        return tracing.count_tokens(self, text)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """Return about how many tokens messages and tools have, without asking anybody.
+
+        What was really used is in `usage_metadata` of each answer.
+        """
+        return tracing.count_message_tokens(self, messages, tools)
 
 
 def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:

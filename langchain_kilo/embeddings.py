@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.embeddings import Embeddings
-from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import ConfigDict, Field, PrivateAttr
 
-from kilo_gateway.catalog.discovery import known_to_be_free
+from kilo_gateway.adapters.fields import EmbeddingFields
 from kilo_gateway.embeddings import check_inputs, render_embedding_options
 from kilo_gateway.errors import KiloError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.options import EMBEDDING_OPTIONS
-from kilo_gateway.settings.auth import check_key
-from kilo_gateway.settings.settings import resolve_settings
-from langchain_kilo.connected import Connected, explain, hide_key, without_none
 from langchain_kilo.errors import chat_error
-from langchain_kilo.parameters import unify
-from langchain_kilo.setting_fields import merge_fields, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from langchain_kilo.connection import Connection
+    from kilo_gateway.adapters.connection import Connection
     from langchain_kilo.errors import ChatKiloError
 
 DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
@@ -31,7 +25,7 @@ DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
 _OPTIONS = tuple(name for name in (*EMBEDDING_OPTIONS, "extra_body") if name != "input_type")
 
 
-class KiloEmbeddings(Connected, Embeddings):
+class KiloEmbeddings(EmbeddingFields, Embeddings):
     """Embedding models of the Kilo Gateway, any of them, behind one key.
 
     Vectors come in the order of the texts, whatever the order of the answer. Texts are sent as they are, line breaks
@@ -47,49 +41,36 @@ class KiloEmbeddings(Connected, Embeddings):
         ```
     """
 
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
-    )
+    model_config = ConfigDict(extra="forbid", defer_build=False)
+
+    _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
+    _async_client_field: ClassVar[str] = "http_async_client"
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     model: str = DEFAULT_EMBEDDING_MODEL
     """The ref of an embedding model; `kilocode/` is optional. `KILOCODE_MODEL` names a chat model and is not read."""
     batch_size: int = Field(default=256, ge=1)
     """How many texts go in one request at the most; the batches of a call follow one another."""
-    dimensions: int | None = None
-    """The length of the vectors, where the model can shorten them."""
     document_input_type: str | None = None
     """Sent as `input_type` with documents, such as `search_document`, to models that make a difference."""
     query_input_type: str | None = None
     """Sent as `input_type` with queries, such as `search_query`."""
-    encoding_format: str | None = None
-    """How numbers travel: `float` or `base64`. None: what is best for the model."""
-    provider: dict[str, Any] | None = None
-    """Provider routing: `order`, `only`, `ignore`, `sort`, `data_collection`, ..."""
-    user: str | None = None
-    """Your user, for abuse reports."""
-    extra_body: dict[str, Any] | None = None
-    """What has no option of its own; merged last into the request."""
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of yours for async calls, used as it is and never closed."""
 
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    def _set_up(self, arguments: Mapping[str, Any]) -> None:
+        try:
+            super()._set_up(arguments)
+        except KiloError as error:
+            raise chat_error(error) from error.__cause__
 
-    if not TYPE_CHECKING:  # type checkers see the fields as keyword arguments instead
-
-        def __init__(self, **arguments: Any) -> None:
-            arguments = hide_key(arguments)
-            try:
-                given = without_none(unify(arguments, type(self).model_fields, owner="KiloEmbeddings"))
-                given.setdefault("model", DEFAULT_EMBEDDING_MODEL)
-                _check_options(given)
-                settings = resolve_settings(settings_of(given), os.environ)
-                if not callable(given.get("api_key")):
-                    is_free = known_to_be_free(settings, parse_model_id(settings.model))
-                    check_key(settings, model=settings.model, is_free=is_free)
-            except KiloError as error:
-                raise chat_error(error) from error.__cause__
-            try:
-                super().__init__(**without_none(merge_fields(given, settings)))
-            except ValidationError as error:
-                raise chat_error(explain(error)) from None
+    @classmethod
+    def _check_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
+        model_id = parse_model_id(DEFAULT_EMBEDDING_MODEL if given.get("model") is None else given["model"])
+        options = {name: given.get(name) for name in _OPTIONS}
+        for name in ("document_input_type", "query_input_type"):
+            render_embedding_options({**options, "input_type": given.get(name)}, model_id=model_id)
+        return given
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text."""
@@ -113,7 +94,7 @@ class KiloEmbeddings(Connected, Embeddings):
         try:
             options = self._options(input_type)
             for batch in self._batches(texts):
-                connection = connection or self._connection({})
+                connection = connection or self._connection()
                 vectors += connection.client.embed(batch, **options).vectors
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
@@ -125,7 +106,7 @@ class KiloEmbeddings(Connected, Embeddings):
         try:
             options = self._options(input_type)
             for batch in self._batches(texts):
-                connection = connection or await self._async_connection({})
+                connection = connection or await self._async_connection()
                 vectors += (await connection.async_client.embed(batch, **options)).vectors
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
@@ -139,14 +120,6 @@ class KiloEmbeddings(Connected, Embeddings):
         check_inputs(texts, model=self.model)
         for start in range(0, len(texts), self.batch_size):
             yield texts[start : start + self.batch_size]
-
-
-def _check_options(arguments: Mapping[str, Any]) -> None:
-    """Refuse values that the wire cannot take, before pydantic would bend them."""
-    model_id = parse_model_id(arguments["model"])
-    options = {name: arguments.get(name) for name in _OPTIONS}
-    for name in ("document_input_type", "query_input_type"):
-        render_embedding_options({**options, "input_type": arguments.get(name)}, model_id=model_id)
 
 
 def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:

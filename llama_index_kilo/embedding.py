@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in its __all__
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from kilo_gateway.adapters.fields import EmbeddingFields
 from kilo_gateway.embeddings import render_embedding_options
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.options import EMBEDDING_OPTIONS
-from llama_index_kilo.connected import Connected, hide_key
+from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kilo_gateway.embeddings import Embeddings
-    from kilo_gateway.settings.settings import Settings
+    from kilo_gateway import Embeddings
+    from kilo_gateway.adapters.connection import Connection
 
 DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
 
@@ -27,7 +27,7 @@ _OPTIONS = tuple(name for name in (*EMBEDDING_OPTIONS, "extra_body") if name != 
 dispatcher = get_dispatcher(__name__)
 
 
-class KiloEmbedding(Connected, BaseEmbedding):
+class KiloEmbedding(EmbeddingFields, BaseEmbedding):
     """Any embedding model of Kilo Gateway, for indices and retrievers.
 
     Vectors come in the order of the texts, whatever the order of the answer. Texts are sent as they are, line breaks
@@ -46,38 +46,26 @@ class KiloEmbedding(Connected, BaseEmbedding):
 
     model_config = ConfigDict(defer_build=True)
 
-    _aliases: ClassVar[dict[str, str]] = {**Connected._aliases, "model": "model_name"}
+    _aliases: ClassVar[dict[str, str]] = {"api_base": "base_url", "model": "model_name"}
     _model_field: ClassVar[str] = "model_name"
     _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     model_name: str = DEFAULT_EMBEDDING_MODEL
     """Ref of the model, `kilocode/` being optional; `model` is another name for it. `KILOCODE_MODEL` names a chat model
     and is not read."""
     embed_batch_size: int = Field(default=256, gt=0, le=2048)
     """How many texts go in one request at the most."""
-    dimensions: int | None = None
-    """The length of the vectors, where the model can shorten them."""
     text_input_type: str | None = None
     """Sent as `input_type` with documents, such as `search_document`, to models that make a difference."""
     query_input_type: str | None = None
     """Sent as `input_type` with queries, such as `search_query`."""
-    encoding_format: str | None = None
-    """How numbers travel: `float` or `base64`. None: what is best for the model."""
-    provider: dict[str, Any] | None = None
-    """Routing among providers: `order`, `only`, `ignore`, `sort`, `data_collection`, ..."""
-    user: str | None = None
-    extra_body: dict[str, Any] | None = None
-    """Merged over the request body, for what has no option."""
-
-    _settings: Settings = PrivateAttr()
-    _sync: Any = PrivateAttr(default=None)
-    _async: Any = PrivateAttr(default=None)
-
-    if not TYPE_CHECKING:  # so that type checkers see the fields as the constructor's arguments
-
-        def __init__(self, **arguments: Any) -> None:
-            arguments = hide_key(arguments)
-            self._set_up(arguments)
+    api_base: str | None = Field(default=DEFAULT_BASE_URL, exclude=True, repr=False)
+    """`base_url` under LlamaIndex's name; always the same."""
+    default_headers: Mapping[str, str] | None = Field(default=None, repr=False)
+    """Sent with every request; those that are secrets by their name are in no dump or pickle."""
+    async_http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of yours for async calls in one event loop, used as it is and never closed."""
 
     @classmethod
     def class_name(cls) -> str:
@@ -85,11 +73,13 @@ class KiloEmbedding(Connected, BaseEmbedding):
         return "Kilo_Embedding"
 
     @classmethod
-    def _check_arguments(cls, given: Mapping[str, Any]) -> None:
-        model_id = parse_model_id(given.get("model_name", DEFAULT_EMBEDDING_MODEL))
+    def _check_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
+        model = given.get("model_name")
+        model_id = parse_model_id(DEFAULT_EMBEDDING_MODEL if model is None else model)
         options = {name: given.get(name) for name in _OPTIONS}
         for name in ("text_input_type", "query_input_type"):
             render_embedding_options({**options, "input_type": given.get(name)}, model_id=model_id)
+        return given
 
     @property
     def model(self) -> str:
@@ -119,10 +109,11 @@ class KiloEmbedding(Connected, BaseEmbedding):
         return await self._aembed(texts, self.text_input_type)
 
     def _embed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
-        return _report(self._client().embed(texts, **self._options(input_type)))
+        return _report(self._connection().client.embed(texts, **self._options(input_type)))
 
     async def _aembed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
-        return _report(await self._async_client().embed(texts, **self._options(input_type)))
+        connection = await self._async_connection()
+        return _report(await connection.async_client.embed(texts, **self._options(input_type)))
 
     def _options(self, input_type: str | None) -> dict[str, Any]:
         return {"model": self.model_name, "input_type": input_type, **{name: getattr(self, name) for name in _OPTIONS}}

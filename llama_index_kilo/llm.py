@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -16,29 +17,38 @@ from llama_index.core.base.llms.types import (
     MessageRole,
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from kilo_gateway.adapters.fields import ChatFields
+from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
+from llama_index_kilo import structured
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
 from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
+from llama_index_kilo.parameters import check_arguments, options_of_call
 from llama_index_kilo.profile import describe
 from llama_index_kilo.snapshots import PartialResponse, WithOneCall, arespond, respond, with_one_call
-from llama_index_kilo.structured import StructuredPrediction
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncGenerator, Generator, Sequence
 
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
+    from llama_index.core.prompts import PromptTemplate
     from llama_index.core.tools.types import BaseTool
 
-    from kilo_gateway.async_stream import AsyncChatStream
+    from kilo_gateway import AsyncChatStream, ModelInfo
+    from kilo_gateway.adapters.connection import Connection
+
+M = TypeVar("M", bound=BaseModel)
 
 _chat_callback = hiding_headers(llm_chat_callback())
 _completion_callback = hiding_headers(llm_completion_callback())
 
 
-class KiloLLM(StructuredPrediction):
+class KiloLLM(ChatFields, FunctionCallingLLM):
     """Any model of Kilo Gateway, for query engines, chat engines and agents.
 
     Examples:
@@ -51,6 +61,31 @@ class KiloLLM(StructuredPrediction):
         print(llm.complete("Hello"))
         ```
     """
+
+    model_config = ConfigDict(defer_build=True)  # built with the first model object
+
+    _aliases: ClassVar[dict[str, str]] = {"api_base": "base_url", "metadata": "request_metadata"}
+    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+
+    api_base: str | None = Field(default=DEFAULT_BASE_URL, exclude=True, repr=False)
+    """`base_url` under LlamaIndex's name; always the same."""
+    default_headers: Mapping[str, str] | None = Field(default=None, repr=False)
+    """Sent with every request; those that are secrets by their name are in no dump or pickle."""
+    async_http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` of yours for async calls in one event loop, used as it is and never closed."""
+    context_window: int | None = None
+    """Overrides what the catalog says, in tokens."""
+    is_function_calling_model: bool | None = None
+    """Overrides what the catalog says."""
+    strict: bool = False
+    """Whether providers hold the arguments of tools to their schemas."""
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """More options by name, as each call takes them."""
+
+    @classmethod
+    def _check_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
+        check_arguments(given)
+        return given
 
     @classmethod
     def class_name(cls) -> str:
@@ -107,12 +142,12 @@ class KiloLLM(StructuredPrediction):
     @_chat_callback
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
-        return arespond(self._astream(messages, kwargs))
+        return arespond(await self._astream(messages, kwargs))
 
     @_completion_callback
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
-        stream = self._astream(self._prompt_messages(prompt, formatted), kwargs)
+        stream = await self._astream(self._prompt_messages(prompt, formatted), kwargs)
         return arespond(stream, parse_completion_response)
 
     def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
@@ -120,18 +155,66 @@ class KiloLLM(StructuredPrediction):
         return [ChatMessage(role=MessageRole.USER, content=text)]
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        return parse_chat_response(self._client().complete(render_messages(messages), **self._options(kwargs)))
+        options = options_of_call(self.__dict__, kwargs)
+        return parse_chat_response(self._connection().client.complete(render_messages(messages), **options))
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        completion = await self._async_client().complete(render_messages(messages), **self._options(kwargs))
-        return parse_chat_response(completion)
+        options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
+        return parse_chat_response(await connection.async_client.complete(render_messages(messages), **options))
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
-        return respond(self._client().stream(render_messages(messages), **self._options(kwargs)))
+        options = options_of_call(self.__dict__, kwargs)
+        return respond(self._connection().client.stream(render_messages(messages), **options))
 
-    def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
-        stream: AsyncChatStream = self._async_client().stream(render_messages(messages), **self._options(kwargs))
-        return stream
+    async def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
+        options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
+        return connection.async_client.stream(render_messages(messages), **options)
+
+    def _model_info(self) -> ModelInfo | None:
+        """Return what the catalog as known now says of the model; None for an unknown id."""
+        return self._known_catalog().get(self.model)
+
+    def structured_predict(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> M:
+        """Return the instance that the model makes of the prompt.
+
+        Raises:
+            StructuredAnswerError: the answer is not an instance of the class.
+        """
+        return structured.predict(self, output_cls, prompt, llm_kwargs, prompt_args)
+
+    async def astructured_predict(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> M:
+        """Return what `structured_predict` does."""
+        return await structured.apredict(self, output_cls, prompt, llm_kwargs, prompt_args)
+
+    def _structured_stream_call(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Any, None, None]:
+        return structured.stream(self, output_cls, prompt, llm_kwargs, prompt_args)
+
+    async def _structured_astream_call(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Any, None]:
+        return await structured.astream(self, output_cls, prompt, llm_kwargs, prompt_args)
 
     def _prepare_chat_with_tools(
         self,

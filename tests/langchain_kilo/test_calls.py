@@ -19,8 +19,8 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
+from kilo_gateway.request.options import FIELD_OF
 from kilo_gateway.testing import Fault, Reply
-from langchain_kilo.option_fields import FIELD_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable

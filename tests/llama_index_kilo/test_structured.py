@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, RootModel
 from kilo_gateway.adapters.schemas import object_schema
 from kilo_gateway.testing import Reply
 from llama_index_kilo import StructuredAnswerError
+from llama_index_kilo.structured import render_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +98,7 @@ def test_b12_b13_every_variant_forces_the_shape(
 @pytest.mark.parametrize(("model", "key"), [(SCHEMA_MODEL, "response_format"), (TOOL_MODEL, "tools")])
 def test_b12_the_catalog_decides(make_llm: MakeLlm, model: str, key: str) -> None:
     """B12: without a word from the caller, models that take a schema get one, others a forced tool."""
-    request = make_llm(model=model)._render_structured(Album, None)
+    request = render_request(make_llm(model=model), Album, None)
     assert request is not None
     assert key in request
 

@@ -25,7 +25,7 @@ _CHECKS: dict[Kind, Callable[[Any], bool]] = {
     ANYTHING: lambda _value: True,
 }
 
-_RENAMED = {
+HINTS = {
     "providerOptions": "provider",
     "functions": "tools",
     "function_call": "tool_choice",
@@ -34,9 +34,9 @@ _RENAMED = {
     "thinking": "reasoning",
     "stream_options": "extra_body",
 }
-"""What other APIs call an option -> its name here."""
+"""What other APIs call an option -> its name here, for the message that refuses it."""
 
-_LONGEST_COMPARED = 64
+LONGEST_COMPARED = 64
 """Characters of an unknown name that are compared: comparing costs the square of the length."""
 
 
@@ -87,6 +87,6 @@ def check_extra_body(extra: Any, *, reserved: Iterable[str], model: str) -> dict
 
 def unknown_option(name: str, known: Iterable[str]) -> str:
     """Return the message for an option that does not exist, with the nearest one that does."""
-    near = _RENAMED.get(name) or next(iter(difflib.get_close_matches(name[:_LONGEST_COMPARED], list(known), n=1)), None)
+    near = HINTS.get(name) or next(iter(difflib.get_close_matches(name[:LONGEST_COMPARED], list(known), n=1)), None)
     hint = f" Did you mean {near!r}?" if near else ""
     return f"There is no option {reprlib.repr(name)}.{hint} What has no option of its own goes into extra_body."

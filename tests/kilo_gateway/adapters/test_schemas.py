@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from kilo_gateway.adapters.schemas import close_schema, render_answer_format, says_the_same_closed
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
+from llama_index_kilo.structured import render_request
 
 MODEL = "openai/gpt-5.2"
 T = TypeVar("T")
@@ -81,7 +82,7 @@ def test_both_adapters_ask_for_an_answer_alike(output_cls: type[BaseModel], is_s
     """The same class has the same strictness, the same required properties and the same defaults in both adapters."""
     langchain: Any = ChatKilo(api_key="k", model=MODEL).with_structured_output(output_cls, method="json_schema")
     one = langchain.first.kwargs["response_format"]["json_schema"]
-    request: Any = KiloLLM(api_key="k", model=MODEL)._render_structured(output_cls, None)
+    request: Any = render_request(KiloLLM(api_key="k", model=MODEL), output_cls, None)
     other = request["response_format"]["json_schema"]
     assert one == other
     assert one.get("strict") == (True if is_strict else None)

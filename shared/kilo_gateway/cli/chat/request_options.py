@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.cli.chat.spelling import parse_option
 from kilo_gateway.cli.statuses import wrong_usage
-from kilo_gateway.request.body import SHAPED
-from kilo_gateway.request.options import OPTIONS, check_options
+from kilo_gateway.request.option_checks import check_options
+from kilo_gateway.request.options import OPTIONS, SHAPED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Connection:
     """Settings and the two clients over them."""
 
-    def __init__(self, settings: Settings, http_client: Any = None, http_async_client: Any = None) -> None:
+    def __init__(self, settings: Settings, http_client: Any = None, async_http_client: Any = None) -> None:
         self.settings = settings
         self._http_client = http_client
-        self._http_async_client = http_async_client
+        self._async_http_client = async_http_client
         self._client: KiloClient | None = None
         self._async_client: AsyncKiloClient | None = None
 
@@ -44,7 +44,7 @@ class Connection:
         if self._async_client is None:
             from kilo_gateway.async_client import AsyncKiloClient  # noqa: PLC0415 - as above: imports httpx
 
-            self._async_client = AsyncKiloClient(self.settings, http_client=self._http_async_client)
+            self._async_client = AsyncKiloClient(self.settings, http_client=self._async_http_client)
         return self._async_client
 
     def with_settings(self, changes: Mapping[str, Any]) -> Connection:
@@ -55,7 +55,7 @@ class Connection:
         """
         given = {name: getattr(self.settings, name) for name in self.settings.origins}
         return Connection(
-            resolve_settings({**given, **changes}, os.environ), self._http_client, self._http_async_client
+            resolve_settings({**given, **changes}, os.environ), self._http_client, self._async_http_client
         )
 
     def with_key(self, key: Any) -> Connection:
