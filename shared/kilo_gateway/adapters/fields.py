@@ -62,6 +62,9 @@ class ChatFields(ModelObject):
     discover: Literal["lazy", "startup"] = "lazy"
     """When the model list is fetched: where its answer is needed, or when the first client is made.
     `KILOCODE_DISCOVERY`."""
+    shared_pause: bool = True
+    """Whether a 429 or 503 to one call holds back all calls of this process with the same gateway and key.
+    `KILOCODE_SHARED_PAUSE`."""
 
     temperature: float | None = None
     """How freely tokens are chosen, 0 to 2. Most models; OpenAI's reasoning models take none."""
@@ -205,6 +208,9 @@ class EmbeddingFields(ModelObject):
     discover: Literal["lazy", "startup"] = "lazy"
     """When the model list is fetched: where its answer is needed, or when the first client is made.
     `KILOCODE_DISCOVERY`."""
+    shared_pause: bool = True
+    """Whether a 429 or 503 to one call holds back all calls of this process with the same gateway and key.
+    `KILOCODE_SHARED_PAUSE`."""
 
     dimensions: int | None = None
     """The length of the vectors, from 1 on, where the model can shorten them."""

@@ -73,6 +73,7 @@ def test_defaults() -> None:
         "machine_id": None,
         "default_headers": {},
         "discover": "lazy",
+        "shared_pause": True,
     }
     assert settings.timeout_is_given is False
     assert {fact["from"] for name, fact in settings.describe().items() if name != "feature"} == {"default"}
