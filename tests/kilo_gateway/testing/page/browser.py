@@ -106,7 +106,8 @@ class Tab:
         """Wait until a JavaScript condition holds; fail after so many seconds. A page that loads anew is asked anew."""
         loop = f"""new Promise((done) => {{
             const end = Date.now() + {seconds * 1000};
-            const look = () => ({condition}) ? done("yes") : Date.now() > end ? done("late") : setTimeout(look, 20);
+            const holds = () => {{ try {{ return {condition}; }} catch (error) {{ return false; }} }};
+            const look = () => holds() ? done("yes") : Date.now() > end ? done("late") : setTimeout(look, 20);
             look();
         }})"""
         try:
