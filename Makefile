@@ -71,6 +71,7 @@ serve: $(STAMP) ## Run the embedded gateway in the foreground
 
 bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a picture (QUICK=1: two minutes)
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) --png docs/performance.png
+	@$(BENCH)/bin/python -m benchmarks.batch $(if $(QUICK),--rounds 1) --png docs/batch-performance.png
 
 models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (needs the network)
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json

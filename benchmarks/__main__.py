@@ -60,7 +60,8 @@ def _grow(everybody: dict[str, Contender], run: Any, size: Size) -> Curves:
     return curves
 
 
-def _allow_many_files() -> None:
+def allow_many_files() -> None:
+    """Let this process and its children open as many files as the system allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65536), most))
 
@@ -74,7 +75,7 @@ def main() -> None:
     parser.add_argument("--png", type=Path, help="where to draw cost against concurrency")
     options = parser.parse_args()
     size = QUICK if options.quick else FULL
-    _allow_many_files()
+    allow_many_files()
     with canned_gateway() as base_url, asyncio.Runner() as runner:
         os.environ["BENCHMARK_BASE_URL"] = base_url
         names = [name for pair in PAIRS for name in (pair.ours, pair.peer) if is_installed(name)]

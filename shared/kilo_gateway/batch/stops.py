@@ -87,4 +87,4 @@ def too_many_errors(count: int) -> BatchStoppedError:
 
 def interrupted() -> BatchStoppedError:
     """Return the error of a run that somebody ended."""
-    return BatchStoppedError("The run was interrupted. Resume it to go on.", reason="interrupted")
+    return BatchStoppedError("The run was interrupted. It can be resumed.", reason="interrupted")

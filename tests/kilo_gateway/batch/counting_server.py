@@ -24,6 +24,12 @@ class CountingServer:
     refused: frozenset[str] = frozenset()
     """Prompts that get a 400."""
     usage: dict[str, Any] = field(default_factory=lambda: {"prompt_tokens": 5, "completion_tokens": 5, "cost": 0.001})
+    answers: dict[str, str] = field(default_factory=dict)
+    """Prompt -> answer, where it is not the usual one."""
+    finish_reason: str = "stop"
+    provider: str = "Acme"
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """The requests' own."""
     prompts: Counter[str] = field(default_factory=Counter)
     """How often each prompt was answered."""
     refusals: list[float] = field(default_factory=list)
@@ -84,13 +90,16 @@ class CountingServer:
         if wait is not None:
             self.refusals.append(time.monotonic())
             return _render(429, b'{"error": {"message": "Slow down", "code": 429}}', f"retry-after: {wait}\r\n")
-        prompt = json.loads(body)["messages"][-1]["content"]
+        asked = json.loads(body)
+        self.bodies.append(asked)
+        prompt = asked["messages"][-1]["content"]
         self.prompts[prompt] += 1
         if prompt in self.refused:
             return _render(400, b'{"error": {"message": "Not this one", "code": 400}}')
-        message = {"role": "assistant", "content": f"Answer to {prompt}"}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        answer = {"id": "gen-1", "model": "lab/model", "provider": "Acme", "choices": [choice], "usage": self.usage}
+        message = {"role": "assistant", "content": self.answers.get(prompt, f"Answer to {prompt}")}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        answer = {"id": "gen-1", "model": "lab/model", "provider": self.provider, "choices": [choice]}
+        answer["usage"] = self.usage
         return _render(200, json.dumps(answer).encode())
 
 

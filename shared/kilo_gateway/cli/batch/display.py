@@ -80,6 +80,7 @@ class Display:
         self._screen = screen
         self._shown_at = float("-inf")
         self._stack = ExitStack()
+        self._is_over = False
 
     def __enter__(self) -> Self:
         if self._screen.is_terminal:
@@ -87,6 +88,7 @@ class Display:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._is_over = True
         self._stack.close()
 
     def update(self) -> None:
@@ -129,6 +131,8 @@ class Display:
         tokens = (totals.input_tokens + totals.output_tokens) / elapsed
         cost = totals.cost.quantize(_CENT_DIGITS) if totals.cost >= 1 else totals.cost
         pace = [f"{tokens:,.0f} tokens/s", render_money(cost, totals.unknown_costs)]
+        if not self._counts.left or self._is_over:
+            return [*pace, f"{render_duration(elapsed)} in all"]
         if self._run.stopped is not None:
             return [*pace, "stopping"]
         return pace if seconds_left is None else [*pace, f"{render_duration(seconds_left)} to go"]

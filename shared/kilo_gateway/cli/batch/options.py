@@ -157,7 +157,7 @@ def batch(context: click.Context, /, **typed: Any) -> None:
         screen.say(f"error: {report.reason}")
     if as_json:
         click.echo(report.as_json())
-    for line in report.lines():
+    for line in report.lines(counts_are_shown=screen.is_terminal):
         screen.say(line)
     if report.counts.left and not report.is_dry:
         screen.say("Go on with --resume.")

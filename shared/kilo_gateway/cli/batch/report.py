@@ -79,20 +79,21 @@ class Report:
             }
         )
 
-    def lines(self) -> Iterator[str]:
-        """Yield what a person reads at the end."""
+    def lines(self, *, counts_are_shown: bool) -> Iterator[str]:
+        """Yield what a person reads at the end; the counts are left out where the run's picture still shows them."""
         if self.is_dry:
             return
         counts = self.counts
-        yield f"{counts.done:,} done, {counts.failed:,} failed, {counts.left:,} left of {counts.rows:,}"
+        if self.run is None or not counts_are_shown:
+            yield f"{counts.done:,} done, {counts.failed:,} failed, {counts.left:,} left of {counts.rows:,}"
         if self.run is None:
             return
         totals = self.run.totals
         for (model, provider), part in totals.by_provider.items():
             rows = "1 row" if part.rows == 1 else f"{part.rows:,} rows"
-            yield f"  {model} by {provider}: {rows}, {_sums(part)}"
+            yield f"{model} by {provider}: {rows}, {_sums(part)}"
         if len(totals.by_provider) > 1:
-            yield f"  together: {_sums(totals)}"
+            yield f"together: {_sums(totals)}"
         if totals.truncated:
             yield f"{totals.truncated:,} answers were cut at max_tokens (finish_reason length)."
         if self.run.cut_off:

@@ -1,0 +1,192 @@
+"""The command in this process: what it refuses, what it says before it sends, and what it leaves in its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kilo_gateway.cli.batch.options import batch
+
+from .counting_server import CountingServer
+from .files import line, write
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def server() -> Iterator[CountingServer]:
+    """A gateway that counts."""
+    with CountingServer() as running:
+        yield running
+
+
+@pytest.fixture
+def run(server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in a folder of its own, with a key."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KILOCODE_API_KEY", "key-of-a-batch-test")
+    monkeypatch.setenv("KILOCODE_BASE_URL", server.base_url)
+    write(Path("in.jsonl"), line("a"), line("b"))
+    write(Path("in.csv"), "text,label", "good,?", "bad,?")
+    return lambda *words: CliRunner().invoke(batch, list(words))
+
+
+TABLE = ("in.csv", "out.csv", "-m", "lab/model", "--template", "{text}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("in.jsonl", "-"), "An output must be a file"),
+        (("in.jsonl", "out.jsonl", "--error-file", "-"), "An output must be a file"),
+        (("in.jsonl", "in.jsonl", "--overwrite"), "is the input as well"),
+        (("none.jsonl", "out.jsonl"), "There is no file none.jsonl"),
+        (("in.jsonl", "none/out.jsonl"), "There is no folder none"),
+        (("in.jsonl", "/dev/null", "--resume"), "is no plain file"),
+        (("in.jsonl", "out.jsonl", "--retry-failed"), "add --resume"),
+        (("in.jsonl", "out.jsonl", "--accept-changed"), "add --resume"),
+        (("in.jsonl", "out.jsonl", "-o", "max_tokens=3"), "--option needs --template"),
+        (("in.jsonl", "out.jsonl", "--schema", "a"), "--schema and --system need --template"),
+        (("in.jsonl", "out.jsonl", "-m", "lab/other"), "2 lines of in.jsonl cannot be used"),
+        (("in.csv", "out.csv"), "need --template"),
+        ((*TABLE[:-1], "{txet}"), "there is no such column; there are text, label"),
+        ((*TABLE, "--schema", "a thing"), "'thing' is no type"),
+        (("in.jsonl", "out.jsonl", "--budget", "1", "--price", "0,inf"), "prices are amounts"),
+        (("in.jsonl", "out.jsonl", "--row-timeout", "0"), "row_timeout_seconds=0"),
+    ],
+    ids=str,
+)
+def test_what_cannot_work_is_refused_before_anything_is_sent(
+    run: Run, server: CountingServer, words: tuple[str, ...], said: str
+) -> None:
+    """Wrong settings and files end with 2 and a sentence; nothing was sent, no output and no lock is left."""
+    before = Path("in.jsonl").read_bytes()
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert server.arrivals == []
+    assert sorted(path.name for path in Path().iterdir()) == ["in.csv", "in.jsonl"]
+    assert Path("in.jsonl").read_bytes() == before
+
+
+def test_wrong_lines_are_all_told(run: Run) -> None:
+    """One wrong line is told in the error, several before it, each with its number; scripts get an object."""
+    write(Path("in.jsonl"), line("a"), "[1]")
+    done = run("in.jsonl", "out.jsonl")
+    assert done.stderr == "error: in.jsonl, line 2: not a JSON object. Mend it; nothing was sent.\n"
+    write(Path("in.jsonl"), line("a"), "[1]", "x", line("a"))
+    done = run("in.jsonl", "out.jsonl", "--json")
+    *details, error = done.stderr.splitlines()
+    assert [text.partition(": ")[0] for text in details] == [f"in.jsonl, line {number}" for number in (2, 3, 4)]
+    assert error.startswith("error: 3 lines of in.jsonl cannot be used.")
+    assert json.loads(done.stdout)["error"]["message"] == error.removeprefix("error: ")
+
+
+def test_a_missing_key(run: Run, server: CountingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a key nothing is sent and the status is 4; checking and pricing need none."""
+    monkeypatch.delenv("KILOCODE_API_KEY")
+    done = run("in.jsonl", "out.jsonl")
+    assert (done.exit_code, server.arrivals) == (4, [])
+    assert "KILOCODE_API_KEY" in done.stderr
+    assert run("in.jsonl", "out.jsonl", "--dry-run", "--price", "1,1").exit_code == 0
+
+
+def test_a_budget_for_a_model_that_the_gateway_chooses(run: Run, server: CountingServer) -> None:
+    """What an auto id costs is not known, whatever a list says: a budget is refused unless a price is stated."""
+    done = run("in.csv", "out.csv", "-m", "kilo/auto", "--template", "{text}", "--budget", "5")
+    assert (done.exit_code, server.arrivals) == (2, [])
+    assert "The price of kilocode/kilo/auto is not known" in done.stderr
+    assert (
+        run("in.csv", "out.csv", "-m", "kilo/auto", "--template", "{text}", "--budget", "5", "--price", "1,1").exit_code
+        == 0
+    )
+
+
+def test_bounds_that_are_estimates_are_told(run: Run) -> None:
+    """A budget whose bound is an estimate says so, for how many rows and why, before the first request."""
+    picture = [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]
+    body = {"model": "lab/model", "max_tokens": 5, "messages": [{"role": "user", "content": picture}]}
+    write(Path("in.jsonl"), json.dumps({"custom_id": "a", "body": body}), line("b"), line("c"))
+    done = run("in.jsonl", "out.jsonl", "--dry-run", "--budget", "5", "--price", "1,1")
+    assert "an estimate, not a bound, for 2 rows with no max_tokens, 1 row with media named by a URL." in done.stderr
+
+
+def test_a_dry_run_prices_what_is_left_and_writes_nothing(run: Run, server: CountingServer) -> None:
+    """A dry run sends and writes nothing, prices only the rows that would be sent, and tells scripts the bound."""
+    assert run("in.jsonl", "out.jsonl").exit_code == 0
+    whole = Path("out.jsonl").read_bytes()
+    Path("out.jsonl").write_bytes(whole[:-9])
+    sent = len(server.arrivals)
+    done = run("in.jsonl", "out.jsonl", "--resume", "--dry-run", "--price", "0,1", "--json")
+    assert (json.loads(done.stdout)["bound"], json.loads(done.stdout)["left"]) == ("0.004096", 1)
+    assert "could not be read (the first: 2)" in done.stderr
+    assert run("in.jsonl", "out.jsonl", "--overwrite", "--dry-run", "--price", "0,1").exit_code == 0
+    assert Path("out.jsonl").read_bytes() == whole[:-9]
+    assert len(server.arrivals) == sent
+
+
+def test_what_a_kill_may_have_cost_is_told(run: Run) -> None:
+    """A resumed run says how many requests may be paid twice, if the last one was killed."""
+    Path("out.jsonl.lock").write_text("process 1 on elsewhere, 40 requests at once")
+    done = run("in.jsonl", "out.jsonl", "--resume")
+    assert "at most 40 requests, those under way then, are sent again and may be paid twice" in done.stderr
+    assert "killed" not in run("in.jsonl", "out.jsonl", "--resume").stderr
+
+
+def test_fields_of_a_schema_become_columns(run: Run, server: CountingServer) -> None:
+    """Answers that fit fill the schema's columns; one that does not is a failed row that holds what was answered."""
+    server.answers["good"] = '```json\n{"positive": true, "why": "it, says so"}\n```'
+    server.answers["bad"] = '{"positive": "no"}'
+    done = run(*TABLE, "--schema", "positive bool, why str: in a word")
+    assert done.exit_code == 6, done.stderr
+    with Path("out.csv").open(newline="") as file:
+        found = {row["text"]: row for row in csv.DictReader(file)}
+    assert (found["good"]["positive"], found["good"]["why"], found["good"]["error"]) == ("true", "it, says so", "")
+    assert found["bad"]["error"].endswith('The answer: {"positive": "no"}')
+    assert "does not fit the schema: $.positive" in found["bad"]["error"]
+    [sent] = {
+        json.dumps(body.get("response_format", {}).get("json_schema", {}).get("strict")) for body in server.bodies
+    }
+    assert sent == "true"
+
+
+def test_a_truncated_answer_is_kept_and_told(run: Run, server: CountingServer) -> None:
+    """An answer that was cut at its length is a row with its finish reason, is counted, and is not asked again."""
+    server.finish_reason = "length"
+    done = run("in.jsonl", "out.jsonl", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["truncated"], len(server.arrivals)) == (0, 2, 2)
+    assert "2 answers were cut at max_tokens" in done.stderr
+    [first, _] = [json.loads(text) for text in Path("out.jsonl").read_bytes().splitlines()]
+    assert first["response"]["body"]["choices"][0]["finish_reason"] == "length"
+
+
+def test_rows_in_the_order_of_the_input(run: Run) -> None:
+    """On wish the rows stand in the order of the input."""
+    write(Path("in.jsonl"), *(line(f"r{number}", f"r{number}") for number in range(60)))
+    assert run("in.jsonl", "out.jsonl", "--ordered").exit_code == 0
+    ids = [json.loads(text)["custom_id"] for text in Path("out.jsonl").read_bytes().splitlines()]
+    assert ids == [f"r{number}" for number in range(60)]
+
+
+def test_controls_out_of_an_answer_reach_no_terminal(run: Run, server: CountingServer) -> None:
+    """A model's or a provider's name is shown, not obeyed."""
+    server.provider = "Ac\x1b[31mme"
+    done = run("in.jsonl", "out.jsonl")
+    assert "\x1b" not in done.stderr
+    assert "lab/model by Ac" in done.stderr
+
+
+@pytest.mark.parametrize("unknown", [False, True], ids=["told", "not told"])
+def test_costs_are_exact_or_unknown(run: Run, server: CountingServer, unknown: bool) -> None:
+    """A sum has every digit; a cost that nobody told is null and unknown, never nothing."""
+    server.usage = {"prompt_tokens": 5, "completion_tokens": 5} | ({} if unknown else {"cost": 0.0000004})
+    done = run("in.jsonl", "out.jsonl", "--json")
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert (report["cost"], report["unknown_costs"]) == ((None, 2) if unknown else ("0.0000008", 0))
+    assert ("2 answers of unknown cost" if unknown else "$0.0000008") in done.stderr

@@ -1,0 +1,175 @@
+"""The command as a process: a disk that fills, a terminal that goes, signals before the run, and the live picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .counting_server import CountingServer
+from .test_over_http import COMMAND, environment, ids, run, source, start
+
+__all__ = ["source"]
+
+
+def test_a_disk_that_fills(source: Path, tmp_path: Path) -> None:
+    """When the disk is full nothing more is sent, the file stays valid, the status is 1, and it can be resumed."""
+    output = tmp_path / "out.jsonl"
+    with CountingServer(latency_seconds=0.01) as server:
+        limited = [
+            "sh",
+            "-c",
+            'ulimit -f 40; exec "$@"',
+            "sh",
+            *COMMAND,
+            str(source),
+            str(output),
+            "--concurrency",
+            "10",
+        ]
+        done = subprocess.run(limited, env=environment(server), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1, done.stderr
+        assert "could not be written" in done.stderr
+        assert "Traceback" not in done.stderr
+        written = ids(output)
+        assert 0 < len(written) < 400
+        assert len(server.arrivals) <= len(written) + 2 * 10
+        assert run(server, source, output, "--resume").returncode == 0
+    assert ids(output) == sorted(f"r{number}" for number in range(400))
+
+
+def test_a_terminal_that_is_gone_harms_no_run(source: Path, tmp_path: Path) -> None:
+    """A run whose stderr nobody reads any more goes on to its end."""
+    output = tmp_path / "out.jsonl"
+    with CountingServer() as server:
+        process = start(server, source, output)
+        assert process.stderr is not None
+        assert process.stdout is not None
+        process.stderr.close()
+        assert process.wait(timeout=60) == 0
+        process.stdout.close()
+    assert len(ids(output)) == 400
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_before_the_first_request(tmp_path: Path, sent: signal.Signals, status: int) -> None:
+    """A signal while the input is still read ends the process with its status; nothing was sent, no lock is left."""
+    with CountingServer() as server:
+        words = [*COMMAND, "-", str(tmp_path / "out.jsonl")]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            words, env=environment(server), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        ) as process:
+            assert process.stdin is not None
+            end = time.monotonic() + 30
+            while not Path(f"/proc/{process.pid}/wchan").exists() or "pipe" not in _waits_in(process.pid):
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            process.send_signal(sent)
+            out, err = process.communicate(timeout=10)
+        assert (process.returncode, out, server.arrivals) == (status, "", [])
+        assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def _waits_in(pid: int) -> str:
+    """Return what a process waits for, as the system calls it."""
+    try:
+        return Path(f"/proc/{pid}/wchan").read_text()
+    except OSError:
+        return ""
+
+
+def test_a_second_signal_ends_at_once(source: Path, tmp_path: Path) -> None:
+    """The second Ctrl-C does not wait for what is under way, and says what may be paid twice."""
+    output = tmp_path / "out.jsonl"
+    with CountingServer(latency_seconds=30) as server:
+        process = start(server, source, output, "--concurrency", 5, "--grace", 60)
+        while not server.arrivals:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert any("Stopping" in text for text in iter(process.stderr.readline, ""))
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 5
+    assert re.search(r"\d requests under way were not waited for", err)
+
+
+@pytest.mark.parametrize("columns", [60, 120])
+def test_the_picture_on_a_terminal(source: Path, tmp_path: Path, columns: int) -> None:
+    """On a terminal the run is drawn: within its width, without colour, counts that add up at every moment."""
+    with CountingServer(latency_seconds=0.05) as server:
+        shown = _on_terminal(
+            [*COMMAND, str(source), str(tmp_path / "out.jsonl"), "--concurrency", "40"], server, columns
+        )
+    assert not re.search(r"\x1b\[[0-9;]*m", shown)
+    picture = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "\n", shown).partition("lab/model by")[0]
+    assert max(map(len, picture.split("\n"))) <= columns
+    counts = [tuple(map(int, found)) for found in re.findall(r"(\d+) done, (\d+) failed, (\d+) left", shown)]
+    assert len(counts) > 2
+    assert {sum(count) for count in counts} == {400}
+    assert counts[-1] == (400, 0, 0)
+    assert shown.count("400 done") <= 2
+    assert "in flight" in shown
+    assert "waiting" in shown
+
+
+def _on_terminal(words: list[str], server: CountingServer, columns: int) -> str:
+    """Return what a command writes to a terminal of so many columns."""
+    main, side = pty.openpty()
+    import fcntl
+    import termios
+
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    given: dict[str, Any] = {
+        "env": {**environment(server), "TERM": "xterm"},
+        "stdin": side,
+        "stdout": side,
+        "stderr": side,
+    }
+    given["env"].pop("COLUMNS", None)
+    with subprocess.Popen(words, **given) as process:
+        os.close(side)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(main, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            shown += piece
+        assert process.wait(timeout=30) == 0
+    os.close(main)
+    return shown.decode()
+
+
+def test_a_dead_gateway(source: Path, tmp_path: Path) -> None:
+    """A gateway out of reach ends the run with 3 after the time without progress; no row is written."""
+    output = tmp_path / "out.jsonl"
+    with CountingServer() as server:
+        pass
+    done = run(server, source, output, "--no-progress-seconds", 1)
+    assert (done.returncode, output.read_bytes()) == (3, b"")
+    assert "answered nothing for 1 s" in done.stderr
+
+
+def test_another_reason_for_each_stop(source: Path, tmp_path: Path) -> None:
+    """The object for scripts says the status and the reason of a run that ended early."""
+    with CountingServer(busy=lambda number: 3600.0) as server:
+        done = run(server, source, tmp_path / "out.jsonl", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["status"], report["left"]) == (3, 3, 400)
+    assert "asks for a pause until" in report["reason"]
