@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.providers import Provider as Provider
     from kilo_gateway.client import ChatStream as ChatStream
     from kilo_gateway.client import KiloClient as KiloClient
+    from kilo_gateway.costs.budget import Budget as Budget
+    from kilo_gateway.costs.tracker import CostTracker as CostTracker
+    from kilo_gateway.costs.tracker import cost_tags as cost_tags
+    from kilo_gateway.costs.tracker import cost_tracker as cost_tracker
     from kilo_gateway.embeddings import Embeddings as Embeddings
     from kilo_gateway.errors import AnswerError as AnswerError
     from kilo_gateway.errors import AuthenticationError as AuthenticationError
@@ -79,6 +83,8 @@ _HOMES = {
     "catalog.catalog": ("Catalog", "bundled_catalog"),
     "client": ("ChatStream", "KiloClient"),
     "answer.completion": ("Completion", "render_metadata"),
+    "costs.budget": ("Budget",),
+    "costs.tracker": ("CostTracker", "cost_tags", "cost_tracker"),
     "embeddings": ("Embeddings",),
     "errors": (
         "AnswerError",

@@ -187,17 +187,28 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             exchange = AsyncExchange(self._outgoing(call))
             try:
                 await self._open(exchange, call)
-                return call.parse_answer(await exchange.read())
+                answer = call.parse_answer(await exchange.read())
             except KiloError as error:
                 wait = await self._wait_after(call, error)
+            else:
+                call.note_answer(answer)
+                return answer
             finally:
                 exchange.abort()
                 self._note_left(call)
             await anyio.sleep(wait)
 
     async def _enter(self, call: GatewayCall[Any]) -> None:
-        if self._gate is not None and not self._passes(call):
+        if call.costs is not None and call.costs.has_budget:
+            while (wait := call.reserve(await self.discover(), now=monotonic())) is not None:  # noqa: ASYNC110 - see reserve
+                await anyio.sleep(wait)
+        if self._gate is None or self._passes(call):
+            return
+        try:
             call.ticket = await wait_in_line_async(self._gate, deadline=self._deadline(call), model=call.ref)
+        except BaseException:
+            call.note_left()
+            raise
 
     async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
         await exchange.open(await self._carrier())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from kilo_gateway import jsontext
 from kilo_gateway.answer.body import parse_answer
 from kilo_gateway.catalog.embedding_models import advise_embedding_id
+from kilo_gateway.costs.call_costs import costs_of_call
 from kilo_gateway.embeddings import Embeddings, parse_embeddings
 from kilo_gateway.errors import KiloError, ModelNotFoundError, NotFoundError
 from kilo_gateway.errors.bodies import parse_error
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kilo_gateway.answer.completion import Completion
+    from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.gate import Ticket
     from kilo_gateway.settings.headers import HeaderList
@@ -73,6 +75,8 @@ class GatewayCall(ABC, Generic[Answer]):
     """What messages call that which only some servers have; empty for what all have."""
     is_listed: ClassVar[bool]
     """Whether the model list knows the models of this endpoint."""
+    has_output: ClassVar[bool] = True
+    """Whether a model writes the answer, and output tokens are billed."""
 
     def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
         self.settings = settings
@@ -85,6 +89,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """Set by the client, which has the clock."""
         self.attempt = 0
         """Retries made so far."""
+        self.costs = costs_of_call()
+        """The trackers and budgets that the call belongs to; None where there are none."""
         self.ticket: Ticket | None = None
         """The gate's permission for the current try; None where there is no gate."""
         self.on_retry: OnRetry | None = None
@@ -109,6 +115,38 @@ class GatewayCall(ABC, Generic[Answer]):
     def has_own_authorization(self) -> bool:
         """Whether this call carries a bearer other than the anonymous one, be it in headers of its own."""
         return any(name.lower() == "authorization" and value != _ANONYMOUS_BEARER for name, value in self.headers)
+
+    def reserve(self, catalog: Catalog, *, now: float) -> float | None:
+        """Hold what the next request can cost; returns and raises what `CallCosts.reserve` does."""
+        if self.costs is None:
+            return None
+        return self.costs.reserve(
+            self._body,
+            catalog=catalog,
+            requested_id=self.requested_id,
+            ref=self.ref,
+            has_output=self.has_output,
+            now=now,
+        )
+
+    def note_answer(self, answer: Any) -> None:
+        """Count the whole answer."""
+        if self.costs is not None:
+            self.costs.answered(answer, model_id=self.model_id)
+
+    def note_failure(self, error: KiloError, *, is_last: bool) -> None:
+        """Count a request that failed; `is_last`: no other follows it."""
+        if self.costs is not None:
+            self.costs.failed(error, model_id=self.model_id, is_last=is_last)
+
+    def note_left(self) -> None:
+        """Count a request whose answer nobody waits for any more, if there is one."""
+        if self.costs is not None:
+            self.costs.left(self.so_far(), model_id=self.model_id)
+
+    def so_far(self) -> Completion | None:
+        """Return what has arrived of an answer; None where it does not come in parts."""
+        return None
 
     def use_model(self, model_id: str) -> None:
         """Ask another model instead, with everything else as it is."""
@@ -190,6 +228,10 @@ class Call(GatewayCall["Completion"]):
             asked = {"model": self.requested_id, "messages": self._body["messages"]}
             self._seed = sha256(jsontext.dumps(asked)).hexdigest()
         return self._seed
+
+    def so_far(self) -> Completion | None:
+        """Return what has arrived of a streamed answer."""
+        return self.completion if self.reader.has_delivered else None
 
     @property
     def completion(self) -> Completion:

@@ -229,17 +229,28 @@ class KiloClient(ClientBase[HttpClient]):
             exchange = Exchange(self._outgoing(call))
             try:
                 self._open(exchange, call)
-                return call.parse_answer(exchange.read())
+                answer = call.parse_answer(exchange.read())
             except KiloError as error:
                 wait = self._wait_after(call, error)
+            else:
+                call.note_answer(answer)
+                return answer
             finally:
                 exchange.close()
                 self._note_left(call)
             time.sleep(wait)
 
     def _enter(self, call: GatewayCall[Any]) -> None:
-        if self._gate is not None and not self._passes(call):
+        if call.costs is not None and call.costs.has_budget:
+            while (wait := call.reserve(self.discover(), now=monotonic())) is not None:
+                time.sleep(wait)
+        if self._gate is None or self._passes(call):
+            return
+        try:
             call.ticket = wait_in_line(self._gate, deadline=self._deadline(call), model=call.ref)
+        except BaseException:
+            call.note_left()
+            raise
 
     def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
         exchange.open(self._carrier())
@@ -309,6 +320,8 @@ def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
         except KiloError as error:
             wait = client._wait_after(call, error, reader)
         else:
+            if call.costs is not None:
+                call.note_answer(call.completion)
             return
         finally:
             exchange.close()

@@ -195,13 +195,16 @@ class ClientBase(Generic[C]):
             gate.retries.add()
 
     def _note_left(self, call: GatewayCall[Any]) -> None:
-        """Give the ticket of a try back that ended without showing anything, such as one that was cancelled."""
+        """Give back what a try holds that ended without showing anything, such as one that was cancelled."""
+        call.note_left()
         if self._gate is not None and call.ticket is not None and self._gate.free is not call.ticket:
             self._gate.left(call.ticket)
         call.ticket = None
 
     def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
         self._deadline(call)
+        if call.costs is not None:
+            call.costs.sent()
         return Outgoing(
             call.method, call.url, call.headers, call.content, call.timeouts, call.timeout_is_given, call.deadline
         )
@@ -215,10 +218,9 @@ class ClientBase(Generic[C]):
         is_over = reader is not None and reader.has_delivered
         needs_successor = not is_over and call.needs_successor(error)
         wait = None if is_over or needs_successor else call.delay_after(error, now=monotonic())
-        may_go_on = self._may_try_again(call, error, wait)
-        if needs_successor:
-            return None
-        if wait is None or not may_go_on:
+        may_go_on = self._may_try_again(call, error, wait) and (needs_successor or wait is not None)
+        call.note_failure(error, is_last=not may_go_on)
+        if not may_go_on:
             raise error
         return wait
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -86,7 +87,7 @@ class Session:
 
     def wait(self, result: Any) -> Any:
         """Return the result, awaited where it needs to be."""
-        return result if self._runner is None else self._runner.run(_awaited(result))
+        return result if self._runner is None else self._runner.run(_awaited(result), context=copy_context())
 
     def complete(self, messages: Any = ASK, **options: Any) -> Completion:
         """Return the whole answer."""

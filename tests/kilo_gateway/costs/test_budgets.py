@@ -1,0 +1,117 @@
+"""A budget over ordinary calls: what could pass it is not sent, at once from many threads neither."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kilo_gateway import (
+    Budget,
+    BudgetExceededError,
+    InvalidSettingError,
+    KiloClient,
+    KiloError,
+    Pricing,
+    cost_tracker,
+)
+from kilo_gateway.batch import run_batch
+from kilo_gateway.batch.requests import Request
+from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
+
+MODEL = "openai/gpt-4.1-mini"
+ASK = [{"role": "user", "content": "Hello"}]
+PRICE = Pricing(prompt=Decimal(0), completion=Decimal(1000))
+"""A tenth of a cent a token, so that `max_tokens=10` may cost one cent."""
+CHEAP = {"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.004}
+
+
+def test_the_call_that_could_pass_the_budget_is_not_sent(connect: Any, gateway: EmbeddedGateway) -> None:
+    """With a cent a call at the most, and less in truth, calls go on until less than a cent is left."""
+    gateway.enqueue(Reply(text="a", usage=CHEAP, times=99))
+    session = connect()
+    budget = Budget("0.02")
+    with cost_tracker(budget=budget, price=PRICE) as costs:
+        for _ in range(3):
+            session.complete(max_tokens=10)
+        with pytest.raises(BudgetExceededError) as caught:
+            session.complete(max_tokens=10)
+    sent = [request for request in gateway.requests if request.body]
+    assert len(sent) == costs.total.calls == 3
+    assert budget.spent == costs.total.cost == Decimal("0.012")
+    assert budget.reserved == 0
+    assert caught.value.model == f"kilocode/{MODEL}"
+
+
+def test_streams_keep_to_the_budget(connect: Any, gateway: EmbeddedGateway) -> None:
+    """A stream reserves when it is begun and settles at its end, at its bound where it was left early."""
+    gateway.enqueue(Reply(text="a", usage=CHEAP), Reply(text="One two three. " * 90, event_delay_seconds=0.01))
+    session = connect()
+    budget = Budget("0.02")
+    with cost_tracker(budget=budget, price=PRICE):
+        session.stream(max_tokens=10)
+        assert (budget.spent, budget.reserved) == (Decimal("0.004"), 0)
+        session.stream(max_tokens=10, first=1)
+        assert (budget.spent, budget.reserved) == (Decimal("0.014"), 0)
+        assert isinstance(session.fail(max_tokens=10, stream=True), BudgetExceededError)
+
+
+def test_what_is_refused_frees_its_reservation(connect: Any, gateway: EmbeddedGateway) -> None:
+    """A refused request is billed to nobody."""
+    gateway.enqueue(Fault(status=400, body={"error": {"code": 400, "message": "Not this"}}))
+    session = connect()
+    budget = Budget("0.01")
+    with cost_tracker(budget=budget, price=PRICE):
+        with pytest.raises(KiloError):
+            session.complete(max_tokens=10)
+        assert (budget.spent, budget.reserved) == (0, 0)
+
+
+def test_a_model_without_a_price_is_refused(connect: Any, gateway: EmbeddedGateway) -> None:
+    """A budget cannot hold over what nobody knows the price of; prices may be stated by model."""
+    session = connect()
+    with cost_tracker(budget=Budget(1)), pytest.raises(InvalidSettingError, match="price"):
+        session.complete(model="kilo/auto")
+    with cost_tracker(budget=Budget(1), price={"kilo/auto": PRICE}) as costs:
+        session.complete(model="kilo/auto", max_tokens=10)
+    assert costs.total.calls == 1
+
+
+def test_prices_come_from_the_model_list(connect: Any, gateway: EmbeddedGateway) -> None:
+    """Without a stated price the gateway's list has it."""
+    session = connect()
+    budget = Budget("0.5")
+    with cost_tracker(budget=budget) as costs:
+        session.complete(max_tokens=10)
+    assert 0 < budget.spent == costs.total.cost
+
+
+def test_threads_at_once_never_pass_the_budget(gateway: EmbeddedGateway) -> None:
+    """Calls that do not fit wait for what others have reserved: the budget is used up, and never passed."""
+    gateway.enqueue(Reply(text="a", usage={**CHEAP, "cost": 0.01}, delay_seconds=0.02, times=999))
+    client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    budget = Budget("0.10")
+    with cost_tracker(budget=budget, price=PRICE) as costs, ThreadPoolExecutor(16) as pool:
+
+        def ask(_: int) -> bool:
+            try:
+                client.complete(ASK, max_tokens=10)
+            except BudgetExceededError:
+                return False
+            return True
+
+        results = list(pool.map(costs.bind(ask), range(40)))
+    assert results.count(True) == 10
+    assert budget.spent == Decimal("0.10")
+
+
+def test_a_batch_inside_a_block_counts_there(gateway: EmbeddedGateway) -> None:
+    """A batch makes its calls in a thread of its own, which belongs to the block that runs it."""
+    client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    body = {"model": MODEL, "messages": ASK, "max_tokens": 5}
+    with cost_tracker() as costs:
+        results = list(run_batch([Request(f"r{number}", body) for number in range(10)], client=client))
+    assert costs.total.calls == len(results) == 10
+    assert costs.total.cost == sum(result.cost or 0 for result in results)
