@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from kilo_gateway.batch.inspection import Inspection, inspect
 from kilo_gateway.batch.journal import Found, Journal, digest_of, read_journal, rewrite_journal
@@ -68,6 +69,8 @@ class BatchJob:
     """Where failed rows go; None: into the output."""
     fields: tuple[str, ...] = ()
     """The columns of an answer's fields, where the output is a table."""
+    read_answer: Callable[[str], Any] = json.loads
+    """Finds their values in the text of an answer; raises ValueError where there are none."""
     resume: bool = False
     overwrite: bool = False
     retry_failed: bool = False
@@ -180,7 +183,7 @@ class BatchJob:
     def _format(self, path: Path) -> Format:
         if path.suffix.lower() != ".csv":
             return JsonRows()
-        return TableRows(self.source.columns(), self.fields)
+        return TableRows(self.source.columns(), self.fields, self.read_answer)
 
     def _check_paths(self) -> None:
         outputs = self._outputs()

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from kilo_gateway.batch.journal import Record
 from kilo_gateway.embeddings import Embeddings
-from kilo_gateway.jsontext import without_fence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kilo_gateway.batch.results import Result
 
@@ -27,9 +26,15 @@ _QUOTED_ENDS: Final = "\r\n"
 
 
 class TableRows:
-    """One record a row. `inputs` are the columns that are handed on, `fields` those of the schema's answers."""
+    """One record a row.
 
-    def __init__(self, inputs: Sequence[str] = (), fields: Sequence[str] = ()) -> None:
+    `inputs` are the columns that are handed on, `fields` those of the schema's answers, which `read` finds in a text.
+    """
+
+    def __init__(
+        self, inputs: Sequence[str] = (), fields: Sequence[str] = (), read: Callable[[str], Any] = json.loads
+    ) -> None:
+        self._read = read
         self._inputs = tuple(inputs)
         self._fields = tuple(fields)
         self.columns = _unlike((*self._inputs, *(self._fields or (ANSWER,)), *FACTS))
@@ -101,17 +106,16 @@ class TableRows:
             return [json.dumps(answer.vectors)]
         if not self._fields:
             return [answer.text]
-        values = _object_in(answer.text)
+        values = self._object_in(answer.text)
         return [_cell(values.get(name)) for name in self._fields]
 
-
-def _object_in(text: str) -> dict[str, Any]:
-    """Return the JSON object that an answer is; an empty one for any other answer."""
-    try:
-        value = json.loads(without_fence(text))
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    def _object_in(self, text: str) -> dict[str, Any]:
+        """Return the JSON object in an answer; an empty one where there is none."""
+        try:
+            value = self._read(text)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
 
 
 def _cell(value: Any) -> str:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner, Result
 
-from kilo_gateway.cli.batch.options import batch
+from kilo_gateway.cli.process import run as run_command
 
 from .counting_server import CountingServer
 from .files import line, write
 
-Run = Callable[..., Result]
+
+class Done(NamedTuple):
+    """What a command did."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
 
 
 @pytest.fixture
@@ -27,14 +36,25 @@ def server() -> Iterator[CountingServer]:
 
 
 @pytest.fixture
-def run(server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(
+    server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Run]:
     """Run the command in a folder of its own, with a key."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KILOCODE_API_KEY", "key-of-a-batch-test")
     monkeypatch.setenv("KILOCODE_BASE_URL", server.base_url)
     write(Path("in.jsonl"), line("a"), line("b"))
     write(Path("in.csv"), "text,label", "good,?", "bad,?")
-    return lambda *words: CliRunner().invoke(batch, list(words))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def run_to_end(*words: str) -> Done:
+        capfd.readouterr()
+        status = run_command(["batch", *words])
+        return Done(status, *capfd.readouterr())
+
+    yield run_to_end
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 TABLE = ("in.csv", "out.csv", "-m", "lab/model", "--template", "{text}")
@@ -59,6 +79,9 @@ TABLE = ("in.csv", "out.csv", "-m", "lab/model", "--template", "{text}")
         ((*TABLE, "--schema", "a thing"), "'thing' is no type"),
         (("in.jsonl", "out.jsonl", "--budget", "1", "--price", "0,inf"), "prices are amounts"),
         (("in.jsonl", "out.jsonl", "--row-timeout", "0"), "row_timeout_seconds=0"),
+        ((*TABLE, "-o", "max_tokenz=5"), "max_tokens"),
+        (("in.jsonl", "out.jsonl", "--concurency", "5"), "Did you mean --concurrency?"),
+        (("in.jsonl",), "OUTPUT is missing"),
     ],
     ids=str,
 )
@@ -142,13 +165,13 @@ def test_what_a_kill_may_have_cost_is_told(run: Run) -> None:
 def test_fields_of_a_schema_become_columns(run: Run, server: CountingServer) -> None:
     """Answers that fit fill the schema's columns; one that does not is a failed row that holds what was answered."""
     server.answers["good"] = '```json\n{"positive": true, "why": "it, says so"}\n```'
-    server.answers["bad"] = '{"positive": "no"}'
+    server.answers["bad"] = '{"positive": "no", "why": ""}'
     done = run(*TABLE, "--schema", "positive bool, why str: in a word")
     assert done.exit_code == 6, done.stderr
     with Path("out.csv").open(newline="") as file:
         found = {row["text"]: row for row in csv.DictReader(file)}
     assert (found["good"]["positive"], found["good"]["why"], found["good"]["error"]) == ("true", "it, says so", "")
-    assert found["bad"]["error"].endswith('The answer: {"positive": "no"}')
+    assert found["bad"]["error"].endswith('The answer: {"positive": "no", "why": ""}')
     assert "does not fit the schema: $.positive" in found["bad"]["error"]
     [sent] = {
         json.dumps(body.get("response_format", {}).get("json_schema", {}).get("strict")) for body in server.bodies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.cli.batch.report import NO_KEY, WRONG_INPUT
+from kilo_gateway.cli.statuses import KEY, CommandError, wrong_usage
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.settings.auth import has_credential
 
@@ -22,34 +22,24 @@ if TYPE_CHECKING:
 _SIGN_IN: Final = "Sign in at https://app.kilo.ai, open API Keys, generate one, and set KILOCODE_API_KEY."
 
 
-class BatchRefusedError(Exception):
-    """The batch cannot be run, and nothing was sent: a sentence, more lines for a person, and the exit status."""
-
-    def __init__(self, message: str, *details: str, status: int = WRONG_INPUT) -> None:
-        super().__init__(message)
-        self.message = message
-        self.details = details
-        self.status = status
-
-
 def price_of(command: BatchCommand, catalog: Catalog) -> Callable[[str], Pricing | None]:
     """Return what tells the prices of a model: those that were stated, else the catalog's."""
     return lambda model_id: listed_price(catalog, model_id) if command.price is None else command.price
 
 
-def refuse_problems(name: str, found: Inspection) -> None:
+def refuse_problems(name: str, found: Inspection, say: Callable[[str], None]) -> None:
     """Refuse an input in which something is wrong, or that is empty."""
     if found.problem_count == 1:
-        raise BatchRefusedError(f"{name}, {found.problems[0]} Mend it; nothing was sent.")
+        raise wrong_usage(f"{name}, {found.problems[0]} Mend it; nothing was sent.")
     if found.problem_count:
         rest = found.problem_count - len(found.problems)
-        details = [f"{name}, {problem}" for problem in found.problems]
-        more = [f"... and {rest} more"] if rest else []
-        raise BatchRefusedError(
-            f"{found.problem_count} lines of {name} cannot be used. Mend them; nothing was sent.", *details, *more
-        )
+        for problem in found.problems:
+            say(f"{name}, {problem}")
+        if rest:
+            say(f"... and {rest} more")
+        raise wrong_usage(f"{found.problem_count} lines of {name} cannot be used. Mend them; nothing was sent.")
     if not found.rows:
-        raise BatchRefusedError(f"{name} holds no request. Put one into each line.")
+        raise wrong_usage(f"{name} holds no request. Put one into each line.")
 
 
 def refuse_missing_key(client: AsyncKiloClient, found: Inspection) -> None:
@@ -57,7 +47,7 @@ def refuse_missing_key(client: AsyncKiloClient, found: Inspection) -> None:
     catalog = client.known_models()
     if has_credential(client.settings) or all(catalog.is_free(model_id) for model_id in found.models):
         return
-    raise BatchRefusedError(f"There is no key. {_SIGN_IN}", status=NO_KEY)
+    raise CommandError(f"There is no key. {_SIGN_IN}", KEY)
 
 
 def check_budget(command: BatchCommand, found: Inspection, say: Callable[[str], None]) -> None:
@@ -65,12 +55,12 @@ def check_budget(command: BatchCommand, found: Inspection, say: Callable[[str], 
     if command.budget is None:
         return
     if found.unpriced:
-        raise BatchRefusedError(
+        raise wrong_usage(
             f"The price of {', '.join(sorted(found.unpriced))} is not known, so a budget cannot hold. State one with "
             "--price IN,OUT, or run without --budget."
         )
     if found.least_bound is not None and found.least_bound > command.budget.usd:
-        raise BatchRefusedError(
+        raise wrong_usage(
             f"No row fits the budget of ${command.budget.usd}: the cheapest may cost ${found.least_bound:f}. "
             "Raise --budget, or lower max_tokens."
         )

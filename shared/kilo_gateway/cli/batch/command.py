@@ -13,6 +13,7 @@ from kilo_gateway.batch.inputs import InputFile
 from kilo_gateway.batch.job import BatchJob
 from kilo_gateway.batch.options import RunOptions
 from kilo_gateway.batch.template import Template
+from kilo_gateway.cli.chat.schema import fit_answer, render_format
 from kilo_gateway.errors import InvalidSettingError
 
 if TYPE_CHECKING:
@@ -91,10 +92,7 @@ def job_of(command: BatchCommand, path: Path) -> BatchJob:
     options = dict(command.request_options)
     fields: tuple[str, ...] = ()
     if command.schema is not None:
-        options["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "strict": True, "schema": command.schema},
-        }
+        options["response_format"] = render_format(command.schema)
         fields = tuple(command.schema.get("properties", {}))
     source = InputFile(path, command.model, template, options, command.system)
     return BatchJob(
@@ -102,6 +100,7 @@ def job_of(command: BatchCommand, path: Path) -> BatchJob:
         command.output,
         command.error_file,
         fields,
+        read_answer=lambda text: fit_answer(text, command.schema or {})[1],
         resume=command.resume,
         overwrite=command.overwrite,
         retry_failed=command.retry_failed,

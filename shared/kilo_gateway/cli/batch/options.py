@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from kilo_gateway.cli.chat.spelling import ChatCommand
+from kilo_gateway.cli.wording import reword
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing
     from kilo_gateway.cli.batch.command import BatchCommand
-    from kilo_gateway.cli.batch.screen import Screen
 
 _NUMBERS = (
     "concurrency",
@@ -44,31 +45,15 @@ def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> di
     """Return the JSON Schema that was typed, or that stands in a file."""
     if text is None:
         return None
-    from kilo_gateway.cli.schema_text import parse_schema  # noqa: PLC0415 - where it is asked for only
+    from kilo_gateway.cli.chat.schema import read_schema  # noqa: PLC0415 - where it is asked for only
 
-    try:
-        schema = parse_schema(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+    schema = read_schema(text)
     if not isinstance(schema.get("properties"), dict):
         raise click.BadParameter("a table needs the schema of an object with properties")
     return schema
 
 
-def _parse_options(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{pair!r} is not NAME=VALUE")
-        try:
-            options[name] = json.loads(text)
-        except ValueError:
-            options[name] = text
-    return options
-
-
-@click.command("batch", short_help="Run a file of requests into a file of results.")
+@click.command("batch", cls=ChatCommand, short_help="Run a file of requests into a file of results.")
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path(path_type=Path), metavar="OUTPUT")
 @click.option("-m", "--model", help="The model of rows that name none; a row that names another one is refused.")
@@ -94,7 +79,6 @@ def _parse_options(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]
     "request_options",
     metavar="NAME=VALUE",
     multiple=True,
-    callback=_parse_options,
     help="With --template: an option of each request, such as max_tokens=200.",
 )
 @click.option("--tries", type=int, default=3, show_default=True, help="How often a request is sent at the most.")
@@ -136,25 +120,16 @@ def batch(context: click.Context, /, **typed: Any) -> None:
     INPUT is a batch file as OpenAI has it (- for stdin), or with --template a CSV or plain JSONL file; an OUTPUT that
     ends in .csv is a table. A run that was stopped, for whatever reason, goes on with --resume.
     """
-    from kilo_gateway.cli.batch.checks import BatchRefusedError  # noqa: PLC0415 - imports a client
-    from kilo_gateway.cli.batch.run import run_batch_command  # noqa: PLC0415
+    from kilo_gateway.cli.batch.run import run_batch_command  # noqa: PLC0415 - imports a client
     from kilo_gateway.cli.batch.screen import Screen  # noqa: PLC0415
     from kilo_gateway.cli.batch.signals import signals_end_it  # noqa: PLC0415
-    from kilo_gateway.errors import KiloError  # noqa: PLC0415
 
     as_json = typed.pop("as_json")
     screen = Screen(sys.stderr)
-    try:
-        with signals_end_it():
-            report = run_batch_command(_command(typed), screen)
-    except BatchRefusedError as refused:
-        for line in refused.details:
-            screen.say(line)
-        _refuse(context, screen, refused.message, refused.status, as_json=as_json)
-    except KiloError as error:
-        _refuse(context, screen, error.message, 2, as_json=as_json)
+    with signals_end_it():
+        report = run_batch_command(_command(typed), screen)
     if report.reason is not None:
-        screen.say(f"error: {report.reason}")
+        screen.say(f"error: {reword(report.reason)}")
     if as_json:
         click.echo(report.as_json())
     for line in report.lines(counts_are_shown=screen.is_terminal):
@@ -164,20 +139,16 @@ def batch(context: click.Context, /, **typed: Any) -> None:
     context.exit(report.status)
 
 
-def _refuse(context: click.Context, screen: Screen, message: str, status: int, *, as_json: bool) -> NoReturn:
-    screen.say(f"error: {message}")
-    if as_json:
-        error = {"type": "usage", "message": message, "status": None, "code": None, "retry": "never", "partial": None}
-        click.echo(json.dumps({"error": error}))
-    context.exit(status)
-
-
 def _command(typed: dict[str, Any]) -> BatchCommand:
     from kilo_gateway.batch import Budget  # noqa: PLC0415 - as above
     from kilo_gateway.batch.options import RunOptions  # noqa: PLC0415
     from kilo_gateway.cli.batch.command import BatchCommand  # noqa: PLC0415
+    from kilo_gateway.cli.chat.request_options import read_options  # noqa: PLC0415
 
     given = dict(typed)
     numbers = RunOptions(**{name: given.pop(name) for name in _NUMBERS})
-    budget = given.pop("budget")
+    budget, has_schema = given.pop("budget"), given["schema"] is not None
+    given["request_options"] = read_options(
+        given["request_options"], level=None, has_schema=has_schema, has_tools=False
+    )
     return BatchCommand(numbers=numbers, budget=None if budget is None else Budget(budget), **given)

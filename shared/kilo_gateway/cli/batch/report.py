@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.cli.batch.display import render_money
+from kilo_gateway.cli.statuses import CREDITS, INTERRUPTED, KEY, NOT_AS_ASKED, TRY_LATER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,17 +19,13 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import BatchStoppedError, StopReason
 
 STATUS_OF_REASON: Final[dict[StopReason, int]] = {
-    "key": 4,
-    "credits": 5,
-    "budget": 5,
-    "no_progress": 3,
-    "errors": 6,
-    "interrupted": 130,
+    "key": KEY,
+    "credits": CREDITS,
+    "budget": CREDITS,
+    "no_progress": TRY_LATER,
+    "errors": NOT_AS_ASKED,
+    "interrupted": INTERRUPTED,
 }
-ROWS_FAILED: Final = 6
-WRONG_INPUT: Final = 2
-DISK_FAILED: Final = 1
-NO_KEY: Final = 4
 
 
 @dataclass(slots=True)

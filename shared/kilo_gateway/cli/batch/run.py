@@ -14,9 +14,10 @@ from kilo_gateway.cli.batch import checks
 from kilo_gateway.cli.batch.command import input_path, job_of
 from kilo_gateway.cli.batch.display import Counts, Display
 from kilo_gateway.cli.batch.open_files import allow_connections
-from kilo_gateway.cli.batch.report import DISK_FAILED, ROWS_FAILED, Report
+from kilo_gateway.cli.batch.report import Report
 from kilo_gateway.cli.batch.signals import StopSignals
-from kilo_gateway.cli.schema_text import find_misfit
+from kilo_gateway.cli.chat.schema import fit_answer
+from kilo_gateway.cli.statuses import FAILED, NOT_AS_ASKED
 from kilo_gateway.errors import BatchStoppedError, MalformedAnswerError
 from kilo_gateway.gate import gate_of
 
@@ -38,7 +39,7 @@ def run_batch_command(command: BatchCommand, screen: Screen) -> Report:
     """Return how the batch ended.
 
     Raises:
-        BatchRefusedError: nothing was sent.
+        CommandError: nothing was sent.
         KiloError: a setting that cannot work; nothing was sent.
     """
     with ExitStack() as stack:
@@ -58,7 +59,7 @@ def _check(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, screen
     needs_prices = command.price is None and (command.budget is not None or command.dry_run)
     catalog = asyncio.run(client.discover()) if needs_prices else client.known_models()
     found = job.check(checks.price_of(command, catalog))
-    checks.refuse_problems(command.source_name, found)
+    checks.refuse_problems(command.source_name, found, screen.say)
     job.refuse_changes()
     if not command.dry_run:
         checks.refuse_missing_key(client, found)
@@ -100,9 +101,9 @@ async def _run(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, co
             report.stopped_by(stop)
         except OSError as failure:
             report.reason = f"The output could not be written: {failure.strerror}. Nothing more was sent."
-            report.status = DISK_FAILED
+            report.status = FAILED
     if not report.status and counts.failed:
-        report.status = ROWS_FAILED
+        report.status = NOT_AS_ASKED
     return report
 
 
@@ -111,10 +112,11 @@ def _and_check(ask: Ask, schema: dict[str, Any]) -> Ask:
 
     async def ask_and_check(request: PreparedRequest, seconds: float) -> Result:
         result = await ask(request, seconds)
-        misfit = find_misfit(schema, getattr(result.answer, "text", ""))
-        if misfit is None:
-            return result
-        return replace(result, error=MalformedAnswerError(f"The answer does not fit the schema: {misfit}."))
+        try:
+            fit_answer(getattr(result.answer, "text", ""), schema)
+        except ValueError as misfit:
+            return replace(result, error=MalformedAnswerError(f"The answer {misfit}."))
+        return result
 
     return ask_and_check
 
