@@ -20,7 +20,7 @@ from langchain_kilo.parameters import arguments_of
 from langchain_kilo.profile import CatalogProfile, render_profile
 from langchain_kilo.retries import listener
 from langchain_kilo.streaming import ChunkWriter
-from langchain_kilo.tools import render_tool_choice, render_tools
+from langchain_kilo.tools import choose_answer, render_tool_choice, render_tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
-    from pydantic import BaseModel
 
     from kilo_gateway import Catalog, ModelInfo
     from kilo_gateway.adapters.connection import Connection
@@ -251,22 +250,26 @@ class ChatKilo(ChatFields, BaseChatModel):
 
     def with_structured_output(
         self,
-        schema: dict[str, Any] | type | None = None,
+        schema: Any = None,
         *,
         method: Method | None = None,
         include_raw: bool = False,
         strict: bool | None = None,
         tools: Sequence[Any] | None = None,
         **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+    ) -> Runnable[LanguageModelInput, Any]:
         """Return this model, answering with an object of a schema.
+
+        `schema` is a pydantic class, a TypedDict, a dataclass, an enum, any type that pydantic reads, such as
+        `list[City]`, `City | None` or `Literal["yes", "no"]`, a JSON schema, or a function.
 
         `method` is `json_schema` (the provider keeps to the schema), `function_calling` (the object is the arguments
         of a tool) or `json_mode` (any JSON; say in the prompt what you want). None takes the first of these that the
         catalog knows the model to support. `tools` may be called as well; `include_raw` shows such calls.
 
-        A pydantic class gives instances, everything else mappings. Code fences around JSON are no obstacle. With
-        `include_raw` the result is `{"raw", "parsed", "parsing_error"}` and what went wrong is not raised.
+        A TypedDict, a function and a JSON schema give plain JSON, everything else instances. A tool is not forced where
+        the model would refuse that while it thinks: it is asked for in words. Code fences around JSON are no obstacle.
+        With `include_raw` the result is `{"raw", "parsed", "parsing_error"}` and what went wrong is not raised.
 
         Raises:
             KiloInvalidRequestError: a schema or a method that cannot be used.
@@ -279,8 +282,8 @@ class ChatKilo(ChatFields, BaseChatModel):
             raise chat_error(error) from error.__cause__
         options = {**kwargs, **plan.traced}
         if plan.tool is not None:
-            choice = "any" if tools else plan.tool["function"]["name"]
-            model = self.bind_tools([plan.tool, *(tools or ())], tool_choice=choice, strict=strict, **options)
+            bound = self.bind_tools([plan.tool, *(tools or ())], strict=strict, **options)
+            model = bound if "tool_choice" in options else bound.bind(tool_choice=choose_answer(plan.tool, tools))
         elif tools:
             model = self.bind_tools(tools, response_format=plan.response_format, **options)
         else:

@@ -8,7 +8,7 @@ from kilo_gateway.adapters.arguments import merge_options, options_of, unify, wi
 from kilo_gateway.adapters.model_object import PER_CALL
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.request.options import FIELD_OF
-from langchain_kilo.tools import render_tool_choice, render_tools
+from langchain_kilo.tools import AnswerChoice, render_tool_choice, render_tools, settle_answer_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +43,13 @@ def arguments_of(
     client = merge_options(options_of(fields), said)
     if "tools" in client:
         client["tools"] = render_tools(client["tools"])
-    if "tool_choice" in client:
-        client["tool_choice"] = render_tool_choice(client["tool_choice"], client.get("tools") or ())
+    choice = client.get("tool_choice")
+    if choice is not None:
+        client["tool_choice"] = render_tool_choice(choice, client.get("tools") or ())
     if is_stream and isinstance(client.get("n"), int) and client["n"] > 1:
         raise InvalidRequestError("A LangChain stream carries one answer, so n must be 1; use generate() for several.")
     client["model"] = said.get("model", fields.get("model"))
+    if isinstance(choice, AnswerChoice):
+        settle_answer_choice(choice, client)
     client.update({name: said[name] for name in ("timeout", "extra_headers", "request_id") if name in said})
     return CallArguments(client, {name: said[name] for name in PER_CALL if name in said})

@@ -12,6 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel
 
+from kilo_gateway.adapters.answer_types import AnswerType, parse_answer_type
 from kilo_gateway.adapters.schemas import object_schema, render_answer_format, render_function
 from kilo_gateway.errors import InvalidRequestError
 
@@ -49,8 +50,10 @@ def make_plan(schema: Any, *, method: str | None, strict: bool | None, profile: 
         InvalidRequestError: a schema or a method that cannot be used.
     """
     chosen = check_method(method or choose_method(profile), strict=strict, has_schema=schema is not None)
-    function = None if schema is None else describe_answer(schema)
-    traced = {"ls_structured_output_format": {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}}
+    answer_type = parse_answer_type(schema)
+    function = None if schema is None else describe_answer(schema, answer_type)
+    shown = schema if answer_type is None else {"title": answer_type.name, **answer_type.schema}
+    traced = {"ls_structured_output_format": {"kwargs": {"method": chosen, "strict": strict}, "schema": shown}}
     tool: dict[str, Any] | None = None
     if chosen == "function_calling" and function is not None:
         tool = {"type": "function", "function": render_function(function, strict=strict)}
@@ -63,7 +66,8 @@ def make_plan(schema: Any, *, method: str | None, strict: bool | None, profile: 
         tool=tool,
         response_format=response_format if tool is None else None,
         parser=StructuredParser(
-            schema_class=schema if is_model_class(schema) else None,
+            schema_class=schema if answer_type is None and is_model_class(schema) else None,
+            answer_type=answer_type,
             function_name=None if tool is None else tool["function"]["name"],
             hint=f" Try another method than {chosen!r}.",
         ),
@@ -101,19 +105,26 @@ def check_method(method: str, *, strict: bool | None, has_schema: bool) -> Metho
     return found
 
 
+_USABLE = "Pass a pydantic class, a TypedDict, a dataclass, a type such as list[City] or City | None, or a JSON schema."
+
+
 def is_model_class(schema: Any) -> bool:
     """Return whether answers become instances: of pydantic classes of both versions."""
     return isinstance(schema, type) and is_basemodel_subclass(schema)
 
 
-def describe_answer(schema: Any) -> dict[str, Any]:
+def describe_answer(schema: Any, answer_type: AnswerType | None) -> dict[str, Any]:
     """Return what an answer is to be, as a function: `{"name", "description", "parameters"}`.
 
-    Takes pydantic classes of both versions, TypedDict classes, JSON schemas, functions and tools of OpenAI's shape.
+    Takes pydantic classes of both versions, TypedDict classes, JSON schemas, functions, tools of OpenAI's shape, and
+    the types of `parse_answer_type`.
 
     Raises:
         InvalidRequestError: something that describes no object.
     """
+    if answer_type is not None:
+        described = str(answer_type.schema.get("description") or "")
+        return {"name": answer_type.name, "description": described, "parameters": answer_type.schema}
     if isinstance(schema, dict) and isinstance(inner := schema.get("json_schema"), dict):
         schema = inner
     if isinstance(schema, dict) and isinstance(schema.get("schema"), dict) and "name" in schema:
@@ -121,7 +132,7 @@ def describe_answer(schema: Any) -> dict[str, Any]:
     try:
         function = convert_to_openai_tool(schema)["function"]
     except UNUSABLE as error:
-        raise InvalidRequestError(f"The schema cannot be used: {error}") from error
+        raise InvalidRequestError(f"The schema cannot be used: {str(error).rstrip(' .')}. {_USABLE}") from error
     # LangChain's own schema of a class that holds itself has lost what is in it.
     own = object_schema(schema) if isinstance(schema, type) and issubclass(schema, BaseModel) else None
     return {**function, "parameters": own or function.get("parameters") or {"type": "object", "properties": {}}}

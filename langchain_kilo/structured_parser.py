@@ -44,6 +44,8 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
 
     schema_class: Any = None
     """A pydantic class, whose instances are made; None for plain mappings."""
+    answer_type: Any = None
+    """What is made instead of a class's instances, such as a list of them; an `AnswerType`."""
     function_name: str | None = None
     """The tool whose arguments are the object; None when it is in the text."""
     hint: str = ""
@@ -93,7 +95,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         calls = getattr(message, "tool_calls", None) or []
         return next((call["args"] for call in calls if call["name"] == self.function_name), None)
 
-    def _whole(self, message: BaseMessage) -> dict[str, Any]:
+    def _whole(self, message: BaseMessage) -> Any:
         metadata = message.response_metadata
         if refusal := metadata.get("refusal"):
             raise RefusedOutputError(f"The model refused to answer: {refusal}", llm_output=message.text)
@@ -105,7 +107,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
                 "The answer was cut off before the object was whole (finish reason 'length'): raise max_tokens.",
                 llm_output=_said(message),
             )
-        parsed = find_object(message.text)
+        parsed = find_object(message.text) if self.answer_type is None else self.answer_type.find(message.text)
         if parsed is None:
             raise StructuredOutputError(self._complaint(message), llm_output=_said(message))
         return parsed
@@ -126,6 +128,8 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
             raise StructuredOutputError(f"The schema does not accept the answer: {error}", llm_output=text) from error
 
     def _accept(self, found: dict[str, Any]) -> Any:
+        if self.answer_type is not None:
+            return self.answer_type.accept(found)
         cls = self.schema_class
         if cls is None:
             return found

@@ -11,6 +11,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
+from kilo_gateway.adapters.forced_tools import refuses_forced_tool, urge_tool
 from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import InvalidRequestError
@@ -108,6 +109,31 @@ def _render_choice_object(choice: Mapping[str, Any]) -> Any:
     if kind in ("auto", "none", "any", "required") and len(choice) == 1:
         return "required" if kind == "any" else kind
     return dict(choice)
+
+
+class AnswerChoice(dict[str, Any]):
+    """The choice of the tool whose arguments are a structured answer: given up where the model would refuse it."""
+
+    name: str
+    """The tool's name."""
+
+
+def choose_answer(tool: Mapping[str, Any], others: Sequence[Any] | None) -> AnswerChoice:
+    """Return the choice of a tool for structured answers, or of any, where others may be called as well."""
+    name = tool_name(tool)
+    choice = AnswerChoice({"type": "any"} if others else {"type": "function", "function": {"name": name}})
+    choice.name = name
+    return choice
+
+
+def settle_answer_choice(choice: AnswerChoice, client: dict[str, Any]) -> None:
+    """Ask for the tool in words, instead of forcing it, where the model refuses to be forced as it is asked.
+
+    `client` are the arguments of the call, which are changed.
+    """
+    if refuses_forced_tool(client["model"], client):
+        client["tool_choice"] = "auto"
+        client["tools"] = urge_tool(client["tools"], choice.name)
 
 
 def tool_name(tool: Mapping[str, Any]) -> str:

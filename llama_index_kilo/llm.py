@@ -29,6 +29,7 @@ from llama_index_kilo.messages import render_messages
 from llama_index_kilo.parameters import check_arguments, options_of_call
 from llama_index_kilo.profile import describe
 from llama_index_kilo.snapshots import PartialResponse, WithOneCall, arespond, respond, with_one_call
+from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
+    from llama_index.core.llms.structured_llm import StructuredLLM
     from llama_index.core.prompts import PromptTemplate
     from llama_index.core.tools.types import BaseTool
 
@@ -197,6 +199,15 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     ) -> M:
         """Return what `structured_predict` does."""
         return await structured.apredict(self, output_cls, prompt, llm_kwargs, prompt_args)
+
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredLLM:
+        """Return this model, answering everything with an instance of the class.
+
+        Raises:
+            InvalidRequestError: no class of pydantic's.
+        """
+        check_output_class(output_cls)
+        return super().as_structured_llm(output_cls, **kwargs)
 
     def _structured_stream_call(
         self,

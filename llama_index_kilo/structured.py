@@ -13,7 +13,8 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from kilo_gateway.adapters.schemas import object_schema, render_answer_format
-from llama_index_kilo.structured_answers import Partials, parse_structured
+from llama_index_kilo.parameters import options_of_call
+from llama_index_kilo.structured_answers import Partials, check_output_class, parse_structured
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -41,6 +42,7 @@ def predict(
     Raises:
         StructuredAnswerError: the answer is not an instance of the class.
     """
+    check_output_class(output_cls)
     dispatcher.event(_start(output_cls, prompt, args))
     request = render_request(llm, output_cls, llm_kwargs)
     if request is None:
@@ -56,6 +58,7 @@ async def apredict(
     llm: KiloLLM, output_cls: type[M], prompt: PromptTemplate, llm_kwargs: dict[str, Any] | None, args: dict[str, Any]
 ) -> M:
     """Return what `predict` does."""
+    check_output_class(output_cls)
     dispatcher.event(_start(output_cls, prompt, args))
     request = render_request(llm, output_cls, llm_kwargs)
     if request is None:
@@ -114,6 +117,7 @@ def render_request(
     llm: KiloLLM, output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Return the options that make the model answer with an instance; None to leave it to LlamaIndex's program."""
+    check_output_class(output_cls)
     schema = object_schema(output_cls) if llm.pydantic_program_mode in _OWN_MODES else None
     if schema is None:
         return None
@@ -126,8 +130,14 @@ def render_request(
         return kept | {"response_format": wanted}
     if not llm.metadata.is_function_calling_model:
         return None
-    forced = llm._prepare_chat_with_tools([get_function_tool(output_cls)], tool_required=True, **kept)
+    from kilo_gateway.adapters.forced_tools import refuses_forced_tool, urge_tool  # noqa: PLC0415 - of use here alone
+
+    tool = get_function_tool(output_cls)
+    forced = llm._prepare_chat_with_tools([tool], tool_required=True, **kept)
     del forced["messages"]
+    options = options_of_call(llm.__dict__, kept)
+    if refuses_forced_tool(options["model"], options):
+        forced |= {"tool_choice": "auto", "tools": urge_tool(forced["tools"], tool.metadata.get_name())}
     return forced
 
 

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.program.utils import create_flexible_model
 from pydantic import BaseModel, ValidationError
 
 from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
-from kilo_gateway.errors import AnswerError
+from kilo_gateway.errors import AnswerError, InvalidRequestError
+from kilo_gateway.errors.text import one_line
 
 if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ChatResponse
 
 M = TypeVar("M", bound=BaseModel)
 
+_LONGEST_TYPE = 100
+
 
 class StructuredAnswerError(AnswerError, ValueError):
     """The answer is not an instance of the model class that was asked for; `snippet` holds what it was."""
+
+
+def check_output_class(wanted: Any) -> None:
+    """Refuse what LlamaIndex cannot predict, with what to write instead.
+
+    Raises:
+        InvalidRequestError: no class of pydantic's.
+    """
+    if isinstance(wanted, type) and issubclass(wanted, BaseModel):
+        return
+    shown = wanted.__name__ if isinstance(wanted, type) and get_origin(wanted) is None else repr(wanted)
+    raise InvalidRequestError(
+        f"LlamaIndex predicts instances of pydantic classes, and {one_line(shown, _LONGEST_TYPE)} is none: make it a "
+        "field of one, such as class Answer(BaseModel): value: list[City]."
+    )
 
 
 def parse_structured(output_cls: type[M], response: ChatResponse, *, model: str) -> M:

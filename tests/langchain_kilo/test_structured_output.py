@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import datetime
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
 from langchain_core.exceptions import OutputParserException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.testing import Reply
+from kilo_gateway.testing import Fault, Reply
+from langchain_kilo.errors import KiloBadRequestError
 from langchain_kilo.structured_parser import RefusedOutputError, StructuredOutputError, TruncatedOutputError
 
 if TYPE_CHECKING:
@@ -263,3 +268,146 @@ def test_what_an_answer_said_is_quoted_on_one_line() -> None:
     assert str(error).startswith("It says: one [31mtwo xxx")
     assert len(str(error)) <= 2000
     assert error.llm_output == "one\ntwo"
+
+
+CALLS_TOOLS: Any = {"tool_calling": True}
+"""What is known of a model that takes no schemas."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ({"reasoning": "high"}, {}),
+        ({"reasoning_effort": "low"}, {}),
+        ({"extra_body": {"reasoning": {"max_tokens": 2000}}}, {}),
+        ({}, {"reasoning": "high"}),
+        ({"model": "openai/gpt-5.2"}, {"model": "anthropic/claude-sonnet-4.6", "reasoning": {"effort": "low"}}),
+    ],
+)
+@pytest.mark.parametrize("method", [None, "function_calling"])
+def test_no_tool_is_forced_on_a_model_that_thinks(
+    arguments: Any, call: Any, method: Any, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Anthropic refuses reasoning together with a forced tool, so the tool is asked for in words, whoever says it."""
+    person = {"name": "Person", "arguments": ANN}
+    gateway.enqueue(*[Reply(tool_calls=[person], reasoning="Hm.")] * 2, Reply(text=f"Here: {ANN}"))
+    chain = make(profile=CALLS_TOOLS, **arguments).with_structured_output(Person, method=method)
+    found = [chain.invoke("x", **call), asyncio.run(chain.ainvoke("x", **call)), list(chain.stream("x", **call))[-1]]
+    assert found == [Person(name="Ann", age=41)] * 3
+    for request in gateway.requests:
+        assert request.body["reasoning"]
+        assert request.body["tool_choice"] == "auto"
+        assert "by calling this tool" in request.body["tools"][0]["function"]["description"]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"reasoning": "off"}, {"model": "openai/gpt-5.2", "reasoning": "high"}])
+def test_a_tool_is_forced_where_that_works(
+    arguments: Any, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Without reasoning, and with models that take both, the model must call the tool."""
+    gateway.enqueue(Reply(tool_calls=[{"name": "Person", "arguments": ANN}]))
+    make(**arguments).with_structured_output(Person, method="function_calling").invoke("x")
+    [request] = gateway.requests
+    assert request.body["tool_choice"] == {"type": "function", "function": {"name": "Person"}}
+    assert request.body["tools"][0]["function"]["description"] == "A person."
+
+
+def test_a_refused_forced_tool_names_the_remedies(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """Whoever forces a tool himself learns what to do instead when the model refuses."""
+    said = "Thinking may not be enabled when tool_choice forces tool use."
+    gateway.enqueue(Fault(status=400, body={"error": {"message": said, "code": 400}}))
+    model = make(reasoning="high").bind_tools([Person], tool_choice="any")
+    with pytest.raises(KiloBadRequestError, match=r"turn reasoning off, leave tool_choice at 'auto', or .*json_schema"):
+        model.invoke("x")
+    assert gateway.requests[0].body["tool_choice"] == "required"
+
+
+@dataclass
+class Point:
+    """A place on a map."""
+
+    x: int
+    y: int = 0
+
+
+class Colour(Enum):
+    """A colour."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class People(RootModel[list[Person]]):
+    """Some persons."""
+
+
+PERSON = Person(name="Ann", age=41)
+VALUES: list[tuple[Any, Any, Any]] = [
+    (list[Person], [{"name": "Ann", "age": 41}], [PERSON]),
+    (Person | None, {"name": "Ann", "age": 41}, PERSON),
+    (Person | None, None, None),
+    (Person | Point, {"x": 1}, Point(1)),
+    (Literal["yes", "no"], "yes", "yes"),
+    (Annotated[list[int], Field(max_length=2)], [1, 2], [1, 2]),
+    (dict[str, int], {"a": 1}, {"a": 1}),
+    (Point, {"x": 1, "y": 2}, Point(1, 2)),
+    (Colour, "red", Colour.RED),
+    (tuple[int, str], [1, "a"], (1, "a")),
+    (datetime.date, "2026-11-30", datetime.date(2026, 11, 30)),
+    (int, 3, 3),
+    (People, [{"name": "Ann", "age": 41}], People([PERSON])),
+    ({"title": "Numbers", "type": "array", "items": {"type": "integer"}}, [1], [1]),
+    ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, 3, 3),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("wanted", "value", "expected"), VALUES, ids=lambda one: str(one)[:40])
+def test_every_type_can_be_wanted(
+    wanted: Any, value: Any, expected: Any, method: Any, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """A type that is no object is asked for inside of one, and comes out as what was wanted, whole and streamed."""
+    chain = make().with_structured_output(wanted, method=method)
+    gateway.enqueue(Reply(text="no"))
+    with pytest.raises(StructuredOutputError):
+        chain.invoke("x")
+    body = gateway.requests[-1].body
+    schema: dict[str, Any] = {"properties": {}}
+    name = "Person"
+    if method == "function_calling":
+        name, schema = body["tools"][0]["function"]["name"], body["tools"][0]["function"]["parameters"]
+    elif method == "json_schema":
+        schema = body["response_format"]["json_schema"]["schema"]
+        assert schema["type"] == "object"
+    is_inside = "answer" in schema.get("properties", ())
+    text = json.dumps({"answer": value} if is_inside else value)
+    gateway.enqueue(
+        Reply(tool_calls=[{"name": name, "arguments": text}], times=2)
+        if method == "function_calling"
+        else Reply(text=text, times=2)
+    )
+    if method == "json_mode" and value is None:
+        return  # a bare null is no answer
+    assert chain.invoke("x") == expected
+    assert list(chain.stream("x"))[-1:] == ([] if expected is None else [expected])
+
+
+def test_a_list_grows_while_it_streams(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """What the type accepts so far is yielded as it comes."""
+    text = json.dumps({"answer": [{"name": "Ann", "age": 41}, {"name": "Bob", "age": 5}]})
+    gateway.enqueue(Reply(text=text))
+    seen = list(make().with_structured_output(list[Person], method="json_schema").stream("x"))
+    assert seen[-1] == [PERSON, Person(name="Bob", age=5)]
+    assert [PERSON] in seen
+
+
+def test_what_no_schema_can_be_made_of_says_what_can(make: Callable[..., ChatKilo]) -> None:
+    """A class of which pydantic knows nothing is refused with a list of what is taken."""
+
+    class Strange:
+        def __init__(self, a: Any) -> None:
+            self.a = a
+
+    for wanted in (object(), list[Strange]):
+        with pytest.raises(InvalidRequestError, match=r"cannot be used: .* Pass a pydantic class, a TypedDict, .*list"):
+            make().with_structured_output(wanted)

@@ -12,6 +12,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, Field, RootModel
 
 from kilo_gateway.adapters.schemas import object_schema
+from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
 from llama_index_kilo import StructuredAnswerError
 from llama_index_kilo.structured import render_request
@@ -211,3 +212,27 @@ def test_built_in_model_fills_the_schema(gateway: EmbeddedGateway, make_llm: Mak
         album = ask.call(_make(make_llm, way), "structured_predict", Album, prompt)
         assert isinstance(album, Album)
         assert album.year == 1971
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("reasoning", ["high", "off"])
+def test_no_tool_is_forced_on_a_model_that_thinks(
+    gateway: EmbeddedGateway, make_llm: MakeLlm, ask: Any, variant: str, reasoning: str
+) -> None:
+    """Anthropic refuses reasoning together with a forced tool, so the tool is asked for in words."""
+    gateway.enqueue(Reply(tool_calls=[{"name": "Album", "arguments": ALBUM}]))
+    llm = make_llm(reasoning=reasoning, pydantic_program_mode=PydanticProgramMode.FUNCTION)
+    assert _predict(ask, variant, llm) == Album(**ALBUM)
+    body = gateway.requests[-1].body
+    assert body["tool_choice"] == ("auto" if reasoning == "high" else "required")
+    assert ("by calling this tool" in body["tools"][0]["function"]["description"]) is (reasoning == "high")
+
+
+@pytest.mark.parametrize("wanted", [list[Album], Album | None, dict, int, "Album"])
+def test_what_is_no_class_says_what_to_write(llm: KiloLLM, ask: Any, wanted: Any) -> None:
+    """LlamaIndex predicts instances of pydantic classes; for anything else the error shows how to make one."""
+    for variant in VARIANTS:
+        with pytest.raises(InvalidRequestError, match="is none: make it a field of one"):
+            _predict(ask, variant, llm, wanted)
+    with pytest.raises(InvalidRequestError, match="pydantic classes"):
+        llm.as_structured_llm(wanted)

@@ -44,6 +44,14 @@ def find_object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def find_value(text: str) -> Any:
+    """Return the JSON value that the text is, alone or in a code fence; None when it is none, or null."""
+    try:
+        return _DECODER.decode(_unfenced(text))
+    except (ValueError, RecursionError):
+        return None
+
+
 def find_partial_object(text: str) -> dict[str, Any] | None:
     """Return what is there of an object whose text is still arriving; None before its first brace."""
     start = _START.search(text)

@@ -42,6 +42,10 @@ _REMEDIES = {
     "forbidden": (
         "The key may not do this: choose another model, or ask the owner of the account or organization to allow it."
     ),
+    "forced_tool": (
+        "This model does not think and obey a forced tool at once: turn reasoning off, leave tool_choice at 'auto', or "
+        "ask for an object by JSON schema (method='json_schema' of with_structured_output)."
+    ),
     "gateway_credits": (
         "The account without credits may be the gateway's own rather than yours: look at your balance at {credits_url};"
         " if it is enough, choose another model or report this.{report}"

@@ -36,6 +36,7 @@ class Verdict(NamedTuple):
 BAD_REQUEST = Verdict(BadRequestError, "never", 400, "request")
 BYOK_REQUIRED = Verdict(BadRequestError, "never", 400, "add_own_key")
 DATA_COLLECTION = Verdict(BadRequestError, "never", 400, "data_collection")
+FORCED_TOOL = Verdict(BadRequestError, "never", 400, "forced_tool")
 FILTERED = Verdict(BadRequestError, "never", 400, "filtered")
 ORGANIZATION_REFUSED = Verdict(BadRequestError, "never", 400, "organization")
 PATH = Verdict(BadRequestError, "never", 400, "base_url")

@@ -102,6 +102,12 @@ WORDINGS: tuple[Wording, ...] = (
     _CONTEXT,
     _CONTEXT_IN_A_REFUSAL,
     _SIZE,
+    _row(
+        outcomes.FORCED_TOOL,
+        _REFUSALS,
+        r"(?:thinking|reasoning)\b.{0,80}tool_choice|tool_choice\b.{0,120}(?:thinking|reasoning)\b",  # Anthropic, Qwen
+        r"(?:reasoner|thinking mode) does not support this tool_choice",  # DeepSeek
+    ),
     _row(outcomes.POLICY, _ANYWHERE, r"not allowed for your team"),
     _row(
         outcomes.NO_MEMBER,
