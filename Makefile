@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
+DOCS_STAMP := $(VENV)/.docs
 PEERS := langchain-openai llama-index-llms-openrouter matplotlib
 
 .DEFAULT_GOAL := help
@@ -25,6 +26,10 @@ $(BENCH_STAMP): pyproject.toml
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" $(PEERS)
 	@touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@touch $@
+
 install: $(STAMP) ## Make the virtual environment with everything in it
 
 demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KILOCODE_API_KEY is set)
@@ -43,6 +48,12 @@ record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_
 
 versions: $(STAMP) ## Run the tests with the lowest and the newest versions of everything, on Python 3.11 and 3.13
 	@$(BIN)/python tools/versions.py
+
+docs: $(DOCS_STAMP) ## Build the documentation site into site/; a broken link fails it
+	@$(BIN)/zensical build --clean --strict
+
+docs-serve: $(DOCS_STAMP) ## Show the documentation site while you write
+	@$(BIN)/zensical serve
 
 release: $(STAMP) ## Build all distributions into dist/, check them, install each on Python 3.11 and 3.13
 	@$(BIN)/python tools/release.py
@@ -77,6 +88,6 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf dist $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@rm -rf dist site .cache $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test browser versions release audit record error-messages check format serve bench models clean
+.PHONY: help install demo test browser versions docs docs-serve release audit record error-messages check format serve bench models clean

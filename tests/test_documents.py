@@ -2,6 +2,7 @@
 
 import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from kilo_gateway.testing import EmbeddedGateway
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OWN_TEST = {"testing-with-cassettes.md"}
 """Pages whose blocks belong together and have a test of their own."""
 
@@ -26,6 +27,7 @@ def _blocks() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks, about themselves
 @pytest.mark.parametrize(("name", "code"), _blocks(), ids=lambda value: value if len(value) < 60 else "")
 def test_every_block_runs(
     name: str, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -54,3 +56,10 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     """What a page links to within the repository is there."""
     links = re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_is_in_the_site() -> None:
+    """A page that no menu leads to is found by nobody."""
+    nav = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]
+    pages = re.findall(r"[\w/-]+\.md", str(nav))
+    assert sorted(pages) == sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md"))
