@@ -15,11 +15,12 @@ except ModuleNotFoundError as error:
 
 from kilo_gateway._version import __version__
 from langchain_kilo.chat_model import ChatKilo
+from langchain_kilo.costs import CostCallback
 
 if TYPE_CHECKING:
     from langchain_kilo.embeddings import KiloEmbeddings as KiloEmbeddings
 
-__all__ = ["ChatKilo", "KiloEmbeddings", "__version__"]
+__all__ = ["ChatKilo", "CostCallback", "KiloEmbeddings", "__version__"]
 
 
 def __getattr__(name: str) -> object:

@@ -14,6 +14,7 @@ from kilo_gateway.errors import KiloError
 from kilo_gateway.request.options import FIELD_OF
 from langchain_kilo import tracing, translator
 from langchain_kilo.answers import parse_result
+from langchain_kilo.costs import counted, counting
 from langchain_kilo.errors import ChatKiloError, chat_error
 from langchain_kilo.messages import render_messages
 from langchain_kilo.parameters import arguments_of
@@ -140,7 +141,8 @@ class ChatKilo(ChatFields, BaseChatModel):
             call = arguments_of(self.__dict__, stop, kwargs)
             connection = self._connection(call.settings)
             told = listener(run_manager)
-            completion = connection.client.complete(render_messages(messages), on_retry=told, **call.client)
+            with counting(run_manager):
+                completion = connection.client.complete(render_messages(messages), on_retry=told, **call.client)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
@@ -157,7 +159,8 @@ class ChatKilo(ChatFields, BaseChatModel):
             call = arguments_of(self.__dict__, stop, kwargs)
             connection = await self._async_connection(call.settings)
             told, client = listener(run_manager), connection.async_client
-            completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
+            with counting(run_manager):
+                completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise _typed(error, connection) from error.__cause__
@@ -175,7 +178,8 @@ class ChatKilo(ChatFields, BaseChatModel):
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = self._connection(call.settings)
             told = listener(run_manager)
-            with connection.client.stream(render_messages(messages), on_retry=told, **call.client) as stream:
+            begin, rendered = connection.client.stream, render_messages(messages)
+            with counted(run_manager, begin, rendered, on_retry=told, **call.client) as stream:
                 for delta in stream:
                     if (chunk := writer.write(delta)) is not None:
                         if run_manager is not None:
@@ -201,7 +205,8 @@ class ChatKilo(ChatFields, BaseChatModel):
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = await self._async_connection(call.settings)
             told, client = listener(run_manager), connection.async_client
-            async with client.stream(render_messages(messages), on_retry=told, **call.client) as stream:
+            rendered = render_messages(messages)
+            async with counted(run_manager, client.stream, rendered, on_retry=told, **call.client) as stream:
                 async for delta in stream:
                     if (chunk := writer.write(delta)) is not None:
                         if run_manager is not None:

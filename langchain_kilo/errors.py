@@ -174,6 +174,10 @@ class KiloTruncatedStreamError(_AnsweredError, core.TruncatedStreamError, ModelA
     """The answer stopped before its finish reason."""
 
 
+class KiloBudgetExceededError(ChatKiloError, core.BudgetExceededError):
+    """The call could pass a budget and was not sent; LangChain has no class of its own for this."""
+
+
 _CLASSES: dict[type[core.KiloError], type[ChatKiloError]] = {
     core.KiloError: ChatKiloError,
     core.SetupError: KiloInvalidRequestError,
@@ -200,6 +204,7 @@ _CLASSES: dict[type[core.KiloError], type[ChatKiloError]] = {
     core.AnswerError: KiloMalformedAnswerError,
     core.MalformedAnswerError: KiloMalformedAnswerError,
     core.TruncatedStreamError: KiloTruncatedStreamError,
+    core.BudgetExceededError: KiloBudgetExceededError,
 }
 
 _EDGE_TIMEOUT = 524

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 try:
+    from llama_index_kilo.costs import CostCallback
     from llama_index_kilo.embedding import KiloEmbedding
     from llama_index_kilo.embedding_event import EmbeddingUsageEvent
     from llama_index_kilo.llm import KiloLLM
@@ -15,4 +16,11 @@ except ModuleNotFoundError as error:
         'llama_index_kilo needs LlamaIndex. Install it with: pip install "kilo-gateway[llama-index]"'
     ) from error
 
-__all__ = ["EmbeddingUsageEvent", "KiloEmbedding", "KiloLLM", "NoToolCallError", "StructuredAnswerError"]
+__all__ = [
+    "CostCallback",
+    "EmbeddingUsageEvent",
+    "KiloEmbedding",
+    "KiloLLM",
+    "NoToolCallError",
+    "StructuredAnswerError",
+]

@@ -14,6 +14,7 @@ from kilo_gateway.embeddings import render_embedding_options
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.options import EMBEDDING_OPTIONS
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
+from llama_index_kilo.costs import counting
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
 if TYPE_CHECKING:
@@ -109,11 +110,13 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
         return await self._aembed(texts, self.text_input_type)
 
     def _embed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
-        return _report(self._connection().client.embed(texts, **self._options(input_type)))
+        with counting(self.callback_manager):
+            return _report(self._connection().client.embed(texts, **self._options(input_type)))
 
     async def _aembed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
         connection = await self._async_connection()
-        return _report(await connection.async_client.embed(texts, **self._options(input_type)))
+        with counting(self.callback_manager):
+            return _report(await connection.async_client.embed(texts, **self._options(input_type)))
 
     def _options(self, input_type: str | None) -> dict[str, Any]:
         return {"model": self.model_name, "input_type": input_type, **{name: getattr(self, name) for name in _OPTIONS}}

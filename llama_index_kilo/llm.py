@@ -24,6 +24,7 @@ from kilo_gateway.adapters.fields import ChatFields
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 from llama_index_kilo import structured
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
+from llama_index_kilo.costs import counted, counting
 from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.parameters import check_arguments, options_of_call
@@ -158,19 +159,23 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         options = options_of_call(self.__dict__, kwargs)
-        return parse_chat_response(self._connection().client.complete(render_messages(messages), **options))
+        with counting(self.callback_manager):
+            return parse_chat_response(self._connection().client.complete(render_messages(messages), **options))
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
-        return parse_chat_response(await connection.async_client.complete(render_messages(messages), **options))
+        with counting(self.callback_manager):
+            return parse_chat_response(await connection.async_client.complete(render_messages(messages), **options))
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         options = options_of_call(self.__dict__, kwargs)
-        return respond(self._connection().client.stream(render_messages(messages), **options))
+        begin, rendered = self._connection().client.stream, render_messages(messages)
+        return respond(counted(self.callback_manager, begin, rendered, **options))
 
     async def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
         options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
-        return connection.async_client.stream(render_messages(messages), **options)
+        begin, rendered = connection.async_client.stream, render_messages(messages)
+        return counted(self.callback_manager, begin, rendered, **options)
 
     def _model_info(self) -> ModelInfo | None:
         """Return what the catalog as known now says of the model; None for an unknown id."""

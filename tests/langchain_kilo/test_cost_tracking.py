@@ -1,0 +1,136 @@
+"""What LangChain code costs, counted around it or by a callback: chains, maps, agents, streams, caches, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.runnables import RunnableLambda, RunnableParallel
+
+from kilo_gateway import Budget, BudgetExceededError, Pricing, cost_tracker
+from kilo_gateway.testing import EmbeddedGateway, Reply
+from langchain_kilo import ChatKilo, CostCallback
+
+COST = Decimal("0.0000123")
+USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "cost": float(COST)}
+PRICE = Pricing(prompt=Decimal(0), completion=Decimal(1000))
+Make = Callable[..., ChatKilo]
+
+
+@pytest.fixture(autouse=True)
+def _answers(gateway: EmbeddedGateway) -> None:
+    """Every answer costs the same."""
+    gateway.enqueue(Reply(text="Yes.", usage=USAGE, provider="Acme", times=10_000))
+
+
+def ways(model: Any, config: dict[str, Any]) -> list[Callable[[], object]]:
+    """Return one call in each of the ways in which a model can be called."""
+
+    async def astream() -> None:
+        async for _ in model.astream("Hello", config):
+            pass
+
+    return [
+        lambda: model.invoke("Hello", config),
+        lambda: list(model.stream("Hello", config)),
+        lambda: model.batch(["Hello"], config),
+        lambda: asyncio.run(model.ainvoke("Hello", config)),
+        lambda: asyncio.run(astream()),
+        lambda: asyncio.run(model.abatch(["Hello"], config)),
+    ]
+
+
+@pytest.mark.parametrize("way", range(6))
+def test_every_way_to_call_is_counted(make: Make, way: int) -> None:
+    """By the block around it, and by a callback, each once."""
+    callback = CostCallback()
+    call = ways(make(), {"callbacks": [callback], "tags": ["ann"]})[way]
+    with cost_tracker() as costs:
+        call()
+    for counted in (costs, callback.costs):
+        assert (counted.total.calls, counted.total.cost) == (1, COST)
+    assert callback.costs.by_tag["ann"].calls == 1
+
+
+def test_maps_and_batches_in_threads_are_counted(make: Make) -> None:
+    """LangChain's own threads belong to the block, and its steps put no tags of theirs on calls."""
+    model = make()
+    chain = RunnableParallel(a=model, b=RunnableLambda(model.invoke))
+    with cost_tracker() as costs:
+        chain.batch(["x"] * 10, {"max_concurrency": 5})
+    assert costs.total.calls == 20
+    assert costs.total.cost == 20 * COST
+    assert costs.by_tag == {}
+
+
+def test_a_callback_counts_in_threads_that_have_no_context(make: Make) -> None:
+    """A callback needs no block: it goes with the configuration, into plain threads too."""
+    callback = CostCallback()
+    model = make(callbacks=[callback])
+    threads = [threading.Thread(target=model.invoke, args=("Hello",)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert callback.costs.total.calls == 5
+
+
+def test_a_callback_hears_of_its_own_runs_only(make: Make) -> None:
+    """A stream of another run, right after one with the callback, is not counted."""
+    callback = CostCallback()
+    model = make()
+    list(model.stream("Hello", {"callbacks": [callback]}))
+    list(model.stream("Hello"))
+    model.invoke("Hello")
+    assert callback.costs.total.calls == 1
+
+
+def test_a_cached_answer_costs_nothing(make: Make) -> None:
+    """The second of two equal questions is answered from the cache: one call, one cost."""
+    callback = CostCallback()
+    model = make(cache=InMemoryCache())
+    with cost_tracker() as costs:
+        for _ in range(3):
+            model.invoke("Hello", {"callbacks": [callback]})
+    assert (costs.total.calls, costs.total.cost) == (1, COST)
+    assert (callback.costs.total.calls, callback.costs.total.cost) == (1, COST)
+
+
+def test_a_budget_stops_a_chain_before_the_request_that_could_pass_it(make: Make, gateway: EmbeddedGateway) -> None:
+    """A chain that goes on for ever ends with an error of its own kind, and nothing more is sent."""
+    gateway.clear()
+    gateway.enqueue(Reply(text="Yes.", usage={**USAGE, "cost": 0.004}, times=100))
+    model = make(max_tokens=10)
+    callback = CostCallback(cost_tracker(budget=Budget("0.02"), price=PRICE))
+    for _ in range(3):
+        model.invoke("Hello", {"callbacks": [callback]})
+    for call in ways(model, {"callbacks": [callback]}):
+        with pytest.raises(BudgetExceededError) as caught:
+            call()
+        assert not getattr(caught.value, "is_retryable", False)
+    assert callback.costs.total.calls == 3
+    assert len([request for request in gateway.requests if request.body]) == 3
+
+
+def test_an_agent_is_counted_with_its_tools(make: Make, gateway: EmbeddedGateway) -> None:
+    """Both turns of an agent count in the block and in the callback."""
+    from langchain.agents import create_agent
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"Sunny in {city}"
+
+    gateway.clear()
+    call = {"name": "weather", "arguments": {"city": "Oslo"}}
+    gateway.enqueue(Reply(tool_calls=[call], usage=USAGE), Reply(text="Sunny.", usage=USAGE))
+    callback = CostCallback()
+    with cost_tracker() as costs:
+        agent = create_agent(make(), [weather])
+        agent.invoke({"messages": [("user", "Weather in Oslo?")]}, {"callbacks": [callback]})
+    assert costs.total.calls == callback.costs.total.calls == 2
+    assert costs.total.cost == 2 * COST
