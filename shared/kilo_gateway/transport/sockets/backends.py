@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from ipaddress import ip_address
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpcore
 
 from kilo_gateway.transport.sockets.channel import Channel
+from kilo_gateway.transport.sockets.connecting import resolve
 from kilo_gateway.transport.sockets.dialing import dial, parse_addresses
 from kilo_gateway.transport.sockets.waits import run, run_async, wait_in_asyncio, wait_in_thread, wait_in_trio
 
@@ -232,7 +232,8 @@ class AsyncBackend(_Backend, httpcore.AsyncNetworkBackend):
         raise NotImplementedError
 
 
-def _is_asyncio() -> bool:
+def is_asyncio() -> bool:
+    """Return whether the running event loop is one of asyncio's."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -241,12 +242,12 @@ def _is_asyncio() -> bool:
 
 
 def _wait_of_loop() -> Callable[[Wait], Awaitable[bool]]:
-    return wait_in_asyncio if _is_asyncio() else wait_in_trio
+    return wait_in_asyncio if is_asyncio() else wait_in_trio
 
 
 async def pause() -> None:
     """Let the other tasks of the loop run."""
-    if _is_asyncio():
+    if is_asyncio():
         await asyncio.sleep(0)
     else:
         import trio  # noqa: PLC0415 - only where trio runs already
@@ -254,23 +255,12 @@ async def pause() -> None:
         await trio.lowlevel.checkpoint()
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 async def _resolve(host: str, port: int, until: float | None) -> Any:
-    seconds = None if until is None else max(until - monotonic(), 0.0)
-    if _is_address(host):
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    if _is_asyncio():
-        async with asyncio.timeout(seconds):
-            return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if is_asyncio():
+        return await resolve(host, port, until)
     import trio  # noqa: PLC0415 - only where trio runs already
 
-    with trio.move_on_after(float("inf") if seconds is None else seconds):
+    seconds = float("inf") if until is None else max(until - monotonic(), 0.0)
+    with trio.move_on_after(seconds):
         return await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     raise TimeoutError("the name was not resolved")

@@ -63,20 +63,34 @@ class _Tls:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._unsent = memoryview(b"")
+        self._failure: OSError | None = None
 
     def read(self) -> bytes | None:
+        """Return all that was received: nothing stays in TLS, so that who waits for the socket waits for all."""
+        records: list[bytes] = []
         while True:
             try:
-                return self.ssl_object.read(READ_BYTES)
+                if self._failure is not None:
+                    raise self._failure
+                records.append(self.ssl_object.read(READ_BYTES))
             except ssl.SSLWantReadError:
+                if records:
+                    break
                 if not self._receive():
                     return None
             except ssl.SSLZeroReturnError:
-                return b""
+                break
+            except OSError as failure:
+                self._failure = failure  # told when what came before it is read
+                if not records:
+                    raise
+                break
+        return records[0] if len(records) == 1 else b"".join(records)
 
     def _receive(self) -> bool:
         """Take what the layer below has; return whether there was anything, be it the end."""
-        self.flush()
+        with suppress(OSError):  # what cannot be sent any more hides no answer
+            self.flush()
         data = self._lower.read()
         if data:
             self._incoming.write(data)
@@ -135,10 +149,7 @@ class Channel:
 
     def take(self) -> bytes | None:
         """Return what has come: None for nothing yet, empty for the end. Raises OSError."""
-        if self._early:
-            data, self._early = self._early, b""
-            return data
-        return self._top.read()
+        return self.take_early() or self._top.read()
 
     def is_quiet(self) -> bool:
         """Return whether nothing came since the answer, not even the end: only then it may carry the next request."""
@@ -148,6 +159,11 @@ class Channel:
             return self._top.read() is None
         except OSError:
             return False
+
+    def take_early(self) -> bytes:
+        """Return what came while the request was being sent, once; empty when nothing did."""
+        data, self._early = self._early, b""
+        return data
 
     def wait_for_bytes(self, until: float | None) -> Wait:
         """Return the wait for what comes next."""
