@@ -5,12 +5,10 @@ The pool looks at every idle connection for every request, and hands one on with
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from functools import lru_cache, partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 import httpcore
 import httpx
@@ -20,6 +18,7 @@ from kilo_gateway.transport.background import close_later
 from kilo_gateway.transport.body import Body, offered_codings
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
 from kilo_gateway.transport.decoding import ACCEPT_ENCODING, OFFERED
+from kilo_gateway.transport.free_list import KEPT_SECONDS, FreeList
 from kilo_gateway.transport.outgoing import Bounds, Outgoing
 from kilo_gateway.transport.parser_buffer import unread_bytes
 from kilo_gateway.transport.sockets.backends import AsyncBackend, Backend
@@ -28,12 +27,6 @@ from kilo_gateway.transport.vocabulary import as_httpx, render_timeouts
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
-
-KEPT = 1000
-"""How many idle connections are kept for each host."""
-
-KEPT_SECONDS = 30.0
-"""How long an idle connection is kept: servers close theirs after a minute, and a race with that loses a request."""
 
 FAILURES = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
 
@@ -53,6 +46,11 @@ class _Connection:
         else:
             self.backend.channel.bounds = bounds
 
+    def take_back(self) -> None:
+        """End what `lend` began."""
+        if self.backend.channel is not None:
+            self.backend.channel.bounds = None
+
     def is_whole(self) -> bool:
         """Return whether the answer ended where the bytes ended, and the connection may be used again."""
         channel = self.backend.channel
@@ -67,47 +65,6 @@ class _Connection:
         """Close the socket at once."""
         if self.backend.channel is not None:
             self.backend.channel.abort()
-
-
-class _FreeList:
-    """The idle connections of a carrier, by host: the one given back last is taken first."""
-
-    def __init__(self) -> None:
-        self._idle: dict[tuple[Any, ...], deque[_Connection]] = {}
-        self._all: WeakSet[_Connection] = WeakSet()
-
-    def take(self, key: tuple[Any, ...]) -> _Connection | None:
-        idle = self._idle.get(key)
-        while idle:
-            try:
-                connection = idle.pop()
-            except IndexError:  # another thread was faster
-                return None
-            if connection.is_fresh():
-                return connection
-            connection.abort()
-        return None
-
-    def add(self, connection: _Connection) -> _Connection:
-        self._all.add(connection)
-        return connection
-
-    def give_back(self, key: tuple[Any, ...], connection: _Connection) -> None:
-        if connection.backend.channel is not None:
-            connection.backend.channel.bounds = None
-        connection.idle_since = now = monotonic()
-        idle = self._idle.setdefault(key, deque())
-        idle.append(connection)
-        try:
-            while len(idle) > KEPT or now - idle[0].idle_since > KEPT_SECONDS:
-                idle.popleft().abort()
-        except IndexError:  # another thread took the last one
-            return
-
-    def close(self) -> None:
-        for connection in list(self._all):
-            connection.abort()
-        self._idle.clear()
 
 
 @lru_cache(maxsize=64)
@@ -146,7 +103,7 @@ def _render(outgoing: Outgoing) -> tuple[httpcore.Request, tuple[Any, ...], tupl
 class _Response:
     """What both kinds of response share."""
 
-    def __init__(self, response: Any, connection: _Connection, free: _FreeList, outgoing: Outgoing) -> None:
+    def __init__(self, response: Any, connection: _Connection, free: FreeList[_Connection], outgoing: Outgoing) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = httpx.Headers(response.headers)
         self._response = response
@@ -165,6 +122,7 @@ class _Response:
     def _end(self) -> None:
         self._is_over = True
         if self._connection.is_whole():
+            self._connection.take_back()
             self._free.give_back(self._key, self._connection)
         else:
             self._connection.abort()
@@ -226,7 +184,7 @@ class HttpcoreCarrier:
     def __init__(self, context: ssl.SSLContext) -> None:
         self.is_closed = False
         self._context = context
-        self._free = _FreeList()
+        self._free = FreeList[_Connection]()
 
     def send(self, outgoing: Outgoing, bounds: Bounds) -> _SyncResponse:
         """Return the answer when its head has come."""
@@ -322,7 +280,7 @@ class AsyncHttpcoreCarrier:
     def __init__(self, context: ssl.SSLContext) -> None:
         self.is_closed = False
         self._context = context
-        self._free = _FreeList()
+        self._free = FreeList[_Connection]()
 
     async def send(self, outgoing: Outgoing, bounds: Bounds) -> _AsyncResponse:
         """Return the answer when its head has come."""

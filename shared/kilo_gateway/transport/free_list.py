@@ -1,0 +1,77 @@
+"""The idle connections of a carrier, by host: the one given back last is taken first, and no other is looked at."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+KEPT = 1000
+"""How many idle connections are kept for each host."""
+
+KEPT_SECONDS = 30.0
+"""How long an idle connection is kept: servers close theirs after a minute, and a race with that loses a request."""
+
+
+class Connection(Protocol):
+    """What is kept."""
+
+    idle_since: float
+
+    def is_fresh(self) -> bool:
+        """Return whether it may carry another request: young enough, and silent since the last answer."""
+
+    def abort(self) -> None:
+        """Close the socket at once."""
+
+
+C = TypeVar("C", bound=Connection)
+
+
+class FreeList(Generic[C]):
+    """Connections between two calls. Shared by threads."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Hashable, deque[C]] = {}
+        self._all: WeakSet[Any] = WeakSet()
+
+    def take(self, key: Hashable) -> C | None:
+        """Return a fresh connection; None when there is none. Those that are not fresh any more are closed."""
+        idle = self._idle.get(key)
+        while idle:
+            try:
+                connection = idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if connection.is_fresh():
+                return connection
+            connection.abort()
+        return None
+
+    def add(self, connection: C) -> C:
+        """Close this connection with the others."""
+        self._all.add(connection)
+        return connection
+
+    def give_back(self, key: Hashable, connection: C) -> None:
+        """Keep a connection for the next call; the oldest are closed when they are too many or too old."""
+        connection.idle_since = now = monotonic()
+        idle = self._idle.get(key)
+        if idle is None:
+            idle = self._idle.setdefault(key, deque())
+        idle.append(connection)
+        try:
+            while len(idle) > KEPT or now - idle[0].idle_since > KEPT_SECONDS:
+                idle.popleft().abort()
+        except IndexError:  # another thread took the last one
+            return
+
+    def close(self) -> None:
+        """Close every connection, also those in use."""
+        for connection in list(self._all):
+            connection.abort()
+        self._idle.clear()
