@@ -9,130 +9,89 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import ssl
 import sys
 import threading
-from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies
 
 import httpx
 
-from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.errors.text import one_line
-from kilo_gateway.settings.base_url import is_loopback
+from kilo_gateway.transport.engine.blocking import EngineCarrier
+from kilo_gateway.transport.engine.fitness import HAS_POLL, has_green_sockets
+from kilo_gateway.transport.engine.looped import AsyncEngineCarrier
 from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier, HttpcoreCarrier
 from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
 from kilo_gateway.transport.patches import is_patched
-from kilo_gateway.transport.reasons import reason_of
-from kilo_gateway.transport.sockets.backends import pause
+from kilo_gateway.transport.route import (
+    Route,
+    explaining,
+    make_context,
+    route_of,
+    tls_context,
+    uses_proxy,
+    wants_engine,
+)
+from kilo_gateway.transport.sockets.backends import is_asyncio, pause
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable
 
     from kilo_gateway.transport.carrier import AsyncCarrier, Carrier
     from kilo_gateway.transport.given_client import AsyncHttpClient, HttpClient
 
-_PROXIED = frozenset({"http", "https", "all"})
-"""Schemes for which a proxy may be set, in the environment or in the settings of the system."""
+__all__ = ["Route", "async_carrier", "route_of", "sync_carrier"]
 
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
 """No ceiling on connections: a hundred-and-first stream must not wait for the first to end."""
-
-_VARIABLES = tuple(
-    name
-    for word in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
-    for name in (word, word.upper())
-)
-
-Route = tuple[bool, bool, tuple[str | None, ...]]
-"""What decides how connections are made: whether TLS is spoken, whether the gateway is on this machine, and the
-environment's proxies and certificates."""
-
-
-def route_of(url: str, environ: Mapping[str, str]) -> Route:
-    """Return the key under which connections to this URL are shared."""
-    variables = tuple(environ.get(name) for name in _VARIABLES)
-    is_local = is_loopback(httpx.URL(url).host)
-    return url.startswith("https:") or any(variables), is_local, variables
-
-
-def _is_local(route: Route) -> bool:
-    """Return whether to go past every proxy: what is meant for this machine must not leave it."""
-    return route[1]
-
-
-@lru_cache(maxsize=8)
-def _tls_context(route: Route) -> ssl.SSLContext:
-    """Return the certificates to trust; where no TLS is spoken, none, which is 40 ms cheaper and fails closed."""
-    speaks_tls, _, _ = route
-    return httpx.create_ssl_context() if speaks_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _client_options(route: Route) -> dict[str, Any]:
     """Return the arguments of a client; cookies are refused, for accounts share connections."""
     return {
         "limits": _LIMITS,
-        "verify": _tls_context(route),
+        "verify": tls_context(route),
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        "trust_env": _uses_proxy(route),
+        "trust_env": uses_proxy(route),
     }
 
 
-@contextmanager
-def _explaining() -> Iterator[None]:
-    """Say what is wrong when a proxy or a certificate file that the environment names cannot be used."""
-    try:
-        yield
-    except (OSError, ValueError, ImportError, httpx.InvalidURL) as failure:
-        raise InvalidSettingError(
-            f"The environment's proxy or certificate settings cannot be used: {reason_of(failure)}. "
-            f"Check {_set_variables()}."
-        ) from None
-
-
-def _set_variables() -> str:
-    """Return the variables that are set, those of certificates with their path, those of proxies without."""
-    names = dict.fromkeys(name.upper() for name in _VARIABLES if os.environ.get(name))
-    shown = (
-        f"{name} ({os.environ[name]!r})" if name.startswith("SSL") and name in os.environ else name for name in names
-    )
-    return one_line(", ".join(shown), 500) or "the proxies of the system"
-
-
-def _uses_proxy(route: Route) -> bool:
-    return not _is_local(route) and bool(_PROXIED & getproxies().keys())
-
-
 class _Carriers:
-    """What carries blocking calls of one route: connections of our own, or httpx's where httpx is needed."""
+    """What carries blocking calls of one route: our own engine, or httpx where httpx is needed."""
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._uses_proxy = _uses_proxy(route)
-        self._direct: HttpcoreCarrier | None = None
+        self._wants_engine = wants_engine(route)
+        self._uses_proxy = uses_proxy(route)
+        self._engine: EngineCarrier | None = None
+        self._httpcore: HttpcoreCarrier | None = None
         self._stock: list[HttpxCarrier] = []
         """Those over httpx's clients; the last is in use, the others were made by what somebody has since replaced."""
         self._maker: tuple[Any, Any] | None = None
-        with _explaining():
+        with explaining():
             self.choose()
 
     def choose(self) -> Carrier:
         """Return what carries the next call; the decision takes about a microsecond."""
-        if self._uses_proxy or is_patched():
-            maker = (httpx.Client, httpx.Client.__init__)
-            if self._maker != maker or self._stock[-1].is_closed:
-                self._maker = maker
-                self._stock.append(HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True))
-            return self._stock[-1]
-        if self._direct is None or self._direct.is_closed:
-            self._direct = HttpcoreCarrier(_tls_context(self._route))
-        return self._direct
+        if self._uses_proxy or is_patched() or not HAS_POLL:
+            return self._choose_stock()
+        if self._wants_engine and not has_green_sockets():
+            if self._engine is None or self._engine.is_closed:
+                self._engine = EngineCarrier(partial(make_context, self._route))
+            return self._engine
+        if self._httpcore is None or self._httpcore.is_closed:
+            self._httpcore = HttpcoreCarrier(tls_context(self._route))
+        return self._httpcore
+
+    def _choose_stock(self) -> HttpxCarrier:
+        maker = (httpx.Client, httpx.Client.__init__)
+        if self._maker != maker or self._stock[-1].is_closed:
+            self._maker = maker
+            self._stock.append(HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True))
+        return self._stock[-1]
 
     def close(self) -> None:
-        for carrier in (self._direct, *self._stock):
+        for carrier in (self._engine, self._httpcore, *self._stock):
             if carrier is not None:
                 carrier.close()
 
@@ -143,29 +102,38 @@ class _AsyncCarriers:
     def __init__(self, route: Route) -> None:
         self.is_closed = False
         self._route = route
-        self._uses_proxy = _uses_proxy(route)
-        self._direct: AsyncHttpcoreCarrier | None = None
+        self._wants_engine = wants_engine(route) and is_asyncio()
+        self._uses_proxy = uses_proxy(route)
+        self._engine: AsyncEngineCarrier | None = None
+        self._httpcore: AsyncHttpcoreCarrier | None = None
         self._stock: list[AsyncHttpxCarrier] = []
         """Those over httpx's clients; the last is in use, the others were made by what somebody has since replaced."""
         self._maker: tuple[Any, Any] | None = None
-        with _explaining():
+        with explaining():
             self.choose()
 
     def choose(self) -> AsyncCarrier:
         """Return what carries the next call; the decision takes about a microsecond."""
-        if self._uses_proxy or is_patched():
-            maker = (httpx.AsyncClient, httpx.AsyncClient.__init__)
-            if self._maker != maker or self._stock[-1].is_closed:
-                self._maker = maker
-                self._stock.append(AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True))
-            return self._stock[-1]
-        if self._direct is None or self._direct.is_closed:
-            self._direct = AsyncHttpcoreCarrier(_tls_context(self._route))
-        return self._direct
+        if self._uses_proxy or is_patched() or not HAS_POLL:
+            return self._choose_stock()
+        if self._wants_engine and not has_green_sockets():
+            if self._engine is None or self._engine.is_closed:
+                self._engine = AsyncEngineCarrier(partial(make_context, self._route))
+            return self._engine
+        if self._httpcore is None or self._httpcore.is_closed:
+            self._httpcore = AsyncHttpcoreCarrier(tls_context(self._route))
+        return self._httpcore
+
+    def _choose_stock(self) -> AsyncHttpxCarrier:
+        maker = (httpx.AsyncClient, httpx.AsyncClient.__init__)
+        if self._maker != maker or self._stock[-1].is_closed:
+            self._maker = maker
+            self._stock.append(AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True))
+        return self._stock[-1]
 
     async def aclose(self) -> None:
         self.is_closed = True
-        for carrier in (self._direct, *self._stock):
+        for carrier in (self._engine, self._httpcore, *self._stock):
             if carrier is not None:
                 await carrier.aclose()
 

@@ -28,10 +28,15 @@ def as_httpx(failure: Exception, outgoing: Outgoing) -> Exception:
     return converted
 
 
+def name_request(failure: httpx.RequestError, outgoing: Outgoing) -> None:
+    """Say of which request an httpx exception of ours speaks."""
+    failure.request = _request_of(failure, outgoing)
+
+
 def _request_of(failure: Exception, outgoing: Outgoing) -> httpx.Request:
     """Return what the failure says of its request: no header, only the bounds that applied."""
     bounds = render_timeouts(outgoing)
-    with suppress(AttributeError, RuntimeError):  # not a failure of a client, or one that names no request
+    with suppress(AttributeError, KeyError, RuntimeError):  # not a failure of a client, or one that names no request
         bounds = failure.request.extensions["timeout"]  # type: ignore[attr-defined]
     return httpx.Request(outgoing.method, outgoing.url, extensions={"timeout": bounds})
 

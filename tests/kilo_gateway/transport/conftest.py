@@ -13,6 +13,14 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture(params=["own engine", "httpx"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What carries direct connections."""
+    if request.param == "httpx":
+        monkeypatch.setenv("KILOCODE_HTTP_ENGINE", "httpx")
+    return str(request.param)
+
+
 class Peer:
     """One connection as the server sees it."""
 

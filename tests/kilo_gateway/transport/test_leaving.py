@@ -37,10 +37,15 @@ def endless(serve_raw: Any) -> Any:
     return serve_raw(play)
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def run(request: pytest.FixtureRequest) -> Any:
-    """Run a coroutine function on one of the two kinds of loop."""
-    return lambda main: anyio.run(main, backend=request.param)
+@pytest.fixture(params=["asyncio", "asyncio over httpx", "uvloop", "trio"])
+def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a coroutine function on each kind of loop; on trio httpx carries every call."""
+    loop, _, engine = request.param.partition(" over ")
+    if engine:
+        monkeypatch.setenv("KILOCODE_HTTP_ENGINE", engine)
+    if loop == "trio":
+        return lambda main: anyio.run(main, backend="trio")
+    return lambda main: anyio.run(main, backend="asyncio", backend_options={"use_uvloop": loop == "uvloop"})
 
 
 @pytest.mark.filterwarnings("ignore:.*aclosing:pytest.PytestUnraisableExceptionWarning")  # trio, of httpx's generators

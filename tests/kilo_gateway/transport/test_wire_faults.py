@@ -1,4 +1,4 @@
-"""What servers do to a connection, played as bytes: sync and async, whole and streamed, on connections of our own."""
+"""What servers do to a connection, played as bytes: sync and async, whole and streamed, on both engines."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from kilo_gateway import (
     Timeouts,
 )
 from kilo_gateway.transport.sockets import dialing
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 JSON = b'{"choices":[{"message":{"role":"assistant","content":"%s"},"finish_reason":"stop"}]}'
 EVENTS = (

@@ -179,6 +179,7 @@ class Channel:
             OSError: the connection broke.
         """
         rest = memoryview(data)
+        del data  # a traceback that shows what is held here shows no key
         while True:
             taken = self._top.write(rest) if rest else 0
             rest = rest[taken:]

@@ -1,0 +1,247 @@
+"""The engine for asyncio's event loops, uvloop's among them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import httpx
+
+from kilo_gateway.errors import RequestTimeoutError
+from kilo_gateway.transport.carrier import DRAIN_SECONDS
+from kilo_gateway.transport.engine.connection import BaseResponse, Connection, late, not_connected, write
+from kilo_gateway.transport.engine.reader import Reader
+from kilo_gateway.transport.engine.request import Request, render_request
+from kilo_gateway.transport.free_list import FreeList
+from kilo_gateway.transport.sockets.connecting import connect_in_asyncio
+from kilo_gateway.transport.sockets.waits import run_async, wait_in_asyncio
+from kilo_gateway.transport.vocabulary import name_request
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from kilo_gateway.transport.body import Body
+    from kilo_gateway.transport.outgoing import Bounds, Outgoing
+    from kilo_gateway.transport.sockets.channel import Channel
+
+
+class Watch:
+    """Waits for a channel's bytes: the loop watches the socket for a whole exchange, with one timer.
+
+    Nothing is read while nobody waits, so that the server feels a slow reader.
+    """
+
+    __slots__ = ("_channel", "_failure", "_is_watching", "_loop", "_timer", "_timer_end", "_until", "_waiter")
+
+    def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        self._channel = channel
+        self._loop = loop
+        self._is_watching = False
+        self._waiter: asyncio.Future[bytes | None] | None = None
+        self._failure: OSError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_end = 0.0
+        self._until: float | None = None
+
+    async def receive(self, until: float | None) -> bytes | None:
+        """Return what came, empty at the end; None when `until` has come. Raises OSError."""
+        channel = self._channel
+        if early := channel.take_early():
+            return early
+        if self._waiter is not None:
+            raise RuntimeError("two tasks read one answer")
+        if channel.is_closed:
+            raise OSError("the connection was closed")
+        if not self._is_watching:
+            self._loop.add_reader(channel.sock.fileno(), self._on_readable)
+            self._is_watching = True
+        self._until = until
+        if until is not None and (self._timer is None or until < self._timer_end):
+            self._set_timer(until)
+        waiter = self._waiter = self._loop.create_future()
+        data: bytes | None
+        try:
+            data = await waiter
+        finally:
+            self._waiter = None
+        if self._failure is not None:
+            raise self._failure
+        return channel.take() if data is None else data  # a loop that was held up may see the clock before the socket
+
+    def _on_readable(self) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self._pause()
+            return
+        try:
+            data = self._channel.take()
+        except OSError as failure:
+            self._failure = failure
+            data = b""
+        if data is not None:
+            waiter.set_result(data)
+
+    def _pause(self) -> None:
+        if self._is_watching:
+            self._is_watching = False
+            self._loop.remove_reader(self._channel.sock.fileno())
+
+    def _set_timer(self, end: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_end = end
+        self._timer = self._loop.call_later(max(end - monotonic(), 0.0), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        waiter, until = self._waiter, self._until
+        if waiter is None or waiter.done() or until is None:
+            return
+        if monotonic() < until:
+            self._set_timer(until)
+        else:
+            waiter.set_result(None)
+
+    def rest(self) -> None:
+        """Leave nothing with the loop: the connection is between exchanges."""
+        self._pause()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def abort(self) -> None:
+        """Close the socket at once, from whichever thread; who waits for it is told."""
+        if self._channel.is_closed:
+            return
+        if self._loop.is_closed():
+            self._channel.abort()
+        elif asyncio._get_running_loop() is self._loop or not self._loop.is_running():
+            self._close()
+        else:
+            with suppress(RuntimeError):  # it was closed a moment ago
+                self._loop.call_soon_threadsafe(self._close)
+                return
+            self._channel.abort()
+
+    def _close(self) -> None:
+        if self._channel.is_closed:
+            return
+        self.rest()
+        self._channel.abort()
+        if self._waiter is not None and not self._waiter.done():
+            self._failure = OSError("the connection was closed")
+            self._waiter.set_result(None)
+
+
+class AsyncResponse(BaseResponse):
+    """As `carrier.AsyncResponse`."""
+
+    async def next_piece(self) -> bytes | None:
+        """Return the next decoded bytes; None at the end, when the connection is given back."""
+        try:
+            while not self._is_over:
+                body = self._body or self._begin()
+                if (piece := body.take() or await self._receive(body)) is not None:
+                    return piece
+        except httpx.RequestError as failure:
+            self._fail(failure)
+        except BaseException:
+            self.close()
+            raise
+        return None
+
+    async def _receive(self, body: Body) -> bytes | None:
+        reader = self._reader
+        if not reader.is_whole:
+            data = reader.take_rest() or await _receive(self._connection, self._until(), self._bounds)
+            plain = reader.feed(data)
+            if not plain:
+                self._bounds.check()  # framing alone does not go on for ever
+            return body.feed(plain)
+        self._give_back()
+        body.finish()
+        return None
+
+    def _give_back(self) -> None:
+        self._connection.wait.rest()
+        super()._give_back()
+
+    async def drain(self) -> None:
+        """Give the connection back if the end is there or comes within `DRAIN_SECONDS`."""
+        reader, until = self._reader, self._bounds.end_of_wait(DRAIN_SECONDS)
+        try:
+            while not self._is_over and not reader.is_whole:
+                data = reader.take_rest() or await self._connection.wait.receive(until)
+                if data is None or reader.feed(data):
+                    break
+            if not self._is_over and reader.is_whole:
+                self._give_back()
+        except (httpx.RequestError, OSError, RequestTimeoutError):
+            pass
+        finally:
+            self.close()
+
+
+async def _receive(connection: Connection, until: float | None, bounds: Bounds) -> bytes:
+    try:
+        data: bytes | None = await connection.wait.receive(until)
+    except OSError as failure:
+        raise httpx.ReadError(str(failure)) from failure
+    if data is None:
+        late(bounds)
+    return data
+
+
+class AsyncEngineCarrier:
+    """Sends over connections of its own on one event loop."""
+
+    def __init__(self, make_context: Callable[[], ssl.SSLContext]) -> None:
+        self.is_closed = False
+        self._make_context = make_context
+        """Called for connections with TLS only."""
+        self._free: FreeList[Connection] = FreeList()
+
+    async def send(self, outgoing: Outgoing, bounds: Bounds) -> AsyncResponse:
+        """Return the answer when its head has come. Whoever is cancelled meanwhile leaves no connection open."""
+        try:
+            request = render_request(outgoing)
+            connection = self._free.take(request.origin) or await self._connect(request, outgoing, bounds)
+            try:
+                return await self._exchange(connection, request, outgoing, bounds)
+            except BaseException:
+                connection.abort()
+                raise
+        except httpx.RequestError as failure:
+            name_request(failure, outgoing)
+            raise
+
+    async def _exchange(
+        self, connection: Connection, request: Request, outgoing: Outgoing, bounds: Bounds
+    ) -> AsyncResponse:
+        bounds.check()
+        steps = write(connection.channel, request, outgoing.timeouts.write_bound, bounds)
+        was_sent = await run_async(steps, wait_in_asyncio)
+        reader, seconds = Reader(), outgoing.timeouts.read_bound
+        while not reader.feed_head(await _receive(connection, bounds.end_of_wait(seconds), bounds)):
+            bounds.check()
+        response = AsyncResponse(connection, reader, request, outgoing, bounds, self._free)
+        response.was_sent = was_sent
+        return response
+
+    async def _connect(self, request: Request, outgoing: Outgoing, bounds: Bounds) -> Connection:
+        is_tls, host, port = request.origin
+        context = self._make_context() if is_tls else None
+        try:
+            channel = await connect_in_asyncio(host, port, context, bounds.end_of_wait(outgoing.timeouts.connect))
+        except OSError as failure:
+            not_connected(failure, bounds)
+        watch = Watch(channel, asyncio.get_running_loop())
+        return self._free.add(Connection(channel, watch, watch.abort))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self.is_closed = True
+        self._free.close()
