@@ -10,6 +10,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_kilo.answers import PROVIDER, generation_info, late_kwargs, response_metadata, usage_metadata
 from langchain_kilo.chunks import KiloMessageChunk
 from langchain_kilo.reasoning import TEXT, with_aliases
+from langchain_kilo.text_chunks import TextChunks
 from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _METADATA = {"model_provider": PROVIDER}
 """On every chunk: by it LangChain finds the translator of content blocks. It is the one text that merging keeps."""
+
+_TEXT_CHUNKS = TextChunks(_METADATA)
 
 RUN_KEY = "kilo_run"
 """Attribute of a chunk that begins or continues text or reasoning after a break: `{"text": 2}`, the run's number.
@@ -45,7 +48,7 @@ class ChunkWriter:
             if self._last != "text":
                 self._begin("text")
             if self._runs["text"] == 1:
-                return ChatGenerationChunk(message=KiloMessageChunk(content=delta.text, response_metadata=_METADATA))
+                return _TEXT_CHUNKS.make(delta.text)
         return self._write_any(delta)
 
     def _is_first_choice(self, choice: int) -> bool:
