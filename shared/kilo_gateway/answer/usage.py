@@ -102,5 +102,7 @@ def _parse_number(value: Any) -> float | None:
 
 def parse_count(value: Any) -> int | None:
     """Return a whole number from 0 to 2**53, also from text or a fraction; None for anything else."""
+    if value is None or type(value) is int:  # nearly always; test_usage.py holds it to the way below
+        return value if value is not None and 0 <= value <= _MAX_COUNT else None
     number = _parse_number(value)
     return int(number) if number is not None and 0 <= number <= _MAX_COUNT else None

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from kilo_gateway.answer.usage import Usage, parse_usage
+from kilo_gateway.answer.usage import Usage, parse_count, parse_usage
 from kilo_gateway.wire import UsageBody
 
 FULL = {
@@ -107,3 +107,15 @@ def test_what_is_billed(body: dict[str, Any], billed: float | None, microdollars
     assert usage is not None
     assert usage.billed_cost == billed
     assert usage.billed_microdollars == microdollars
+
+
+@pytest.mark.parametrize("value", [None, 0, 7, -1, 2**53, 2**53 + 2, 10**400, True, False])
+def test_counts_are_read_alike_the_short_way_and_the_long(value: Any) -> None:
+    """A whole number is the count that the same number as text or as a fraction is."""
+    found = parse_count(value)
+    if isinstance(value, bool) or value is None:
+        assert found is None
+    else:
+        assert found == parse_count(str(value))
+        if abs(value) < 2**53:
+            assert found == parse_count(float(value))
