@@ -6,9 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain.chat_models import init_chat_model
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.messages import AIMessage, HumanMessage, trim_messages
+from langchain_core.messages.ai import add_usage
 
 from kilo_gateway.catalog import discovery
 from kilo_gateway.testing import Reply
@@ -246,3 +248,16 @@ def test_a_cached_answer_without_a_cost_says_that_it_is_one(
     facts = model.invoke("Hello").response_metadata
     assert facts["cached"] is True
     assert facts.keys() & {"cost", "billed_cost", "usage"} == set()
+
+
+def test_langchain_refuses_a_cost_in_the_usage(make: Callable[..., ChatKilo]) -> None:
+    """Why the cost is not in `usage_metadata`, where LangSmith would find it: adding up two answers would fail."""
+    one: Any = {**(make().invoke("Hello").usage_metadata or {}), "total_cost": 0.5}
+    with pytest.raises(ValueError, match="Only dict and int values are supported"):
+        add_usage(one, one)
+
+
+def test_langchains_own_factory_knows_no_kilo() -> None:
+    """LangChain's list of providers is closed; the README says what to write instead."""
+    with pytest.raises(ValueError, match="kilo"):
+        init_chat_model("kilo:anthropic/claude-sonnet-4.6")

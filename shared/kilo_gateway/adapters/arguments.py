@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.request.option_checks import HINTS, LONGEST_COMPARED, check_options
+from kilo_gateway.request.option_checks import LONGEST_COMPARED, check_options
 from kilo_gateway.request.options import FIELD_OF, SHAPED
 from kilo_gateway.request.reasoning import split_reasoning
 
@@ -30,18 +30,6 @@ ALIASES: Mapping[str, str] = {
     "api_base": "base_url",
 }
 """Names that other integrations give an argument -> its name here. Where one is the name of a field, it means that."""
-
-_HINTS: Mapping[str, tuple[str, ...]] = {
-    **{name: (meant,) for name, meant in HINTS.items()},
-    "headers": ("extra_headers", "default_headers"),
-    "openai_api_key": ("api_key",),
-    "openai_api_base": ("base_url",),
-    "openrouter_api_key": ("api_key",),
-    "organization": ("organization_id",),
-    "request_timeout": ("timeout",),
-    "max_tries": ("max_retries",),
-}
-"""Names that people bring along -> what they mean here; the first of them that there is counts."""
 
 _RIVALS = (("reasoning", "reasoning_effort"), ("max_tokens", "max_completion_tokens"))
 """Spellings of one thing: a call that uses one of them replaces the constructor's other."""
@@ -81,11 +69,15 @@ def unify(
 
 
 def _unknown(name: str, known: Collection[str], owner: str) -> str:
-    meant = next((one for one in _HINTS.get(name, ()) if one in known), None)
+    from kilo_gateway.adapters.foreign_names import MEANT, NOTES  # noqa: PLC0415 - for an error's sake alone
+
+    refused = f"{owner} has no argument {name[:LONGEST_COMPARED]!r}."
+    if name in NOTES:
+        return f"{refused} {NOTES[name]}"
+    meant = next((one for one in MEANT.get(name, ()) if one in known), None)
     near = meant or next(iter(difflib.get_close_matches(name[:LONGEST_COMPARED], list(known), n=1)), None)
     hint = f" Did you mean {near!r}?" if near else ""
-    shown = repr(name[:LONGEST_COMPARED])
-    return f"{owner} has no argument {shown}.{hint} What has no option of its own goes into extra_body."
+    return f"{refused}{hint} What has no option of its own goes into extra_body."
 
 
 def hide_key(arguments: Mapping[str, Any]) -> dict[str, Any]:
