@@ -13,7 +13,9 @@ from kilo_gateway.batch.results import Result
 from kilo_gateway.call import Call, EmbeddingCall
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.jsontext import dumps
 from kilo_gateway.settings.auth import render_headers
+from kilo_gateway.stream.sse import is_event_stream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,8 +32,9 @@ class _ChatRow(Call):
     answer_body = b""
 
     def parse_answer(self, body: bytes) -> Any:
-        self.answer_body = body
-        return super().parse_answer(body)
+        answer = super().parse_answer(body)
+        self.answer_body = dumps(answer.body) if is_event_stream(body) else body
+        return answer
 
 
 class _EmbeddingRow(EmbeddingCall):

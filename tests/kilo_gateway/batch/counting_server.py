@@ -26,6 +26,8 @@ class CountingServer:
     usage: dict[str, Any] = field(default_factory=lambda: {"prompt_tokens": 5, "completion_tokens": 5, "cost": 0.001})
     answers: dict[str, str] = field(default_factory=dict)
     """Prompt -> answer, where it is not the usual one."""
+    bare: dict[str, bytes] = field(default_factory=dict)
+    """Prompt -> the whole body of its answer."""
     finish_reason: str = "stop"
     provider: str = "Acme"
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -96,6 +98,8 @@ class CountingServer:
         self.prompts[prompt] += 1
         if prompt in self.refused:
             return _render(400, b'{"error": {"message": "Not this one", "code": 400}}')
+        if prompt in self.bare:
+            return _render(200, self.bare[prompt])
         message = {"role": "assistant", "content": self.answers.get(prompt, f"Answer to {prompt}")}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         answer = {"id": "gen-1", "model": "lab/model", "provider": self.provider, "choices": [choice]}

@@ -189,6 +189,44 @@ def test_a_truncated_answer_is_kept_and_told(run: Run, server: CountingServer) -
     assert first["response"]["body"]["choices"][0]["finish_reason"] == "length"
 
 
+DIGITS = "123456789012345678901234567890"
+EVENT = {"id": "gen-1", "choices": [{"index": 0, "delta": {"content": "streamed"}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (
+            f'\n \r\n{{"choices": [{{"message": {{"content": "x"}}, "finish_reason": "stop"}}],\n "n": {DIGITS}}}',
+            DIGITS,
+        ),
+        (f"data: {json.dumps(EVENT)}\n\ndata: [DONE]\n\n", '"streamed"'),
+        ('{"choices": [{"message": {"content": "\\ud83d\u2028"}, "finish_reason": "stop"}]}', "\\ud83d\u2028"),
+    ],
+    ids=["digits and line breaks", "streamed unasked", "half a character"],
+)
+def test_whatever_is_answered_is_one_line_of_json(run: Run, server: CountingServer, answer: str, found: str) -> None:
+    """An answer stands in its line as it came: no digit is lost, no line break splits it, and it can be resumed."""
+    server.bare["Hello"] = answer.encode()
+    assert run("in.jsonl", "out.jsonl").exit_code == 0
+    text = Path("out.jsonl").read_text(encoding="utf-8")
+    lines = text.removesuffix("\n").split("\n")
+    assert [found in one for one in lines] == [True, True]
+    assert sorted(json.loads(one)["custom_id"] for one in lines) == ["a", "b"]
+    sent = len(server.arrivals)
+    assert run("in.jsonl", "out.jsonl", "--resume").exit_code == 0
+    assert len(server.arrivals) == sent
+
+
+def test_an_answer_that_is_none_is_a_failed_row(run: Run, server: CountingServer) -> None:
+    """A page, broken JSON and NaN fail their rows; nothing of them makes the output unreadable."""
+    server.bare["Hello"] = b'{"choices": [{"message": {"content": NaN}, "finish_reason": "stop"}]}'
+    assert run("in.jsonl", "out.jsonl").exit_code == 6
+    rows = [json.loads(text) for text in Path("out.jsonl").read_bytes().splitlines()]
+    assert {row["error"]["code"] for row in rows} == {"malformed_answer"}
+    assert {row["response"] for row in rows} == {None}
+
+
 def test_rows_in_the_order_of_the_input(run: Run) -> None:
     """On wish the rows stand in the order of the input."""
     write(Path("in.jsonl"), *(line(f"r{number}", f"r{number}") for number in range(60)))
