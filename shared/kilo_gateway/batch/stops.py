@@ -16,13 +16,19 @@ from kilo_gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from kilo_gateway.errors import KiloError
+    from kilo_gateway.errors import KiloError, StopReason
 
 Meaning = Literal["busy", "again", "failed", "stop"]
 
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _NO_CREDIT_WORDS: Final = frozenset(
-    {"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits", "credit_limit_reached"}
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "insufficient_credits",
+        "credit_limit_reached",
+        "billing_not_active",
+    }
 )
 """What a 429 may say that no waiting mends."""
 
@@ -48,13 +54,15 @@ def stop_after(error: KiloError) -> BatchStoppedError | None:
     """Return the error that ends the run, for what no further request of it can mend; None for all else."""
     if isinstance(error, (AuthenticationError, MissingKeyError)):
         return _stopped(error, "key")
+    if isinstance(error, ConnectionFailedError) and not error.was_sent and error.retry == "never":
+        return _stopped(error, "no_progress")  # such as a certificate of another name
     words = {str(getattr(error, name, None)).lower() for name in ("code", "error_type")}
     if isinstance(error, InsufficientCreditsError) or words & _NO_CREDIT_WORDS:
         return _stopped(error, "credits")
     return None
 
 
-def _stopped(error: KiloError, reason: Literal["key", "credits"]) -> BatchStoppedError:
+def _stopped(error: KiloError, reason: StopReason) -> BatchStoppedError:
     stop = BatchStoppedError(f"The run was stopped: {error.message}", reason=reason, model=error.model)
     stop.__cause__ = error
     return stop

@@ -24,6 +24,8 @@ class CountingServer:
     refused: frozenset[str] = frozenset()
     """Prompts that get a 400."""
     usage: dict[str, Any] = field(default_factory=lambda: {"prompt_tokens": 5, "completion_tokens": 5, "cost": 0.001})
+    broken: bool = False
+    """Whether every request gets a 500."""
     answers: dict[str, str] = field(default_factory=dict)
     """Prompt -> answer, where it is not the usual one."""
     bare: dict[str, bytes] = field(default_factory=dict)
@@ -92,6 +94,8 @@ class CountingServer:
         if wait is not None:
             self.refusals.append(time.monotonic())
             return _render(429, b'{"error": {"message": "Slow down", "code": 429}}', f"retry-after: {wait}\r\n")
+        if self.broken:
+            return _render(500, b'{"error": {"message": "Broken", "code": 500}}')
         asked = json.loads(body)
         self.bodies.append(asked)
         prompt = asked["messages"][-1]["content"]

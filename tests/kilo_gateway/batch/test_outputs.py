@@ -13,12 +13,13 @@ from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.batch import Result
 from kilo_gateway.batch.inputs import InputFile
 from kilo_gateway.batch.job import BatchJob
+from kilo_gateway.batch.journal import Journal
 from kilo_gateway.batch.lock import FileLock
 from kilo_gateway.batch.template import Template
 from kilo_gateway.errors import BadRequestError, InvalidSettingError, MalformedAnswerError
 
 from .conftest import MODEL, Gateway
-from .files import rows, run, write
+from .files import line, rows, run, write
 
 
 class Talker(Gateway):
@@ -207,3 +208,38 @@ def test_an_answer_that_was_refused_is_on_disk(source: InputFile, output: Path) 
     assert gateway.sent == []
     run(BatchJob(source, output, resume=True, retry_failed=True), gateway)
     assert gateway.sent == ["r3"]
+
+
+def test_a_row_is_one_write(source: InputFile, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row and line break reach the system together, so that no other writer and no kill comes between them."""
+    written: list[bytes] = []
+
+    class Watched(Journal):
+        def __init__(self, path: Path, rows: Any) -> None:
+            super().__init__(path, rows)
+            file = self._file
+
+            class File:
+                def write(self, data: Any) -> int:
+                    written.append(bytes(data))
+                    return int(file.write(data))
+
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(file, name)
+
+            self._file = File()  # type: ignore[assignment]
+
+    monkeypatch.setattr("kilo_gateway.batch.job.Journal", Watched)
+    run(BatchJob(source, output), Gateway())
+    assert len(written) == 20
+    assert all(row.count(b"\n") == 1 and row.endswith(b"\n") for row in written)
+
+
+def test_half_a_character_in_an_id(tmp_path: Path, output: Path) -> None:
+    """An id that UTF-8 cannot carry is written as its escape, and found again."""
+    source = InputFile(write(tmp_path / "in.jsonl", line("x").replace('"x"', '"\\ud83d"'), line("y")))
+    run(BatchJob(source, output), Gateway())
+    assert b'"custom_id":"\\ud83d"' in output.read_bytes()
+    gateway = Gateway()
+    run(BatchJob(source, output, resume=True), gateway)
+    assert gateway.sent == []

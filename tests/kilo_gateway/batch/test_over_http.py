@@ -85,6 +85,44 @@ def test_a_blocking_client_of_the_callers_is_refused() -> None:
         next(run_batch(wanted(1), client=KiloClient(api_key=KEY, http_client=http_client)))
 
 
+def test_one_layer_tries_again() -> None:
+    """A failing server gets just as many requests as were allowed: the client below adds none of its own."""
+    with CountingServer(broken=True) as server:
+        client = KiloClient(api_key=KEY, base_url=server.base_url, max_retries=5)
+        [result] = run_batch(wanted(1), client=client, tries=2)
+    assert (result.tries, len(server.arrivals)) == (2, 2)
+
+
+def test_a_row_costs_the_same_however_many_are_under_way() -> None:
+    """The work for a row, counted in calls of Python functions, does not grow with the number of connections."""
+
+    def calls_a_row(at_once: int) -> float:
+        count = 0
+
+        def notice(frame: Any, event: str, argument: Any) -> None:
+            nonlocal count
+            count += event == "call"
+
+        async def drive() -> None:
+            client = AsyncKiloClient(api_key=KEY, base_url=server.base_url)
+            async for result in arun_batch(wanted(300), client=client, concurrency=at_once):
+                assert result.is_done
+
+        sys.setprofile(notice)
+        try:
+            asyncio.run(drive())
+        finally:
+            sys.setprofile(None)
+        return count / 300
+
+    with CountingServer(latency_seconds=0.01) as server:
+        few = calls_a_row(8)
+        server.latency_seconds = 0.3
+        many = calls_a_row(150)
+        assert server.most_under_way > 50
+    assert many < few * 1.5
+
+
 def test_a_storm_of_refusals_loses_nothing() -> None:
     """While a gateway says 429, at most what was under way and one probe a period draws it, and no row is lost."""
     begun: list[float] = []

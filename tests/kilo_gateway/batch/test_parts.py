@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from kilo_gateway.batch import Budget
+from kilo_gateway.batch import Budget, Request
 from kilo_gateway.batch.concurrency import START, ConcurrencyLimit
+from kilo_gateway.batch.requests import prepare
 from kilo_gateway.catalog.catalog import Catalog
 from kilo_gateway.catalog.models import ModelInfo
 from kilo_gateway.catalog.prices import Pricing
+from kilo_gateway.cli.batch.display import Counts, render_money
 from kilo_gateway.costs.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
 from kilo_gateway.costs.budget import bound_of_cost
 from kilo_gateway.costs.prices import listed_price
@@ -129,3 +132,38 @@ def test_amounts_that_are_none(wrong: Any) -> None:
     """A budget that is no amount is refused."""
     with pytest.raises(InvalidSettingError):
         Budget(wrong)
+
+
+def test_a_fingerprint_is_of_what_is_sent() -> None:
+    """Another model, prompt, option, endpoint or id is another fingerprint; the order of keys in a file is none."""
+    body = {"model": "lab/model", "messages": [{"role": "user", "content": "x"}], "seed": 1}
+    asked = [
+        Request("a", body),
+        Request("b", body),
+        Request("a", {**body, "model": "lab/other"}),
+        Request("a", {**body, "messages": [{"role": "user", "content": "y"}]}),
+        Request("a", {**body, "seed": 2}),
+        Request("a", {"model": "lab/model", "input": "x"}, "/v1/embeddings"),
+    ]
+    found = [prepare(request).fingerprint for request in asked]
+    assert len(set(found)) == len(asked)
+    assert prepare(Request("a", body, "/chat/completions")).fingerprint == found[0]
+
+
+def test_the_time_to_go_counts_this_run_only() -> None:
+    """Rows of an earlier run neither shorten nor lengthen what is left, and before the first result it is unknown."""
+    counts = Counts(1000, resumed=900, failed_before=5, begun_at=monotonic() - 10)
+    assert counts.seconds_left() is None
+    counts.done_now, counts.failed_now = 45, 5
+    assert counts.seconds_left() == pytest.approx(10, rel=0.01)
+    assert (counts.done, counts.failed, counts.left) == (940, 10, 50)
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [("0", "$0"), ("0.0000004", "$0.0000004"), ("12.50", "$12.5"), ("1E-7", "$0.0000001"), ("100", "$100")],
+)
+def test_money_is_shown_to_the_last_digit(usd: str, shown: str) -> None:
+    """A sum is never rounded to nothing, and never shown with an exponent."""
+    assert render_money(Decimal(usd)) == shown
+    assert render_money(Decimal(usd), 2) == f"{shown} + 2 answers of unknown cost"

@@ -146,6 +146,38 @@ def test_an_error_of_the_requests_loses_no_answer() -> None:
     assert sorted(found) == ["r0", "r1", "r2"]
 
 
+def test_a_stop_inside_a_pause_waits_for_nothing() -> None:
+    """Inside a pause there is no grace: the run ends at once."""
+    gateway = Gateway(fate=lambda *_: busy(after=60))
+
+    async def drive() -> float:
+        run = gateway.run(requests(9), grace_seconds=30)
+        asyncio.get_running_loop().call_later(0.05, run.stop, BatchStoppedError("enough", reason="interrupted"))
+        began = monotonic()
+        with pytest.raises(BatchStoppedError, match="enough"):
+            await collect(run)
+        return monotonic() - began
+
+    assert asyncio.run(drive()) < 5
+
+
+def test_a_stop_after_the_last_request_loses_nothing() -> None:
+    """A run that is stopped when all is answered, but not yet taken, gives out every result."""
+    found: list[str] = []
+
+    async def drive() -> None:
+        run = Gateway().run(requests(4), concurrency=4)
+        async for result in run:
+            found.append(result.custom_id)
+            if len(found) == 1:
+                await asyncio.sleep(0.01)
+                run.stop(BatchStoppedError("enough", reason="interrupted"))
+
+    with pytest.raises(BatchStoppedError):
+        asyncio.run(drive())
+    assert sorted(found) == ["r0", "r1", "r2", "r3"]
+
+
 def test_requests_that_were_not_waited_for_are_counted() -> None:
     """What was sent and cut off may have been paid for, so it is counted."""
     gateway = Gateway(seconds=5)

@@ -35,6 +35,13 @@ def busy(*, after: float | None = 0.05) -> RateLimitError:
     return RateLimitError("Slow down", status=429, http_status=429, retry="soon", retry_after_seconds=after)
 
 
+def wrong_certificate() -> ConnectionFailedError:
+    """Return the error of a connection that no waiting mends."""
+    error = ConnectionFailedError("The certificate is for another name.")
+    error.was_sent, error.retry = False, "never"
+    return error
+
+
 async def priced(model_id: str) -> Pricing:
     """Return one price for all models."""
     return PRICE
@@ -173,8 +180,9 @@ def test_refused_connections_use_up_no_tries() -> None:
         (InsufficientCreditsError("No credits", status=402, http_status=402), "credits"),
         (RateLimitError("Quota", status=429, http_status=429, code="insufficient_quota", retry="later"), "credits"),
         (AuthenticationError("No", status=401, http_status=401), "key"),
+        (wrong_certificate(), "no_progress"),
     ],
-    ids=["402", "quota", "401"],
+    ids=["402", "quota", "401", "certificate"],
 )
 def test_what_ends_a_run(error: Any, reason: str) -> None:
     """What no further request can mend ends the run at once, with its reason; what was under way still comes."""
@@ -307,6 +315,17 @@ def test_reservations_are_settled_on_every_path(error: Any, spent: int) -> None:
     asyncio.run(collect(Gateway(fate=lambda *_: error).run(requests(1), budget=budget, price_of=priced)))
     assert (budget.spent > 0) is bool(spent)
     assert budget.reserved == 0
+
+
+def test_a_budget_belongs_to_who_holds_it() -> None:
+    """Two runs with one budget share it, a budget of its own is untouched, and its stop is never tried again."""
+    shared, other = Budget("0.05"), Budget("0.05")
+    given: dict[str, Any] = {"budget": shared, "price_of": priced}
+    asyncio.run(collect(Gateway(cost=0.01).run(requests(2, max_tokens=10), **given)))
+    with pytest.raises(BudgetExceededError) as stopped:
+        asyncio.run(collect(Gateway(cost=0.01).run(requests(9, max_tokens=10), **given)))
+    assert (stopped.value.retry, stopped.value.is_retryable) == ("never", False)
+    assert (shared.spent <= shared.usd, other.spent) == (True, 0)
 
 
 def test_an_unknown_cost_counts_as_its_bound() -> None:
