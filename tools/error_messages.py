@@ -10,6 +10,7 @@ import importlib
 import inspect
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +166,7 @@ def _name_of(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
+@cache
 def raised() -> dict[str, set[str]]:
     """Return class -> patterns, of every place that makes an error of the package's own."""
     sources = list(_sources())
@@ -193,6 +195,7 @@ def _says_something(pattern: str) -> bool:
     return " <what>" not in pattern and re.search(r"[A-Za-z]{3}", re.sub(r"<.*?>", "", pattern)) is not None
 
 
+@cache
 def answered() -> dict[str, set[str]]:
     """Return class -> what an error of the gateway advises."""
     found: dict[str, set[str]] = defaultdict(set)
