@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inspect import isawaitable
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import anyio
@@ -11,6 +10,7 @@ import anyio
 from kilo_gateway.async_stream import AsyncChatStream
 from kilo_gateway.catalog import discovery
 from kilo_gateway.client_base import ClientBase
+from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from kilo_gateway.catalog import discovery
 from kilo_gateway.client_base import ClientBase
+from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry

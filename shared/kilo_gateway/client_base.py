@@ -7,7 +7,6 @@ from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
-from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from kilo_gateway.call import Call, EmbeddingCall, FimCall, GatewayCall
 from kilo_gateway.catalog import discovery
 from kilo_gateway.catalog.embedding_models import full_embedding_id
+from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import render_embedding_request
 from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
 from kilo_gateway.errors.bodies import parse_error

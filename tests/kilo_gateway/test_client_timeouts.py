@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from freezegun import freeze_time
 
 from kilo_gateway import AsyncKiloClient, InvalidSettingError, KiloClient, RequestTimeoutError, Timeouts
 from kilo_gateway.testing import Fault, Reply
@@ -101,6 +102,24 @@ def test_padding_for_ever_is_not_an_answer(open_session: Any, serve: Any) -> Non
     error = session.fail(model="a/b")
     assert isinstance(error, RequestTimeoutError)
     assert "without sending any" in str(error)
+
+
+def test_a_frozen_clock_ends_a_lively_stream_too(open_session: Any, serve: Any) -> None:
+    """`timeout.total` is kept by a clock that freezegun does not stop, however lively the stream is."""
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        while True:
+            request.wfile.write(b'data: {"choices":[{"index":0,"delta":{"content":"word "}}]}\n\n')
+            time.sleep(0.02)
+
+    session = open_session(base_url=serve(drip).origin, api_key="k" * 20, timeout=Timeouts(total=0.3), max_retries=0)
+    with freeze_time("2026-01-01"):
+        streamed = session.stream(model="a/b")
+    assert isinstance(streamed.error, RequestTimeoutError)
+    assert streamed.text.startswith("word ")
 
 
 def test_the_timeout_of_one_call(connect: Any, gateway: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.async_client import AsyncKiloClient
 from kilo_gateway.batch.results import Result
 from kilo_gateway.call import Call, EmbeddingCall
+from kilo_gateway.clock import monotonic
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.jsontext import dumps

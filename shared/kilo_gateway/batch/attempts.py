@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.batch.results import Result
 from kilo_gateway.batch.stops import meaning_of, pause_too_long, stop_after, was_sent
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import ConnectionFailedError, GatewayError, KiloError
 from kilo_gateway.errors.waits import retry_delay
 

@@ -10,10 +10,10 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self
 
 from kilo_gateway.batch.requests import ID_PREFIX
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import InvalidSettingError
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kilo_gateway.batch.attempts import Attempts
@@ -18,6 +17,7 @@ from kilo_gateway.batch.source import Source
 from kilo_gateway.batch.spending import Spending, no_prices
 from kilo_gateway.batch.stops import no_progress, too_many_errors
 from kilo_gateway.batch.throttle import Throttle
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import BatchStoppedError
 
 if TYPE_CHECKING:

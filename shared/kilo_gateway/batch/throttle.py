@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING
+
+from kilo_gateway.clock import monotonic
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ The two loops sleep; everything else decides.
 from __future__ import annotations
 
 from http import HTTPStatus
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import GatewayError, RateLimitError, ServiceUnavailableError
 from kilo_gateway.errors.waits import MAX_RETRY_AFTER_SECONDS, render_wait
 from kilo_gateway.waiting import TaskWaiter, ThreadWaiter

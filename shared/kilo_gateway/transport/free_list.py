@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakSet
+
+from kilo_gateway.clock import monotonic
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

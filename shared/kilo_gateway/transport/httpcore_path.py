@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache, partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httpcore
 import httpx
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.background import close_later
 from kilo_gateway.transport.body import Body, offered_codings

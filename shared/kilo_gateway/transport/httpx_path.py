@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import select
 from contextlib import suppress
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpx
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.transport.background import close_later
 from kilo_gateway.transport.body import Body, offered_codings

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import httpx
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import httpx
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
 from kilo_gateway.transport.engine.connection import BaseResponse, Connection, late, not_connected, write

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpcore
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.transport.sockets.channel import Channel
 from kilo_gateway.transport.sockets.connecting import resolve
 from kilo_gateway.transport.sockets.dialing import dial, parse_addresses

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from ipaddress import ip_address
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.transport.sockets.channel import Channel
 from kilo_gateway.transport.sockets.dialing import dial, parse_addresses
 from kilo_gateway.transport.sockets.resolver import resolve_beside

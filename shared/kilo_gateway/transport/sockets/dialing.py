@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from itertools import chain, zip_longest
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.clock import monotonic
 from kilo_gateway.transport.sockets.waits import Wait
 
 if TYPE_CHECKING:

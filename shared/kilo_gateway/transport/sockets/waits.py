@@ -7,8 +7,9 @@ import select
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from kilo_gateway.clock import monotonic
 
 if TYPE_CHECKING:
     import socket
