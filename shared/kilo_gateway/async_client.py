@@ -199,16 +199,20 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             await anyio.sleep(wait)
 
     async def _enter(self, call: GatewayCall[Any]) -> None:
-        if call.costs is not None and call.costs.has_budget:
-            while (wait := call.reserve(await self.discover(), now=monotonic())) is not None:  # noqa: ASYNC110 - see reserve
-                await anyio.sleep(wait)
-        if self._gate is None or self._passes(call):
+        call.note_start()
+        if not call.has_budget and self._passes(call):
             return
         try:
-            call.ticket = await wait_in_line_async(self._gate, deadline=self._deadline(call), model=call.ref)
-        except BaseException:
-            call.note_left()
+            while (wait := call.reserve(await self._prices(call), now=monotonic())) is not None:  # noqa: ASYNC110 - see reserve
+                await anyio.sleep(wait)
+            if self._gate is not None and not self._passes(call):
+                call.ticket = await wait_in_line_async(self._gate, deadline=self._deadline(call), model=call.ref)
+        except BaseException as error:
+            call.note_unsent(error)
             raise
+
+    async def _prices(self, call: GatewayCall[Any]) -> Catalog | None:
+        return await self.discover() if call.has_budget else None
 
     async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
         await exchange.open(await self._carrier())

@@ -54,7 +54,7 @@ class AsyncChatStream:
         finally:
             self._is_running = False
         if delta is None:
-            if self._call.costs is not None and not self._is_over:
+            if self._call.is_watched and not self._is_over:
                 self._call.note_answer(self._call.completion)
             await self.aclose()
             raise StopAsyncIteration

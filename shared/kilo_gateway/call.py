@@ -24,6 +24,7 @@ from kilo_gateway.settings.auth import ANONYMOUS
 from kilo_gateway.settings.base_url import api_root
 from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.timeouts import Timeouts, parse_timeouts
+from kilo_gateway.spans import TimedReader, span_of_call
 from kilo_gateway.stream.reader import StreamReader
 from kilo_gateway.stream.sse import is_event_stream
 
@@ -75,6 +76,8 @@ class GatewayCall(ABC, Generic[Answer]):
     """What messages call that which only some servers have; empty for what all have."""
     is_listed: ClassVar[bool]
     """Whether the model list knows the models of this endpoint."""
+    operation: ClassVar[str] = "chat"
+    """What spans call it."""
     has_output: ClassVar[bool] = True
     """Whether a model writes the answer, and output tokens are billed."""
 
@@ -91,6 +94,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """Retries made so far."""
         self.costs = costs_of_call()
         """The trackers and budgets that the call belongs to; None where there are none."""
+        self.span = span_of_call()
+        """The call's span; None where nobody records any."""
         self.ticket: Ticket | None = None
         """The gate's permission for the current try; None where there is no gate."""
         self.on_retry: OnRetry | None = None
@@ -116,9 +121,14 @@ class GatewayCall(ABC, Generic[Answer]):
         """Whether this call carries a bearer other than the anonymous one, be it in headers of its own."""
         return any(name.lower() == "authorization" and value != _ANONYMOUS_BEARER for name, value in self.headers)
 
-    def reserve(self, catalog: Catalog, *, now: float) -> float | None:
+    @property
+    def has_budget(self) -> bool:
+        """Whether the call has to fit into a budget."""
+        return self.costs is not None and self.costs.has_budget
+
+    def reserve(self, catalog: Catalog | None, *, now: float) -> float | None:
         """Hold what the next request can cost; returns and raises what `CallCosts.reserve` does."""
-        if self.costs is None:
+        if self.costs is None or catalog is None:
             return None
         return self.costs.reserve(
             self._body,
@@ -129,20 +139,46 @@ class GatewayCall(ABC, Generic[Answer]):
             now=now,
         )
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody wants to know what becomes of the call."""
+        return self.costs is not None or self.span is not None
+
+    def note_start(self) -> None:
+        """Begin the span of the call, where it has one."""
+        if self.span is not None:
+            self.span.begin(self.operation, self._body, self.url)
+
     def note_answer(self, answer: Any) -> None:
         """Count the whole answer."""
         if self.costs is not None:
             self.costs.answered(answer, model_id=self.model_id)
+        if self.span is not None:
+            self.span.answered(answer, self._stream_reader())
 
     def note_failure(self, error: KiloError, *, is_last: bool) -> None:
         """Count a request that failed; `is_last`: no other follows it."""
         if self.costs is not None:
             self.costs.failed(error, model_id=self.model_id, is_last=is_last)
+        if self.span is not None:
+            self.span.failed(error, self._stream_reader(), is_last=is_last)
 
     def note_left(self) -> None:
         """Count a request whose answer nobody waits for any more, if there is one."""
         if self.costs is not None:
             self.costs.left(self.so_far(), model_id=self.model_id)
+        if self.span is not None:
+            self.span.left(self.so_far(), self._stream_reader())
+
+    def note_unsent(self, error: BaseException) -> None:
+        """Free what is held for a request that is not sent after all."""
+        if self.costs is not None:
+            self.costs.release()
+        if self.span is not None:
+            self.span.failed(error, None, is_last=True)
+
+    def _stream_reader(self) -> StreamReader | None:
+        return None
 
     def so_far(self) -> Completion | None:
         """Return what has arrived of an answer; None where it does not come in parts."""
@@ -219,7 +255,8 @@ class Call(GatewayCall["Completion"]):
 
     def fresh_reader(self) -> StreamReader:
         """Return a new reader for the next try of a streamed answer."""
-        self.reader = StreamReader(model=self.model_id, call_seed=self.call_seed)
+        kind = StreamReader if self.span is None else TimedReader
+        self.reader = kind(model=self.model_id, call_seed=self.call_seed)
         return self.reader
 
     def call_seed(self) -> str:
@@ -228,6 +265,9 @@ class Call(GatewayCall["Completion"]):
             asked = {"model": self.requested_id, "messages": self._body["messages"]}
             self._seed = sha256(jsontext.dumps(asked)).hexdigest()
         return self._seed
+
+    def _stream_reader(self) -> StreamReader | None:
+        return self.reader
 
     def so_far(self) -> Completion | None:
         """Return what has arrived of a streamed answer."""
@@ -277,6 +317,8 @@ class EmbeddingCall(GatewayCall[Embeddings]):
     """A request for the vectors of some texts."""
 
     path = "embeddings"
+    operation = "embeddings"
+    has_output = False
     what = "embeddings"
     is_listed = False
 
@@ -304,6 +346,7 @@ class FimCall(GatewayCall["Completion"]):
     """A request for the text between two others."""
 
     path = "fim/completions"
+    operation = "text_completion"
     what = "fill-in-the-middle"
     is_listed = False
 

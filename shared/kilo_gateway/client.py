@@ -241,16 +241,20 @@ class KiloClient(ClientBase[HttpClient]):
             time.sleep(wait)
 
     def _enter(self, call: GatewayCall[Any]) -> None:
-        if call.costs is not None and call.costs.has_budget:
-            while (wait := call.reserve(self.discover(), now=monotonic())) is not None:
-                time.sleep(wait)
-        if self._gate is None or self._passes(call):
+        call.note_start()
+        if not call.has_budget and self._passes(call):
             return
         try:
-            call.ticket = wait_in_line(self._gate, deadline=self._deadline(call), model=call.ref)
-        except BaseException:
-            call.note_left()
+            while (wait := call.reserve(self._prices(call), now=monotonic())) is not None:
+                time.sleep(wait)
+            if self._gate is not None and not self._passes(call):
+                call.ticket = wait_in_line(self._gate, deadline=self._deadline(call), model=call.ref)
+        except BaseException as error:
+            call.note_unsent(error)
             raise
+
+    def _prices(self, call: GatewayCall[Any]) -> Catalog | None:
+        return self.discover() if call.has_budget else None
 
     def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
         exchange.open(self._carrier())
@@ -320,7 +324,7 @@ def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
         except KiloError as error:
             wait = client._wait_after(call, error, reader)
         else:
-            if call.costs is not None:
+            if call.is_watched:
                 call.note_answer(call.completion)
             return
         finally:

@@ -234,6 +234,7 @@ class ClientBase(Generic[C]):
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""
         successor = catalog.successor_of_auto()
         if successor is None:
+            call.note_failure(error, is_last=True)
             raise error
         discovery.remember_successor(self.settings, successor)
         call.use_model(successor)

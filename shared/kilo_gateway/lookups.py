@@ -62,7 +62,7 @@ class LookupCall(GatewayCall[Told]):
     def __init__(self, settings: Settings, lookup: Lookup[Told], *, headers: HeaderList) -> None:
         super().__init__(settings, {"model": lookup.model or ""}, headers=headers)
         self.content = None
-        self.costs = None
+        self.costs = self.span = None
         self._lookup = lookup
 
     @property

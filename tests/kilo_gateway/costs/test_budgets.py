@@ -79,6 +79,15 @@ def test_a_model_without_a_price_is_refused(connect: Any, gateway: EmbeddedGatew
     assert costs.total.calls == 1
 
 
+def test_vectors_have_no_output_to_pay(connect: Any, gateway: EmbeddedGateway) -> None:
+    """The bound of an embeddings request is its input's, also where no price of an output is stated."""
+    budget = Budget(1)
+    with cost_tracker(budget=budget, price=Pricing(prompt=Decimal(1))) as costs:
+        session = connect()
+        session.wait(session.client.embed(["Hello"], model="openai/text-embedding-3-small"))
+    assert (costs.total.calls, budget.reserved) == (1, 0)
+
+
 def test_prices_come_from_the_model_list(connect: Any, gateway: EmbeddedGateway) -> None:
     """Without a stated price the gateway's list has it."""
     session = connect()
