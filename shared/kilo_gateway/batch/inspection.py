@@ -62,6 +62,10 @@ class Inspection:
         self.models[request.model_id] += 1
         if request.endpoint == "chat":
             self.estimates.update(reasons_to_estimate(request.body))
+        if pricing is None:  # an error for each of a hundred thousand rows takes longer than all the rest
+            self.unpriced.add(request.ref)
+            self.bound = None
+            return
         try:
             bound = bound_of(request, pricing)
         except InvalidSettingError:
