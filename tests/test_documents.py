@@ -36,6 +36,7 @@ def test_every_block_runs(
     for variable in [variable for variable in os.environ if variable.startswith("KILO")]:
         monkeypatch.delenv(variable)
     monkeypatch.chdir(ROOT)
+    _own_tracers(monkeypatch)
     discovery.forget()
     with EmbeddedGateway() as gateway:
         monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
@@ -43,6 +44,14 @@ def test_every_block_runs(
         exec(compile(code, name, "exec"), {"__name__": "page"})
     discovery.forget()
     assert capsys.readouterr().out or "assert " in code
+
+
+def _own_tracers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a block set up OpenTelemetry, which a process can do once, for itself only."""
+    from opentelemetry import trace
+
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", type(trace._TRACER_PROVIDER_SET_ONCE)())
 
 
 def test_every_setting_is_in_the_table() -> None:
