@@ -60,13 +60,10 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the command that is meant before arguments that name none."""
-        asks_for_help = bool(args) and args[0] in ctx.help_option_names
-        if self._default is not None and not asks_for_help and (not args or self._is_for_default(args[0])):
+        names_one = args[0] in {*self._entries, *ctx.help_option_names} if args else ctx.resilient_parsing
+        if self._default is not None and not names_one:
             args = [self._default, *args]
         return super().parse_args(ctx, args)
-
-    def _is_for_default(self, first: str) -> bool:
-        return first not in self._entries
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

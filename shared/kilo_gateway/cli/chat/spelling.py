@@ -23,7 +23,8 @@ class ChatCommand(PlainCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Join the pairs, then parse."""
-        return super().parse_args(ctx, join_pairs(args, count_values(self.params)))
+        is_complete = not ctx.resilient_parsing  # what is completed lacks its last words
+        return super().parse_args(ctx, join_pairs(args, count_values(self.params)) if is_complete else args)
 
 
 def count_values(parameters: Iterable[click.Parameter]) -> dict[str, int]:
