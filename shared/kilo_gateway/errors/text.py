@@ -74,10 +74,16 @@ def cut(text: str, limit: int) -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """Return the text on one line without control characters, at most `limit` characters long."""
+    r"""Return the text on one line, at most `limit` characters long; control characters are spelt out, as in `\x1b`."""
     head = text[: 4 * limit]
-    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
+    line = " ".join("".join(c if c.isprintable() else _shown(c) for c in head).split())
     return cut(line if len(head) == len(text) else line + CUT, limit)
+
+
+def _shown(character: str) -> str:
+    """Return what stands for a character that cannot be printed: a blank, or the spelling of a control."""
+    is_control = character.isascii() or "\x80" <= character <= "\x9f"
+    return f"\\x{ord(character):02x}" if is_control and not character.isspace() else " "
 
 
 def bounded(value: Any, depth: int = 0) -> Any:
