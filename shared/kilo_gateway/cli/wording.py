@@ -21,8 +21,8 @@ _REWORDED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"\bbase_url\b", "--base-url (or KILOCODE_BASE_URL)"),
         (r"\bargument model\b", "--model"),
         (r"\bapi_key\b", "KILOCODE_API_KEY"),
-        (r"\bargument (\w+)\b", r"\1"),
         (r"pass it as an argument instead", "use its own option instead"),
+        (r"\bargument (\w+)\b", r"\1"),
         (
             r"What has no option of its own goes into extra_body\.",
             "What has no name here goes into -o extra_body={...}.",
@@ -32,8 +32,11 @@ _REWORDED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"such as \{'max_tokens': 2000\}", 'such as {"max_tokens": 2000}'),
         (r"(?:a number of seconds, )?\(connect, read\), a mapping, Timeouts or httpx\.Timeout", "a number of seconds"),
         (r"; None means no bound", ""),
-        (r"raise timeout or\b", "raise KILOCODE_TIMEOUT or"),
-        (r"\bthe client's http_client\b", "the HTTP client"),
+        (r"\b(raise|lower) timeout(?:\.\w+)?\b", r"\1 KILOCODE_TIMEOUT"),
+        (r"Pass an http_client that has one\.", "Ask who runs it for another way in."),
+        (r"(?<!-o )\bextra_body (holds|must)\b", r"-o extra_body \1"),
+        (r"\bmust be a (?:mapping|dict)(?: of names and values)?\b", "must be a JSON object"),
+        (r"\bIt is True or False\b|\bit is True or False\b", "it is true or false"),
     )
 )
 
