@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -23,6 +24,18 @@ from typing import Any
 import pyte
 
 _SECONDS = 10.0
+_PROGRAM = """#!{python} -IS
+import json, os, socket, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect({path!r})
+request = dict(run=0, words=sys.argv[1:], environ=dict(os.environ), folder=os.getcwd(), terminal=False, closed=[])
+socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
+for number in (0, 1, 2):
+    os.close(number)
+for line in server.makefile():
+    if "status" in (answer := json.loads(line)):
+        os._exit(answer["status"])
+"""
 
 
 @dataclass
@@ -133,7 +146,14 @@ class Forks:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        words = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("fork_server.py")), str(theirs.fileno())]
+        self._folder = tempfile.TemporaryDirectory()
+        path = str(Path(self._folder.name) / "forks")
+        script = str(Path(__file__).with_name("fork_server.py"))
+        words = [sys.executable, "-W", "ignore", script, str(theirs.fileno()), path]
+        self.program = Path(self._folder.name) / "kilo-gateway"
+        """A program that runs the command line in the environment of its caller, for scripts."""
+        self.program.write_text(_PROGRAM.format(python=sys.executable, path=path))
+        self.program.chmod(0o755)
         self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         theirs.close()
         self._socket = ours
@@ -169,6 +189,7 @@ class Forks:
         self._process.wait(10)
         self._lines.close()
         self._socket.close()
+        self._folder.cleanup()
 
     def start(
         self,

@@ -91,5 +91,16 @@ def _become(request: dict, descriptors: list[int]) -> None:
     os._exit(status)
 
 
+def accept(path: str) -> None:
+    """Serve whoever connects to a socket in the file system."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+
 if __name__ == "__main__":
+    threading.Thread(target=accept, args=(sys.argv[2],), daemon=True).start()
     serve(socket.socket(fileno=int(sys.argv[1])))
