@@ -7,7 +7,8 @@ import click
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, model_option, open_client
 from kilo_gateway.cli.streams import stdout
-from kilo_gateway.cli.text import render_json, show_on_one_line
+from kilo_gateway.cli.tables import write_fact
+from kilo_gateway.cli.text import render_json
 
 
 @click.command(cls=PlainCommand)
@@ -25,5 +26,5 @@ def check(*, model: str | None, no_ask: bool, base_url: str | None, as_json: boo
         out.line(render_json(verdict.describe()))
     else:
         for line in verdict.lines():
-            out.line(show_on_one_line(line))
+            write_fact(out, line)
     return verdict.exit_status

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.cli.model_rows import abilities, lab_of, model_object, price_object, render_price
 from kilo_gateway.cli.streams import text_width
-from kilo_gateway.cli.tables import Column, render_count, write_table
+from kilo_gateway.cli.tables import Column, render_count, write_fact, write_table
 from kilo_gateway.errors import KiloError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _endpoint_object(endpoint: ModelEndpoint) -> dict[str, Any]:
 def write_page(out: Output, model: ModelInfo, endpoints: Sequence[ModelEndpoint] | None) -> None:
     """Write the model for people: a name and a value a line, then its providers."""
     for name, value in _facts(model):
-        out.line(f"{name}: {value}")
+        write_fact(out, f"{name}: {value}")
     if endpoints is None:
         out.line("providers: not told")
         return

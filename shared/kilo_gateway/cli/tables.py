@@ -74,16 +74,25 @@ def _two_lines(columns: Sequence[Column], row: Sequence[str], width: int) -> lis
     rest = _GAP.join(
         f"{column.heading} {cell}".strip() for column, cell in zip(columns[1:], row[1:], strict=True) if cell
     )
-    wrapped = textwrap.wrap(
-        rest,
+    return [row[0], *_wrap(rest, width, first=_GAP, hang=_GAP)]
+
+
+def write_fact(out: Output, text: str) -> None:
+    """Write a line; on a terminal it is wrapped between words."""
+    clean = show_on_one_line(text)
+    width = terminal_width(out.stream) or text_width()
+    out.line("\n".join(_wrap(clean, width, hang=_GAP)) if out.is_terminal else clean)
+
+
+def _wrap(text: str, width: int, *, first: str = "", hang: str) -> list[str]:
+    return textwrap.wrap(
+        text,
         width,
-        initial_indent=_GAP,
-        subsequent_indent=_GAP,
+        initial_indent=first,
+        subsequent_indent=hang,
         break_long_words=False,
         break_on_hyphens=False,
-        replace_whitespace=False,
     )
-    return [row[0], *wrapped]
 
 
 def _cells(text: str) -> int:

@@ -241,6 +241,15 @@ def test_json_of_a_failure(words: tuple[str, ...], status: int, kind: str, run: 
     assert error["type"] == kind
 
 
+def test_a_refusal_is_not_what_was_asked(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
+    """An answer that is a refusal and nothing else ends with 6, its words on stderr."""
+    message = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+    gateway.enqueue(Reply(body={"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}))
+    done = run("chat", "Hi", "--no-stream", status=6)
+    assert done.stdout == ""
+    assert "I cannot help with that" in done.stderr
+
+
 def test_usage_in_any_case(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
     """`-u` puts model, tokens and cost on stderr without a terminal."""
     gateway.enqueue(Reply(text="Hello", usage={"prompt_tokens": 3, "completion_tokens": 4, "cost": 0.00012}))

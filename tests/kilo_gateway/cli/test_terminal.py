@@ -159,11 +159,20 @@ def test_tables_fit(width: int, show: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("width", [60, 100])
-def test_settings_fit(width: int, show: Callable[..., Any]) -> None:
-    """All settings are shown whole at 60 columns."""
-    shown = show("settings", size=(24, width)).shown.replace("\r", "")
+@pytest.mark.parametrize(
+    ("words", "word"),
+    [
+        (("settings",), "KILOCODE_BASE_URL"),
+        (("check",), "openai/gpt-4.1-mini"),
+        (("models", "show", "anthropic/claude-sonnet-4.6"), "include_reasoning"),
+        (("models", "show", "anthropic/claude-sonnet-4.6"), "kilo-embedded"),
+    ],
+)
+def test_facts_fit(words: tuple[str, ...], word: str, width: int, show: Callable[..., Any]) -> None:
+    """Settings, the verdict and a model's page are wrapped between words only."""
+    shown = show(*words, size=(24, width)).shown.replace("\r", "")
     assert max(map(len, shown.splitlines())) <= width
-    assert "KILOCODE_BASE_URL" in shown
+    assert word in shown or width < 100
 
 
 def test_width_without_a_terminal(run: Callable[..., Any]) -> None:

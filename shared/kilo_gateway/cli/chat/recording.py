@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from kilo_gateway.cli.log.store import Entry, Log, new_id, now, write_entry
 from kilo_gateway.cli.statuses import wrong_usage
 from kilo_gateway.cli.streams import stderr
 from kilo_gateway.cli.text import show_on_one_line
+from kilo_gateway.settings.settings import VARIABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +46,8 @@ class Recorder:
             stderr().line(f"warning: The answer was not recorded in {self._path}: {reason}.")
 
     def _entry(self, request: Request, turn: Turn, conversation: str) -> Entry:
-        secrets = [one for one in self._settings.secrets() if len(one) >= _SHORTEST_SECRET and one != "anonymous"]
+        known = {*self._settings.secrets(), *(os.environ.get(name, "").strip() for name in VARIABLES["api_key"])}
+        secrets = [one for one in known if len(one) >= _SHORTEST_SECRET and one != "anonymous"]
         values = {
             "id": new_id(),
             "conversation": conversation,

@@ -55,6 +55,9 @@ def name_nearest(error: ModelNotFoundError, asker: Asker) -> None:
 def _print(screen: Screen, turn: Turn, typed: Typed, schema: dict[str, Any] | None, recorder: Recorder) -> None:
     value: Any = None
     text = turn.text
+    refusal = turn.last.refusal if turn.last is not None else None
+    if refusal and not text:
+        raise CommandError(f"The model refused: {refusal.rstrip('.')}. Ask otherwise.", NOT_AS_ASKED)
     if schema is not None:
         try:
             text, value = fit_answer(text, schema)
@@ -66,8 +69,7 @@ def _print(screen: Screen, turn: Turn, typed: Typed, schema: dict[str, Any] | No
     elif typed.extract or typed.extract_last:
         text = extract(text, is_last=typed.extract_last)
     if typed.as_json:
-        conversation = recorder.conversation if recorder.is_on else None
-        screen.out.line(render_json(turn_object(turn, value=value, conversation=conversation)))
+        screen.out.line(render_json(turn_object(turn, value=value, conversation=recorder.conversation)))
         return
     if typed.prints_later:
         screen.whole(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from kilo_gateway.cli.chat.tool_calls import ask
 from kilo_gateway.cli.chat.turn import render_cost
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
+from kilo_gateway.cli.streams import can_ask
 from kilo_gateway.cli.usage import nearest
 from kilo_gateway.cli.wording import reword
 from kilo_gateway.errors import SetupError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _HELP: Final = {
     "/help": "show this",
     "/model [REF]": "show or change the model",
-    "/system [TEXT]": "show or change the system prompt; - takes it away",
+    "/system [TEXT]": "show, change or (-) drop the prompt",
     "/reasoning [LEVEL]": "show or change how much to reason",
     "/cost": "show tokens and cost so far",
     "/save FILE": "write the conversation into a file",
@@ -126,14 +127,17 @@ class SlashCommands:
             raise wrong_usage("/save needs a FILE.")
         path = Path(name).expanduser()
         try:
-            if path.exists() and ask(f"{path} is there. Overwrite it? [y/N] ") not in {"y", "yes"}:
-                self._out.line("not saved")
+            if path.exists() and not self._may_overwrite(path):
+                self._out.line(f"not saved: {path} is there already")
                 return
             with open(path, "w", encoding="utf-8", opener=_open_privately) as file:
                 file.write(self._transcript())
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}. Choose another file.") from None
         self._out.line(f"saved in {path}")
+
+    def _may_overwrite(self, path: Path) -> bool:
+        return can_ask() and ask(f"{path} is there. Overwrite it? [y/N] ") in {"y", "yes"}
 
     def _transcript(self) -> str:
         system = f"# system\n\n{self._request.system}\n\n" if self._request.system else ""

@@ -39,7 +39,8 @@ def write_pages(out: Output, entries: Iterable[Entry]) -> None:
     for number, entry in enumerate(entries):
         if number:
             out.line()
-        out.line(f"# {entry.time}  id {entry.id}  conversation {entry.conversation}")
+        out.line(f"# {entry.time}  id {entry.id}")
+        out.line(f"conversation: {entry.conversation}")
         out.line(f"model: {entry.model or entry.ref}")
         if entry.system:
             out.line(f"system: {entry.system}")
