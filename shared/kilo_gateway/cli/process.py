@@ -47,6 +47,9 @@ def _run_to_end(arguments: Sequence[str]) -> int:
         return TERMINATED
     except ReaderGoneError:
         return READER_GONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.message)
+        return DONE
     except click.UsageError as error:
         failure = Failure(explain_usage(error), WRONG_USAGE, "usage")
     except Exception as error:  # noqa: BLE001 - what is none of ours is raised again

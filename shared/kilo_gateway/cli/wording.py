@@ -36,6 +36,8 @@ _REWORDED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"Pass an http_client that has one\.", "Ask who runs it for another way in."),
         (r"(?<!-o )\bextra_body (holds|must)\b", r"-o extra_body \1"),
         (r"\bmust be a (?:mapping|dict)(?: of names and values)?\b", "must be a JSON object"),
+        (r"\bmust be a JSON object, not an? \w+", "must be a JSON object"),
+        (r"(?<!-)\bupstream (?=')", "--upstream "),
         (r"\bIt is True or False\b|\bit is True or False\b", "it is true or false"),
     )
 )

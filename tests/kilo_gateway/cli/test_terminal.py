@@ -207,6 +207,7 @@ def test_a_mistyped_command_sends_nothing(
 def test_bare_is_help(run: Callable[..., Any]) -> None:
     """Without a command help is shown, with 0."""
     assert run().stdout == run("--help").stdout == run("-h").stdout
+    assert run("cassettes").stdout == run("cassettes", "-h").stdout
 
 
 def test_a_question_without_anybody(start: Callable[..., Any]) -> None:
