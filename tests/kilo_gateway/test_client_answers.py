@@ -113,5 +113,5 @@ def test_a_page_of_several_lines_is_quoted_on_one(connect: Any, gateway: Any, st
     gateway.enqueue(Fault(status=200, body="one\n\x1b[31mred\x07\u202e\ntwo"))
     error = connect(max_retries=0).fail(stream=stream)
 
-    assert "It begins: one [31mred two. Check base_url" in str(error)
+    assert r"It begins: one \x1b[31mred\x07 two. Check base_url" in str(error)
     assert str(error).isprintable()

@@ -265,7 +265,7 @@ def test_what_an_answer_said_is_quoted_on_one_line() -> None:
     error = StructuredOutputError("It says: one\n\x1b[31mtwo\u202e " + "x" * 5000, llm_output="one\ntwo")
 
     assert str(error).isprintable()
-    assert str(error).startswith("It says: one [31mtwo xxx")
+    assert str(error).startswith(r"It says: one \x1b[31mtwo xxx")
     assert len(str(error)) <= 2000
     assert error.llm_output == "one\ntwo"
 
