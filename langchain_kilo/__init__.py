@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
         'langchain_kilo needs LangChain. Install it with: pip install "kilo-gateway[langchain]"'
     ) from error
 
-from kilo_gateway._version import __version__
+from kilo_gateway import __version__
 from langchain_kilo.chat_model import ChatKilo
 from langchain_kilo.costs import CostCallback
 

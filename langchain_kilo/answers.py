@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from kilo_gateway.answer.completion import render_metadata
-from kilo_gateway.settings.headers import mask_header
+from kilo_gateway import render_metadata
+from kilo_gateway.adapters.secrets import mask_headers
 from langchain_kilo.reasoning import with_aliases
 from langchain_kilo.tools import parse_calls
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
-    from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.answer.usage import Usage
+    from kilo_gateway import Completion, Usage
 
 PROVIDER = "kilo"
 """What LangSmith and LangChain's middleware know this integration by; messages and traces must agree on it."""
@@ -76,7 +75,7 @@ def response_metadata(completion: Completion, choice_index: int = 0, *, with_hea
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers by lower-case names, without cookies and the like: messages are stored and traced."""
-    return {name.lower(): mask_header(name, value) for name, value in headers.items()}
+    return {name.lower(): value for name, value in mask_headers(headers).items()}
 
 
 def without_cost(message: AIMessage) -> AIMessage:

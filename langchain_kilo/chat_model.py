@@ -8,10 +8,9 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from kilo_gateway import __version__
-from kilo_gateway.adapters.arguments import check_option_values
+from kilo_gateway.adapters.arguments import FIELD_OF, check_option_values
 from kilo_gateway.adapters.fields import ChatFields
 from kilo_gateway.errors import KiloError
-from kilo_gateway.request.options import FIELD_OF
 from langchain_kilo import tracing, translator
 from langchain_kilo.answers import parse_result
 from langchain_kilo.costs import counted, counting

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from kilo_gateway.adapters.embedding import (
+    DEFAULT_EMBEDDING_MODEL,
+    check_embedding_fields,
+    check_inputs,
+    options_of_texts,
+)
 from kilo_gateway.adapters.fields import EmbeddingFields
-from kilo_gateway.embeddings import check_inputs, render_embedding_options
 from kilo_gateway.errors import KiloError
-from kilo_gateway.refs import parse_model_id
-from kilo_gateway.request.options import EMBEDDING_OPTIONS
 from langchain_kilo.errors import chat_error
 
 if TYPE_CHECKING:
@@ -19,10 +22,6 @@ if TYPE_CHECKING:
 
     from kilo_gateway.adapters.connection import Connection
     from langchain_kilo.errors import ChatKiloError
-
-DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
-
-_OPTIONS = tuple(name for name in (*EMBEDDING_OPTIONS, "extra_body") if name != "input_type")
 
 
 class KiloEmbeddings(EmbeddingFields, Embeddings):
@@ -66,10 +65,8 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
 
     @classmethod
     def _check_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
-        model_id = parse_model_id(DEFAULT_EMBEDDING_MODEL if given.get("model") is None else given["model"])
-        options = {name: given.get(name) for name in _OPTIONS}
-        for name in ("document_input_type", "query_input_type"):
-            render_embedding_options({**options, "input_type": given.get(name)}, model_id=model_id)
+        types = ("document_input_type", "query_input_type")
+        check_embedding_fields(given, model=given.get("model"), input_types=types)
         return given
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
@@ -113,7 +110,7 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
         return vectors
 
     def _options(self, input_type: str | None) -> dict[str, Any]:
-        return {"model": self.model, "input_type": input_type, **{name: getattr(self, name) for name in _OPTIONS}}
+        return {"model": self.model, **options_of_texts(self.__dict__, input_type)}
 
     def _batches(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
         """Yield the texts batch by batch, after all of them were looked at, so that nothing is sent in vain."""

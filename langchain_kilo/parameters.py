@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kilo_gateway.adapters.arguments import merge_options, options_of, unify, without_none
+from kilo_gateway.adapters.arguments import FIELD_OF, merge_options, options_of, unify, without_none
 from kilo_gateway.adapters.model_object import PER_CALL
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.request.options import FIELD_OF
 from langchain_kilo.tools import AnswerChoice, render_tool_choice, render_tools, settle_answer_choice
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from kilo_gateway.request.reasoning import LEVELS
+from kilo_gateway.adapters.arguments import LEVELS
 
 if TYPE_CHECKING:
     from langchain_core.language_models import ModelProfile
 
-    from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway import ModelInfo
 
 _INPUTS = ("text", "image", "audio", "video")
 _OUTPUTS = ("text", "image", "audio", "video")

@@ -14,9 +14,7 @@ from langchain_kilo.text_chunks import TextChunks
 from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
-    from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.answer.tool_calls import ToolCallDelta
-    from kilo_gateway.stream.accumulator import Delta
+    from kilo_gateway import Completion, Delta, ToolCallDelta
 
 _METADATA = {"model_provider": PROVIDER}
 """On every chunk: by it LangChain finds the translator of content blocks. It is the one text that merging keeps."""

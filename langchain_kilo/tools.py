@@ -12,10 +12,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
 from kilo_gateway.adapters.forced_tools import refuses_forced_tool, urge_tool
-from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments
+from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments, render_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.jsontext import dumps, find_non_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,11 +170,7 @@ def render_calls(message: AIMessage) -> list[dict[str, Any]]:
     rendered: list[dict[str, Any]] = []
     for call in message.tool_calls:
         name = call["name"]
-        if place := find_non_finite(call["args"]):
-            raise InvalidRequestError(
-                f"The arguments of {name!r} cannot be sent: {place}. JSON knows finite numbers only."
-            )
-        rendered.append(_render_call(call.get("id"), name, dumps(call["args"]).decode(), len(rendered)))
+        rendered.append(_render_call(call.get("id"), name, render_arguments(call["args"], name=name), len(rendered)))
     for broken in message.invalid_tool_calls:
         text = broken.get("args") or _NOTHING_CAME
         rendered.append(_render_call(broken.get("id"), broken.get("name") or "unknown", text, len(rendered)))

@@ -10,10 +10,10 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
+from kilo_gateway import parse_model_id
+from kilo_gateway.adapters.arguments import FIELD_OF
+from kilo_gateway.adapters.secrets import mask_headers
 from kilo_gateway.errors import InvalidModelError
-from kilo_gateway.refs import parse_model_id
-from kilo_gateway.request.options import FIELD_OF
-from kilo_gateway.settings.headers import mask_header
 from langchain_kilo.answers import PROVIDER, without_cost
 from langchain_kilo.tools import render_tools
 
@@ -106,7 +106,7 @@ def mask(arguments: Mapping[str, Any]) -> dict[str, Any]:
         masked["api_key"] = "***"
     for name in _HEADERS:
         if isinstance(headers := masked.get(name), Mapping):
-            masked[name] = {header: mask_header(str(header), value) for header, value in headers.items()}
+            masked[name] = mask_headers(headers)
     if isinstance(tools := masked.get("tools"), list):
         masked["tools"] = [_mask_tool(tool) for tool in tools]
     return masked

@@ -17,14 +17,13 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
 )
 
+from kilo_gateway import Completion, render_metadata
 from kilo_gateway.adapters.media import split_data_url
-from kilo_gateway.answer.completion import Completion, render_metadata
 from llama_index_kilo.messages import DETAILS
 from llama_index_kilo.tools import parse_tool_call_block
 
 if TYPE_CHECKING:
-    from kilo_gateway.answer.choice import CompletionChoice
-    from kilo_gateway.answer.usage import Usage
+    from kilo_gateway import CompletionChoice, Usage
 
 
 def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:

@@ -9,21 +9,15 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # not in its __all__
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from kilo_gateway import DEFAULT_BASE_URL
+from kilo_gateway.adapters.embedding import DEFAULT_EMBEDDING_MODEL, check_embedding_fields, options_of_texts
 from kilo_gateway.adapters.fields import EmbeddingFields
-from kilo_gateway.embeddings import render_embedding_options
-from kilo_gateway.refs import parse_model_id
-from kilo_gateway.request.options import EMBEDDING_OPTIONS
-from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 from llama_index_kilo.costs import counting
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
 if TYPE_CHECKING:
     from kilo_gateway import Embeddings
     from kilo_gateway.adapters.connection import Connection
-
-DEFAULT_EMBEDDING_MODEL = "openai/text-embedding-3-small"
-
-_OPTIONS = tuple(name for name in (*EMBEDDING_OPTIONS, "extra_body") if name != "input_type")
 
 dispatcher = get_dispatcher(__name__)
 
@@ -75,11 +69,8 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
 
     @classmethod
     def _check_arguments(cls, given: dict[str, Any]) -> dict[str, Any]:
-        model = given.get("model_name")
-        model_id = parse_model_id(DEFAULT_EMBEDDING_MODEL if model is None else model)
-        options = {name: given.get(name) for name in _OPTIONS}
-        for name in ("text_input_type", "query_input_type"):
-            render_embedding_options({**options, "input_type": given.get(name)}, model_id=model_id)
+        types = ("text_input_type", "query_input_type")
+        check_embedding_fields(given, model=given.get("model_name"), input_types=types)
         return given
 
     @property
@@ -119,7 +110,7 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
             return _report(await connection.async_client.embed(texts, **self._options(input_type)))
 
     def _options(self, input_type: str | None) -> dict[str, Any]:
-        return {"model": self.model_name, "input_type": input_type, **{name: getattr(self, name) for name in _OPTIONS}}
+        return {"model": self.model_name, **options_of_texts(self.__dict__, input_type)}
 
 
 def _report(embeddings: Embeddings) -> list[list[float]]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.instrumentation.events import BaseEvent
 from pydantic import ConfigDict
 
-from kilo_gateway.answer.usage import Usage
+from kilo_gateway import Usage
 
 if TYPE_CHECKING:
-    from kilo_gateway.embeddings import Embeddings
+    from kilo_gateway import Embeddings
 
 
 class EmbeddingUsageEvent(BaseEvent):

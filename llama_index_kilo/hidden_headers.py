@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from kilo_gateway.settings.headers import MASK, mask_header
+from kilo_gateway.adapters.secrets import is_secret_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +42,7 @@ def _hide(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hide_secrets(headers: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {name: SecretStr(value) if _is_secret(name, value) else value for name, value in headers.items()}
-
-
-def _is_secret(name: Any, value: Any) -> bool:
-    return isinstance(name, str) and isinstance(value, str) and mask_header(name, value) == MASK
+    return {name: SecretStr(value) if is_secret_header(name, value) else value for name, value in headers.items()}
 
 
 def reveal_headers(headers: Any) -> Any:

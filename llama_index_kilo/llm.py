@@ -20,8 +20,8 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from kilo_gateway import DEFAULT_BASE_URL
 from kilo_gateway.adapters.fields import ChatFields
-from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 from llama_index_kilo import structured
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
 from llama_index_kilo.costs import counted, counting

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.adapters.arguments import check_option_values, merge_options, options_of
+from kilo_gateway.adapters.arguments import FIELD_OF, check_option_values, merge_options, options_of
 from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.request.options import FIELD_OF
 from llama_index_kilo.hidden_headers import reveal_headers
 
 if TYPE_CHECKING:

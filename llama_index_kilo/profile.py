@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llama_index.core.base.llms.types import LLMMetadata
 
 if TYPE_CHECKING:
-    from kilo_gateway.catalog.models import ModelInfo
+    from kilo_gateway import ModelInfo
 
 UNKNOWN_CONTEXT_WINDOW = 32_768
 """Tokens assumed for a model that no list knows: what nearly every model offered today has at least."""

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
     from llama_index.core.base.llms.types import ChatResponseGen
 
-    from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.answer.tool_calls import ToolCallDelta
-    from kilo_gateway.async_stream import AsyncChatStream
-    from kilo_gateway.stream.accumulator import Delta
+    from kilo_gateway import AsyncChatStream, Completion, Delta, ToolCallDelta
 
 _ASSISTANT = MessageRole.ASSISTANT
 

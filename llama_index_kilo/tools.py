@@ -8,11 +8,10 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
 
-from kilo_gateway import jsontext
-from kilo_gateway.adapters.objects import LOST, find_flaw, find_partial_object, read_arguments
+from kilo_gateway import parse_arguments
+from kilo_gateway.adapters.objects import LOST, find_flaw, find_partial_object, read_arguments, render_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import AnswerError
-from kilo_gateway.tool_arguments import parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,14 +89,11 @@ def _render_wire_call(call: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "function",
         **kept,
-        "function": {**function, "arguments": _render_arguments(function.get("arguments"))},
+        "function": {
+            **function,
+            "arguments": render_arguments(function.get("arguments"), name=str(function.get("name"))),
+        },
     }
-
-
-def _render_arguments(arguments: Any) -> str:
-    if isinstance(arguments, str):
-        return arguments if arguments.strip() else "{}"
-    return jsontext.dumps(arguments or {}).decode()
 
 
 def _as_dict(value: Any) -> dict[str, Any]:

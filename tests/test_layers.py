@@ -1,10 +1,17 @@
 """The arrows between modules, as pyproject.toml states them."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+import kilo_gateway
+
 ROOT = Path(__file__).parent.parent
+MEANT_FOR_ADAPTERS = {"kilo_gateway.adapters", "kilo_gateway.errors", "kilo_gateway.wire"}
 
 
 def test_no_module_imports_what_stands_above_it() -> None:
@@ -13,3 +20,32 @@ def test_no_module_imports_what_stands_above_it() -> None:
     done = subprocess.run([program, "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "0 broken" in done.stdout
+
+
+def _imports(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield what a file imports, in any place of it: the module, and the names out of it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield node.module or "", [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+
+
+@pytest.mark.parametrize("package", ["langchain_kilo", "llama_index_kilo"])
+def test_adapters_import_what_is_meant_for_them(package: str) -> None:
+    """Of the core, adapters import its public names, `adapters`, `errors` and `wire`; of each other, nothing.
+
+    What is imported for type checkers, or inside a function, counts as well.
+    """
+    other = {"langchain_kilo": "llama_index_kilo", "llama_index_kilo": "langchain_kilo"}[package]
+    wrong: list[str] = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        for module, names in _imports(path):
+            room = ".".join(module.split(".")[:2])
+            if module == "kilo_gateway":
+                allowed = {*kilo_gateway.__all__, "errors", "wire"}
+                wrong += [f"{path.name}: kilo_gateway.{name}" for name in names if name not in allowed]
+            is_inner = module.startswith("kilo_gateway.") and room not in MEANT_FOR_ADAPTERS
+            if is_inner or module.partition(".")[0] == other:
+                wrong.append(f"{path.name}: {module}")
+    assert wrong == []

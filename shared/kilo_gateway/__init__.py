@@ -14,8 +14,10 @@ from kilo_gateway._version import __version__ as __version__
 if TYPE_CHECKING:
     from kilo_gateway.account.balance import Balance as Balance
     from kilo_gateway.account.defaults import Defaults as Defaults
+    from kilo_gateway.answer.choice import CompletionChoice as CompletionChoice
     from kilo_gateway.answer.completion import Completion as Completion
     from kilo_gateway.answer.completion import render_metadata as render_metadata
+    from kilo_gateway.answer.tool_calls import ToolCallDelta as ToolCallDelta
     from kilo_gateway.answer.usage import Usage as Usage
     from kilo_gateway.async_client import AsyncKiloClient as AsyncKiloClient
     from kilo_gateway.async_stream import AsyncChatStream as AsyncChatStream
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from kilo_gateway.refs import render_ref as render_ref
     from kilo_gateway.request.options import EmbeddingOptions as EmbeddingOptions
     from kilo_gateway.request.options import RequestOptions as RequestOptions
+    from kilo_gateway.settings.base_url import DEFAULT_BASE_URL as DEFAULT_BASE_URL
     from kilo_gateway.settings.settings import Settings as Settings
     from kilo_gateway.settings.settings import resolve_settings as resolve_settings
     from kilo_gateway.settings.timeouts import Timeouts as Timeouts
@@ -121,7 +124,10 @@ _HOMES = {
     "request.options": ("EmbeddingOptions", "RequestOptions"),
     "settings.settings": ("Settings", "resolve_settings"),
     "settings.timeouts": ("Timeouts",),
-    "answer.tool_calls": ("parse_arguments",),
+    "answer.choice": ("CompletionChoice",),
+    "answer.tool_calls": ("ToolCallDelta",),
+    "tool_arguments": ("parse_arguments",),
+    "settings.base_url": ("DEFAULT_BASE_URL",),
     "answer.usage": ("Usage",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -9,18 +9,28 @@ import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
 from kilo_gateway.jsontext import find_non_finite
 from kilo_gateway.request.option_checks import LONGEST_COMPARED, check_options
 from kilo_gateway.request.options import FIELD_OF, SHAPED
-from kilo_gateway.request.reasoning import split_reasoning
+from kilo_gateway.request.reasoning import LEVELS, split_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pydantic import ValidationError
+
+__all__ = [
+    "ALIASES",
+    "FIELD_OF",
+    "LEVELS",
+    "check_option_values",
+    "explain",
+    "merge_options",
+    "options_of",
+    "unify",
+    "without_none",
+]
 
 ALIASES: Mapping[str, str] = {
     "model_name": "model",
@@ -33,8 +43,6 @@ ALIASES: Mapping[str, str] = {
 
 _RIVALS = (("reasoning", "reasoning_effort"), ("max_tokens", "max_completion_tokens"))
 """Spellings of one thing: a call that uses one of them replaces the constructor's other."""
-
-_KEYS = ("api_key", "kilo_api_key")
 
 
 def unify(
@@ -78,14 +86,6 @@ def _unknown(name: str, known: Collection[str], owner: str) -> str:
     near = meant or next(iter(difflib.get_close_matches(name[:LONGEST_COMPARED], list(known), n=1)), None)
     hint = f" Did you mean {near!r}?" if near else ""
     return f"{refused}{hint} What has no option of its own goes into extra_body."
-
-
-def hide_key(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments with the key wrapped, so that a traceback that shows variables does not show it."""
-    return {
-        name: SecretStr(value) if name in _KEYS and isinstance(value, str) else value
-        for name, value in arguments.items()
-    }
 
 
 def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
-from kilo_gateway.adapters.arguments import explain, hide_key, unify, without_none
+from kilo_gateway.adapters.arguments import explain, unify, without_none
 from kilo_gateway.adapters.connection import Connection, ask_for_key, await_key
+from kilo_gateway.adapters.secrets import hide_key, is_secret_header
 from kilo_gateway.catalog.discovery import known_catalog, known_to_be_free
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings.auth import ANONYMOUS, check_key
-from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.settings import VARIABLES, key_left_behind, resolve_settings
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class ModelObject(BaseModel):
         """Return the headers of dumps and pickles: none where the field is left out of dumps, else no secrets."""
         if self.default_headers is None or type(self).model_fields["default_headers"].exclude:
             return None
-        return {name: value for name, value in self.default_headers.items() if mask_header(name, value) != MASK}
+        return {name: value for name, value in self.default_headers.items() if not is_secret_header(name, value)}
 
 
 def _plain_timeout(given: Any, settings: Settings) -> Any:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.jsontext import dumps, find_non_finite
 from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
 
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
@@ -86,6 +88,19 @@ def find_flaw(arguments: Any, finish_reason: str | None = None) -> str | None:
 def read_arguments(arguments: Any, finish_reason: str | None = None) -> dict[str, Any] | None:
     """Return the arguments of a call that may be run; None for one that may not, as `find_flaw` says why."""
     return None if find_flaw(arguments, finish_reason) == LOST else parse_arguments(arguments)
+
+
+def render_arguments(arguments: Any, *, name: str) -> str:
+    """Return the arguments of a call of the history as JSON text; text stays as it is, nothing is `{}`.
+
+    Raises:
+        InvalidRequestError: arguments that JSON cannot carry.
+    """
+    if isinstance(arguments, str):
+        return arguments if arguments.strip() else "{}"
+    if place := find_non_finite(arguments):
+        raise InvalidRequestError(f"The arguments of {name!r} cannot be sent: {place}. JSON knows finite numbers only.")
+    return dumps(arguments or {}).decode()
 
 
 def _unfenced(text: str) -> str:

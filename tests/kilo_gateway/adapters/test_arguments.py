@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway.adapters.arguments import check_option_values, hide_key, merge_options, options_of, unify
+from kilo_gateway.adapters.arguments import check_option_values, merge_options, options_of, unify
+from kilo_gateway.adapters.secrets import hide_key
 from kilo_gateway.errors import InvalidRequestError
 
 KNOWN = ("model", "temperature", "tools", "tool_choice", "stop", "api_key", "base_url", "timeout", "extra_body")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance, render_arguments
+from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import EmbeddedGateway, Reply
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
@@ -86,3 +87,19 @@ def test_both_adapters_read_alike(text: str) -> None:
         chain = ChatKilo(**facts).with_structured_output(Person, method="json_schema")
         assert chain.invoke("x") == Person(name="Ann")
         assert KiloLLM(**facts).structured_predict(Person, PromptTemplate("x")) == Person(name="Ann")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [({"a": 1}, '{"a":1}'), ({}, "{}"), (None, "{}"), ("", "{}"), ("  ", "{}"), ('{"a": 1}', '{"a": 1}'), ("{", "{")],
+)
+def test_arguments_of_a_history_are_json_text(arguments: Any, text: str) -> None:
+    """Objects become JSON, nothing an empty object, and text stays to the letter."""
+    assert render_arguments(arguments, name="f") == text
+
+
+@pytest.mark.parametrize("arguments", [{"a": float("nan")}, {"a": [1, {"b": float("inf")}]}])
+def test_arguments_that_json_cannot_carry(arguments: Any) -> None:
+    """NaN and infinity are refused with the tool's name; they would arrive as null."""
+    with pytest.raises(InvalidRequestError, match=r"The arguments of 'f' cannot be sent: .*finite numbers only"):
+        render_arguments(arguments, name="f")
