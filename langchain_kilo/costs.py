@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from kilo_gateway.costs.tracker import CostTracker, cost_tags, counting_in
+from kilo_gateway.adapters.costs import CostTracker, cost_tags, counting_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 
-from kilo_gateway.costs.tracker import CostTracker, counting_in
+from kilo_gateway.adapters.costs import CostTracker, counting_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
