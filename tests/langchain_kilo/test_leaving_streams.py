@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import HumanMessage
+from langgraph.graph import START, MessagesState, StateGraph
+
+from kilo_gateway.testing import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kilo_gateway.testing import EmbeddedGateway
+    from langchain_kilo import ChatKilo
 
 LEAVE = """
 import asyncio, logging, sys
@@ -37,3 +50,86 @@ def test_a_stream_left_when_its_loop_ends_prints_nothing(gateway: EmbeddedGatewa
     command = [sys.executable, *flags, "-c", LEAVE, gateway.base_url, gateway.api_key]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout, done.stderr) == ("held_to_the_end\ndropped\nraised\n", "")
+
+
+QUESTION: Any = {"messages": [HumanMessage("x")]}
+
+
+def _graph(model: ChatKilo) -> Any:
+    async def ask(state: MessagesState) -> Any:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return StateGraph(MessagesState).add_node("model", ask).add_edge(START, "model").compile()
+
+
+STREAMS: dict[str, Callable[[ChatKilo], Any]] = {
+    "astream": lambda model: model.astream("x"),
+    "astream_events": lambda model: model.astream_events("x", version="v2"),
+    "a graph's astream": lambda model: _graph(model).astream(QUESTION, stream_mode="messages"),
+    "a graph's astream_events": lambda model: _graph(model).astream_events(QUESTION, version="v2"),
+    "an agent's astream": lambda model: create_agent(model, []).astream(QUESTION, stream_mode="messages"),
+    "an agent's astream_events": lambda model: create_agent(model, []).astream_events(QUESTION, version="v2"),
+}
+"""Ways to stream an answer."""
+NOT_STOPPED = {"a graph's astream", "an agent's astream"}
+"""Ways in which LangGraph does not stop its own tasks when an anyio scope is cancelled; a page says what to do."""
+
+
+async def _read(stream: Any, begun: asyncio.Event) -> None:
+    async for _ in stream:
+        begun.set()
+
+
+async def _is_closed(gateway: EmbeddedGateway) -> bool:
+    return await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 0)
+
+
+@pytest.mark.parametrize("way", STREAMS)
+def test_a_task_that_is_cancelled_twice_leaves_nothing(
+    way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """The gateway sees the connection close at once, and no task is left, though the first leaving is interrupted."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+
+    async def run() -> None:
+        begun = asyncio.Event()
+        task = asyncio.create_task(_read(STREAMS[way](make()), begun))
+        await begun.wait()
+        assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await _is_closed(gateway)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("way", sorted(STREAMS.keys() - NOT_STOPPED))
+def test_a_cancelled_scope_leaves_nothing(way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """The same in a scope of anyio, as web servers and MCP use it: it cancels again and again."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+
+    async def run() -> None:
+        begun = asyncio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_read, STREAMS[way](make()), begun)
+            await begun.wait()
+            assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
+            group.cancel_scope.cancel()
+        assert await _is_closed(gateway)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+def test_streams_in_threads_are_each_their_own(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """Twenty threads that share a model get their own answers, with one request a call."""
+    gateway.enqueue(*[Reply(text=f"answer {number}") for number in range(200)])
+    model = make()
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda _: "".join(chunk.text for chunk in model.stream("x")), range(200)))
+    assert sorted(found) == sorted(f"answer {number}" for number in range(200))
+    assert len(gateway.requests) == 200
