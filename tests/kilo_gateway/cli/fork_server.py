@@ -21,7 +21,8 @@ def serve(connection: socket.socket) -> None:
     import markdown_it  # noqa: F401
     import prompt_toolkit  # noqa: F401
 
-    import kilo_gateway.client  # noqa: F401
+    import kilo_gateway.client
+    import kilo_gateway.testing.cassettes.check  # noqa: F401
     from kilo_gateway.cli import process  # noqa: F401 - as above
     from kilo_gateway.cli.chat import run as _run  # noqa: F401 - as above
 
