@@ -104,9 +104,9 @@ class ChatKilo(ChatFields, BaseChatModel):
     include_response_headers: bool = False
     """Whether the headers of the HTTP answer, its request id among them, come in `response_metadata["headers"]`."""
 
-    def _set_up(self, arguments: Mapping[str, Any]) -> None:
+    def _set_up(self, arguments: Mapping[str, Any], *unnamed: Any) -> None:
         try:
-            super()._set_up(arguments)
+            super()._set_up(arguments, *unnamed)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
         if self.profile is None:

@@ -57,9 +57,9 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of yours for async calls, used as it is and never closed."""
 
-    def _set_up(self, arguments: Mapping[str, Any]) -> None:
+    def _set_up(self, arguments: Mapping[str, Any], *unnamed: Any) -> None:
         try:
-            super()._set_up(arguments)
+            super()._set_up(arguments, *unnamed)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
 

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 from kilo_gateway.call import Call, EmbeddingCall, FimCall, GatewayCall
 from kilo_gateway.catalog import discovery
 from kilo_gateway.catalog.embedding_models import full_embedding_id
+from kilo_gateway.catalog.suggestions import suggest_model
 from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import render_embedding_request
-from kilo_gateway.errors import InvalidSettingError, KiloError, SetupError
+from kilo_gateway.errors import InvalidSettingError, KiloError, ModelNotFoundError, SetupError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.fim import DEFAULT_FIM_MODEL, render_fim_request
@@ -221,8 +222,17 @@ class ClientBase(Generic[C]):
         may_go_on = self._may_try_again(call, error, wait) and (needs_successor or wait is not None)
         call.note_failure(error, is_last=not may_go_on)
         if not may_go_on:
+            self._suggest_model(call, error)
             raise error
         return wait
+
+    def _suggest_model(self, call: GatewayCall[Any], error: KiloError) -> None:
+        """Add the model that was probably meant to an error that says that there is none of this name."""
+        if call.is_listed and isinstance(error, ModelNotFoundError):
+            meant = suggest_model(call.model_id, self.known_models())
+            if meant is not None and meant not in error.message:
+                error.message += f" Did you mean {meant!r}?"
+                error.args = (error.message, *error.args[1:])
 
     def _may_try_again(self, call: GatewayCall[Any], error: KiloError, wait: float | None) -> bool:
         ticket, call.ticket = call.ticket, None

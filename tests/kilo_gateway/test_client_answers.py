@@ -12,6 +12,7 @@ from kilo_gateway import (
     KiloClient,
     MalformedAnswerError,
     MissingKeyError,
+    ModelNotFoundError,
     RateLimitError,
     ServiceUnavailableError,
     TruncatedStreamError,
@@ -115,3 +116,12 @@ def test_a_page_of_several_lines_is_quoted_on_one(connect: Any, gateway: Any, st
 
     assert r"It begins: one \x1b[31mred\x07 two. Check base_url" in str(error)
     assert str(error).isprintable()
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("gpt-4o", "openai/gpt-4o"), ("no/such-thing-at-all", None)])
+def test_a_model_that_was_mistyped_gets_a_suggestion(connect: Any, typed: str, meant: str | None) -> None:
+    """The error for a model that does not exist names the one of the catalog that was probably meant."""
+    error = connect().fail(model=typed)
+    assert isinstance(error, ModelNotFoundError)
+    assert ("Did you mean" in str(error)) == (meant is not None)
+    assert meant is None or f"Did you mean {meant!r}?" in str(error)

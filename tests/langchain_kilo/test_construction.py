@@ -230,3 +230,11 @@ def test_setup_errors_are_langchains_invalid_requests() -> None:
     """`except ModelInvalidRequestError` catches a misuse of the constructor."""
     with pytest.raises(ModelInvalidRequestError):
         ChatKilo(api_key=KEY, colour="blue")
+
+
+def test_a_model_without_its_name_says_what_to_write() -> None:
+    """`ChatKilo("x")` is told the argument's name; what looks like a key is not shown."""
+    with pytest.raises(core.InvalidSettingError, match=r"write ChatKilo\(model='z-ai/glm-5'\)"):
+        ChatKilo("z-ai/glm-5")  # type: ignore[misc]
+    with pytest.raises(core.InvalidSettingError, match=r"write ChatKilo\(model='openai/gpt-5-mini'\)"):
+        ChatKilo("sk-kilo-0123456789abcdef")  # type: ignore[misc]

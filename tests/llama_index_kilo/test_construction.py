@@ -12,7 +12,7 @@ from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from pydantic import Field
 
-from kilo_gateway.errors import InvalidModelError, KiloError, MissingKeyError
+from kilo_gateway.errors import InvalidModelError, InvalidSettingError, KiloError, MissingKeyError
 from kilo_gateway.testing import EmbeddedGateway
 from llama_index_kilo import KiloEmbedding, KiloLLM
 
@@ -109,3 +109,9 @@ def test_secret_headers_of_a_call_are_in_no_event(
     assert "X-Plain" in "".join(events.told)
     assert "X-Plain" in "".join(payloads)
     assert headers["X-Api-Key"] == SECRET
+
+
+def test_a_model_without_its_name_says_what_to_write() -> None:
+    """`KiloLLM("x")` is told the argument's name."""
+    with pytest.raises(InvalidSettingError, match=r"write KiloLLM\(model='z-ai/glm-5'\)"):
+        KiloLLM("z-ai/glm-5")

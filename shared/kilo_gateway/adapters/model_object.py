@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
-from kilo_gateway.adapters.arguments import explain, unify, without_none
+from kilo_gateway.adapters.arguments import explain, say_names, unify, without_none
 from kilo_gateway.adapters.connection import Connection, ask_for_key, await_key
 from kilo_gateway.adapters.secrets import hide_key, is_secret_header
 from kilo_gateway.catalog.discovery import known_catalog, known_to_be_free
+from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings.auth import ANONYMOUS, check_key
 from kilo_gateway.settings.settings import VARIABLES, key_left_behind, resolve_settings
@@ -79,17 +80,19 @@ class ModelObject(BaseModel):
         """The connection in use, and the values of the fields that it was made from."""
     else:  # type checkers see the fields as keyword arguments instead
 
-        def __init__(self, **arguments: Any) -> None:
+        def __init__(self, *unnamed: Any, **arguments: Any) -> None:
             arguments = hide_key(arguments)
-            self._set_up(arguments)
+            self._set_up(arguments, *unnamed)
 
-    def _set_up(self, arguments: Mapping[str, Any]) -> None:
+    def _set_up(self, arguments: Mapping[str, Any], *unnamed: Any) -> None:
         """Become an object of these arguments.
 
         Raises:
             SetupError: an unknown argument, a value that cannot work, or no key for a model that needs one.
         """
         cls = type(self)
+        if unnamed:
+            raise InvalidSettingError(say_names(cls.__name__, cls._model_field, unnamed[0]))
         given = unify(arguments, cls.model_fields, owner=cls.__name__, aliases=cls._aliases)
         given = without_none(self._check_arguments(given))
         settings = self._resolve(given)

@@ -1,0 +1,37 @@
+"""The model that was probably meant: for messages only, never to ask another one than the caller named."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kilo_gateway.catalog.catalog import Catalog
+
+_LIKENESS = 0.75
+_LONGEST_COMPARED = 100
+"""Characters of an unknown id that are compared: comparing costs the square of the length."""
+
+
+def suggest_model(model_id: str, catalog: Catalog) -> str | None:
+    """Return the id of the catalog that is most like one it does not know; None when none is like it.
+
+    The lab may be missing (`gpt-4o`), `.`, `-` and `_` may be mixed up, and letters wrong (`claude-sonet-4.6`).
+    """
+    if catalog.get(model_id) is not None:
+        return None
+    wanted = _plain(model_id[:_LONGEST_COMPARED])
+    by_name: dict[str, str] = {}
+    for model in catalog:
+        untagged = model.id.partition(":")[0]
+        for name in map(_plain, (model.id, model.id.rpartition("/")[2], untagged, untagged.rpartition("/")[2])):
+            by_name.setdefault(name, model.id)
+    names = get_close_matches(wanted, by_name, n=1, cutoff=_LIKENESS)
+    if not names and "/" in model_id:
+        names = get_close_matches(_plain(model_id.rpartition("/")[2]), by_name, n=1, cutoff=_LIKENESS)
+    return by_name[names[0]] if names else None
+
+
+def _plain(model_id: str) -> str:
+    return re.sub(r"[._\s-]+", "-", model_id.strip().lower())
