@@ -205,10 +205,12 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         try:
             while (wait := call.reserve(await self._prices(call), now=monotonic())) is not None:  # noqa: ASYNC110 - see reserve
                 await anyio.sleep(wait)
-            if self._gate is not None and not self._passes(call):
-                call.ticket = await wait_in_line_async(self._gate, deadline=self._deadline(call), model=call.ref)
+            for gate in self._gates(call):
+                ticket = gate.free or await wait_in_line_async(gate, deadline=self._deadline(call), model=call.ref)
+                call.tickets = (*call.tickets, (gate, ticket))
         except BaseException as error:
             call.note_unsent(error)
+            self._leave_gates(call)
             raise
 
     async def _prices(self, call: GatewayCall[Any]) -> Catalog | None:

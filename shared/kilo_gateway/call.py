@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
-    from kilo_gateway.gate import Ticket
+    from kilo_gateway.gate.entering import Tickets
     from kilo_gateway.settings.headers import HeaderList
     from kilo_gateway.settings.settings import Settings
 
@@ -96,8 +96,8 @@ class GatewayCall(ABC, Generic[Answer]):
         """The trackers and budgets that the call belongs to; None where there are none."""
         self.span = span_of_call()
         """The call's span; None where nobody records any."""
-        self.ticket: Ticket | None = None
-        """The gate's permission for the current try; None where there is no gate."""
+        self.tickets: Tickets = ()
+        """The gates' permissions for the current try."""
         self.on_retry: OnRetry | None = None
         """Called before each of them; set by the client."""
         self.answer_status = 200

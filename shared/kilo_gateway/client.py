@@ -247,10 +247,12 @@ class KiloClient(ClientBase[HttpClient]):
         try:
             while (wait := call.reserve(self._prices(call), now=monotonic())) is not None:
                 time.sleep(wait)
-            if self._gate is not None and not self._passes(call):
-                call.ticket = wait_in_line(self._gate, deadline=self._deadline(call), model=call.ref)
+            for gate in self._gates(call):
+                ticket = gate.free or wait_in_line(gate, deadline=self._deadline(call), model=call.ref)
+                call.tickets = (*call.tickets, (gate, ticket))
         except BaseException as error:
             call.note_unsent(error)
+            self._leave_gates(call)
             raise
 
     def _prices(self, call: GatewayCall[Any]) -> Catalog | None:

@@ -172,11 +172,22 @@ class ClientBase(Generic[C]):
         return gate_of(self.settings) if self.settings.shared_pause else None
 
     def _passes(self, call: GatewayCall[Any]) -> bool:
-        """Take the gate's ticket that everybody has while all is well; False where the call has to wait for one."""
-        if self._gate is None:
+        """Take the gate's ticket that everybody has while all is well; False where the call may have to wait."""
+        gate = self._gate
+        if gate is None:
             return True
-        call.ticket = self._gate.free
-        return call.ticket is not None
+        ticket = gate.free
+        if ticket is None or call.model_id in gate.of_models:
+            return False
+        call.tickets = ((gate, ticket),)
+        return True
+
+    def _gates(self, call: GatewayCall[Any]) -> list[Gate]:
+        """Return the gates that a call has to pass: first that of its model, where its provider refused something."""
+        if self._gate is None:
+            return []
+        of_model = self._gate.of_models.get(call.model_id)
+        return [self._gate] if of_model is None else [of_model, self._gate]
 
     def _deadline(self, call: GatewayCall[Any]) -> float | None:
         """Return when the call must have ended, by the monotonic clock; the first question starts its time."""
@@ -186,21 +197,23 @@ class ClientBase(Generic[C]):
         return call.deadline
 
     def _note_passed(self, call: GatewayCall[Any]) -> None:
-        """Tell the gate that the gateway took the request; a look at it while all is well."""
-        gate = self._gate
-        if gate is None or call.ticket is None:
-            return
-        if gate.free is not call.ticket:
-            gate.got_through(call.ticket)
-        if not gate.retries.is_full:
-            gate.retries.add()
+        """Tell the gates that the request was taken; a look at each while all is well."""
+        for gate, ticket in call.tickets:
+            if gate.free is not ticket:
+                gate.got_through(ticket)
+        if self._gate is not None and not self._gate.retries.is_full:
+            self._gate.retries.add()
 
     def _note_left(self, call: GatewayCall[Any]) -> None:
         """Give back what a try holds that ended without showing anything, such as one that was cancelled."""
         call.note_left()
-        if self._gate is not None and call.ticket is not None and self._gate.free is not call.ticket:
-            self._gate.left(call.ticket)
-        call.ticket = None
+        self._leave_gates(call)
+
+    def _leave_gates(self, call: GatewayCall[Any]) -> None:
+        for gate, ticket in call.tickets:
+            if gate.free is not ticket:
+                gate.left(ticket)
+        call.tickets = ()
 
     def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
         self._deadline(call)
@@ -235,10 +248,10 @@ class ClientBase(Generic[C]):
                 error.args = (error.message, *error.args[1:])
 
     def _may_try_again(self, call: GatewayCall[Any], error: KiloError, wait: float | None) -> bool:
-        ticket, call.ticket = call.ticket, None
-        if self._gate is None or ticket is None:
+        tickets, call.tickets = call.tickets, ()
+        if self._gate is None:
             return True
-        return may_try_again(self._gate, ticket, error, wait_seconds=wait)
+        return may_try_again(self._gate, tickets, error, model_id=call.model_id, wait_seconds=wait)
 
     def _use_successor(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""

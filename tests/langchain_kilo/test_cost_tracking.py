@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.runnables import RunnableLambda, RunnableParallel
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Send
 
 from kilo_gateway import Budget, BudgetExceededError, Pricing, cost_tracker
 from kilo_gateway.testing import EmbeddedGateway, Reply
@@ -20,6 +23,13 @@ COST = Decimal("0.0000123")
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "cost": float(COST)}
 PRICE = Pricing(prompt=Decimal(0), completion=Decimal(1000))
 Make = Callable[..., ChatKilo]
+
+
+class State(TypedDict):
+    """What a graph of this page passes on."""
+
+    questions: list[str]
+    answers: Annotated[list[str], operator.add]
 
 
 @pytest.fixture(autouse=True)
@@ -134,3 +144,18 @@ def test_an_agent_is_counted_with_its_tools(make: Make, gateway: EmbeddedGateway
         agent.invoke({"messages": [("user", "Weather in Oslo?")]}, {"callbacks": [callback]})
     assert costs.total.calls == callback.costs.total.calls == 2
     assert costs.total.cost == 2 * COST
+
+
+def test_a_graph_that_fans_out_is_counted(make: Make) -> None:
+    """Branches of a graph that run at once belong to the block around it."""
+    model = make()
+    builder = StateGraph(State)
+    builder.add_node("ask", lambda state: {"answers": [model.invoke(state["questions"][0]).text]})
+    builder.add_conditional_edges(
+        START, lambda state: [Send("ask", {"questions": [question]}) for question in state["questions"]], ["ask"]
+    )
+    builder.add_edge("ask", END)
+    with cost_tracker() as costs:
+        found = builder.compile().invoke({"questions": list("abcdef"), "answers": []})
+    assert len(found["answers"]) == costs.total.calls == 6
+    assert costs.total.cost == 6 * COST

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import KiloError
     from kilo_gateway.gate.gate import Gate, Ticket
 
+    Tickets = tuple[tuple[Gate, Ticket], ...]
+    """The gates that a try has passed, each with what it gave."""
+
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -67,8 +70,9 @@ def _check_patience(gate: Gate, last: float, model: str) -> None:
     status = gate.refused_status or HTTPStatus.TOO_MANY_REQUESTS
     kind = RateLimitError if status == HTTPStatus.TOO_MANY_REQUESTS else ServiceUnavailableError
     told = f"for {render_wait(pause)} more" if pause else "and takes none at the moment"
+    whose = "for this model" if gate.is_of_model else "with this key"
     raise kind(
-        f"The gateway has answered other calls with this key with HTTP {int(status)}, so calls are held back {told}. "
+        f"The gateway has answered other calls {whose} with HTTP {int(status)}, so they are held back {told}. "
         "This one was not sent. Try again later; with shared_pause=False each call finds out by itself.",
         model=model,
         status=int(status),
@@ -78,28 +82,30 @@ def _check_patience(gate: Gate, last: float, model: str) -> None:
 
 
 def is_busy(error: KiloError) -> bool:
-    """Return whether an error says that the gateway takes no request of this key for now.
-
-    What a provider behind the gateway says is about its models only.
-    """
-    return (
-        isinstance(error, GatewayError) and error.status in _BUSY and error.retry == "soon" and error.provider is None
-    )
+    """Return whether an error says that requests are not taken for now."""
+    return isinstance(error, GatewayError) and error.status in _BUSY and error.retry == "soon"
 
 
-def may_try_again(gate: Gate, ticket: Ticket, error: KiloError, *, wait_seconds: float | None) -> bool:
-    """Tell the gate what a failed try shows; return whether there may be another one.
+def may_try_again(gate: Gate, tickets: Tickets, error: KiloError, *, model_id: str, wait_seconds: float | None) -> bool:
+    """Tell the gates what a failed try shows; return whether there may be another one.
 
-    `wait_seconds` is how long its call would wait, None where it gives up anyway. After a 429 or 503 the gate itself
-    sees to it that few are sent; other tries are paid from the retry budget.
+    `wait_seconds` is how long its call would wait, None where it gives up anyway. After a 429 or 503 a gate sees to it
+    that few are sent: that of the gateway, or, where a provider behind it refused, that of the model. Other tries are
+    paid from the retry budget.
     """
     now = monotonic()
+    busy = None
     if is_busy(error):
+        is_of_provider = getattr(error, "provider", None) is not None
+        busy = gate.of_model(model_id) if is_of_provider else gate
+        ticket = dict(tickets).get(busy) or busy.sent_before()
         after, status = error.retry_after_seconds, getattr(error, "status", None)
-        gate.refused(ticket, now=now, retry_after_seconds=after, own_wait_seconds=wait_seconds, status=status)
-        return True
-    if isinstance(error, GatewayError):
-        gate.got_through(ticket)
-    else:
-        gate.left(ticket)
-    return wait_seconds is None or gate.retries.take(now)
+        busy.refused(ticket, now=now, retry_after_seconds=after, own_wait_seconds=wait_seconds, status=status)
+    for passed, ticket in tickets:
+        if passed is busy:
+            continue
+        if isinstance(error, GatewayError) and passed is gate:
+            passed.got_through(ticket)
+        else:
+            passed.left(ticket)
+    return busy is not None or wait_seconds is None or gate.retries.take(now)

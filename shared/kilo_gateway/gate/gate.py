@@ -32,7 +32,9 @@ _DOUBLINGS: Final = 10
 class Gate:
     """What this process knows of one gateway and key. Safe to share between threads and loops."""
 
-    def __init__(self, *, rng: Callable[[], float] = random.random) -> None:
+    def __init__(self, *, rng: Callable[[], float] = random.random, is_of_model: bool = False) -> None:
+        self.is_of_model = is_of_model
+        """Whether it holds back one model only."""
         self._lock = threading.Lock()
         self._rng = rng
         self._listeners: set[Callable[[], None]] = set()
@@ -52,6 +54,8 @@ class Gate:
         self._tickets = 0
         self.free: Ticket | None = Ticket(0, 0)
         """Everybody's ticket while all is well, which costs nothing to look at; else None."""
+        self.of_models: dict[str, Gate] = {}
+        """The gates of models whose providers have refused something; what they refuse holds no other model back."""
         self.retries = RetryBudget()
         """What all callers together may spend on trying again."""
         self.refused_status: int | None = None
@@ -61,6 +65,11 @@ class Gate:
     def paused_until(self) -> float:
         """When the pause ends, by the monotonic clock; a moment in the past without one."""
         return self._paused_until
+
+    def of_model(self, model_id: str) -> Gate:
+        """Return the gate of one model behind this one."""
+        with self._lock:
+            return self.of_models.setdefault(model_id, Gate(rng=self._rng, is_of_model=True))
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener`, from any thread, whenever somebody may ask again; returns what ends that."""
@@ -130,6 +139,11 @@ class Gate:
             if was_probe:
                 self._probe = None
         self._tell(1, is_news=was_probe)
+
+    def sent_before(self) -> Ticket:
+        """Return the ticket of a request that was sent before it was known that this gate would matter."""
+        with self._lock:
+            return Ticket(0, self._pauses)
 
     def _open_up(self) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway import AsyncKiloClient, KiloClient, KiloError, RateLimitError, ServerError
+from kilo_gateway import AsyncKiloClient, KiloClient, KiloError, RateLimitError, ServerError, Timeouts
 from kilo_gateway.gate import gate_of
 from kilo_gateway.gate.retry_budget import FIRST_RETRIES
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
@@ -114,8 +114,6 @@ def test_a_long_pause_is_told_and_not_waited_for(gateway: EmbeddedGateway) -> No
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "30"}, body={"error": {"code": 429, "message": "Slow"}}))
     with pytest.raises(RateLimitError):
         client.complete(ask("Hello"))
-    from kilo_gateway import Timeouts
-
     with pytest.raises(RateLimitError, match="not sent") as caught:
         client.complete(ask("Hello"), timeout=Timeouts(total=5))
     assert caught.value.model == f"kilocode/{MODEL}"
@@ -134,14 +132,31 @@ def test_another_gateway_is_not_held_back(gateway: EmbeddedGateway) -> None:
         assert KiloClient(api_key=other.api_key, base_url=other.base_url, model=MODEL).complete(ask("Hello")).text
 
 
-def test_what_a_provider_refuses_holds_nobody_back(gateway: EmbeddedGateway) -> None:
-    """A 429 of a provider behind the gateway is about its models: a fallback to another model goes out at once."""
+def test_what_a_provider_refuses_holds_its_model_back_only(gateway: EmbeddedGateway) -> None:
+    """A 429 of a provider behind the gateway is about a model: another one, as a fallback, goes out at once."""
     error = {"code": 429, "message": "Provider returned error", "metadata": {"provider_name": "Acme", "raw": "busy"}}
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "30"}, body={"error": error}), Reply(text="Yes."))
     client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL, max_retries=0)
     with pytest.raises(RateLimitError):
         client.complete(ask("Hello"))
     assert client.complete(ask("Hello"), model="openai/gpt-5-mini").text == "Yes."
+    with pytest.raises(RateLimitError, match="for this model"):
+        client.complete(ask("Hello"), timeout=Timeouts(total=5))
+    assert len(gateway.requests) == 2
+
+
+def test_a_model_recovers_as_the_gateway_does(gateway: EmbeddedGateway) -> None:
+    """After the pause of a model one call tries, the rest follows, and no call is lost or sent in the pause."""
+    error = {"code": 503, "message": "Overloaded", "metadata": {"provider_name": "Acme", "raw": "busy"}}
+    gateway.enqueue(Fault(status=503, headers={"Retry-After": "0.3"}, body={"error": error}))
+    gateway.enqueue(Reply(text="Yes.", times=99))
+    client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    began = time.monotonic()
+    assert client.complete(ask("Hello")).text == "Yes."
+    assert time.monotonic() >= began + 0.3
+    with ThreadPoolExecutor(8) as pool:
+        assert {answer.text for answer in pool.map(lambda _: client.complete(ask("Hello")), range(20))} == {"Yes."}
+    assert len(gateway.requests) == 22
 
 
 def test_a_fleet_does_not_storm_a_gateway_that_is_down(gateway: EmbeddedGateway, monkeypatch: Any) -> None:
@@ -169,18 +184,17 @@ def test_leaving_a_stream_early_frees_the_gate(gateway: EmbeddedGateway) -> None
     assert gate_of(client.settings).free is not None
 
 
+_NOTES = {"_enter", "_passes", "_note_passed", "_note_left", "_leave_gates"}
+"""What a client does for the sake of the gate."""
+
+
 def gate_calls_of(function: Callable[[], object]) -> list[str]:
     """Return the functions that a function calls for the sake of the gate."""
     found: list[str] = []
 
     def note(frame: Any, event: str, argument: Any) -> None:
         code = frame.f_code
-        is_ours = "shared/kilo_gateway/gate/" in code.co_filename or code.co_name in {
-            "_enter",
-            "_passes",
-            "_note_passed",
-            "_note_left",
-        }
+        is_ours = "shared/kilo_gateway/gate/" in code.co_filename or code.co_name in _NOTES
         if event == "call" and is_ours:
             found.append(code.co_name)
 
@@ -193,12 +207,12 @@ def gate_calls_of(function: Callable[[], object]) -> list[str]:
 
 
 def test_while_all_is_well_the_gate_costs_a_handful_of_calls_and_a_chunk_none(gateway: EmbeddedGateway) -> None:
-    """A call makes four Python calls more with the gate, which take no lock, however many chunks it has."""
+    """A call makes five Python calls more with the gate, which take no lock, however many chunks it has."""
     client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
     list(client.stream(ask("Hello")))
     gate_of(client.settings).retries.is_full = True  # as after many answered calls
     gateway.enqueue(*(Reply(text="Yes. " * count) for count in (1, 300, 1)))
     for _ in range(2):
         called = gate_calls_of(lambda: list(client.stream(ask("Hello"))))
-        assert called == ["_enter", "_passes", "_note_passed", "_note_left"]
+        assert sorted(called) == sorted(_NOTES)
     assert gate_calls_of(lambda: client.complete(ask("Hello"))) == called
