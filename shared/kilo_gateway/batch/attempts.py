@@ -43,6 +43,8 @@ class Attempts:
         """How often the gateway has answered, refusals for being busy left out."""
         self.cut_off = 0
         """Requests that were sent and not waited for; the gateway may bill them."""
+        self.refusal: KiloError | None = None
+        """Why the gateway took no request the last time that it did not; None after it has taken one."""
         self.sending: set[asyncio.Task[Any]] = set()
         """Tasks that wait for an answer."""
 
@@ -118,9 +120,11 @@ class Attempts:
     def _tell_gate(self, ticket: Ticket, result: Result) -> None:
         error = result.error
         if error is not None and meaning_of(error) == "busy":
+            self.refusal = error
             self._throttle.refused(ticket, error.retry_after_seconds)
         elif result.answer is not None or isinstance(error, GatewayError):
             self.answers += 1
+            self.refusal = None
             self._throttle.got_through(ticket)
         else:
             self._throttle.left(ticket)

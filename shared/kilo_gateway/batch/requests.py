@@ -92,6 +92,7 @@ def prepare(request: Request, *, default_model: str | None = None, place: int = 
     if endpoint == "embeddings":
         inputs = body.pop("input", None)
         inputs = [inputs] if isinstance(inputs, str) else inputs
+        body.setdefault("encoding_format", "float")  # what the field's files hold; a call asks for base64
         rendered = render_embedding_request(inputs, model_id=model_id, options={"extra_body": body})
     else:
         rendered = _render_chat(body, model_id)

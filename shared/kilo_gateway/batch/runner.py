@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kilo_gateway.batch.results import Result
     from kilo_gateway.batch.spending import PriceOf
     from kilo_gateway.costs.budget import Budget
+    from kilo_gateway.errors import KiloError
     from kilo_gateway.gate import Gate
 
 _LONGEST_LOOK_SECONDS: Final = 5.0
@@ -83,6 +84,11 @@ class BatchRun:
     def cut_off(self) -> int:
         """Requests that were sent and not waited for; the gateway may bill them."""
         return self._attempts.cut_off
+
+    @property
+    def refusal(self) -> KiloError | None:
+        """Why the gateway takes no request, while it takes none."""
+        return self._attempts.refusal
 
     @property
     def limit(self) -> int:
@@ -195,7 +201,7 @@ class BatchRun:
             is_still = answers == self._attempts.answers and self._attempts.open and self._results.empty()
             seconds_still = seconds_still + look if is_still else 0.0
             answers = self._attempts.answers
-        self.stop(no_progress(limit))
+        self.stop(no_progress(limit, self.refusal))
 
     async def _work(self) -> None:
         while not self._is_ending:

@@ -68,12 +68,15 @@ def _stopped(error: KiloError, reason: StopReason) -> BatchStoppedError:
     return stop
 
 
-def no_progress(seconds: float) -> BatchStoppedError:
-    """Return the error of a run in which nothing was answered for so long."""
-    return BatchStoppedError(
-        f"The run was stopped: the gateway has answered nothing for {seconds:g} s. Resume it later.",
+def no_progress(seconds: float, refusal: KiloError | None) -> BatchStoppedError:
+    """Return the error of a run in which nothing was answered for so long, with why the gateway took no request."""
+    why = "" if refusal is None else f" {refusal.message}"
+    stop = BatchStoppedError(
+        f"The run was stopped: the gateway has answered nothing for {seconds:g} s.{why} Resume it later.",
         reason="no_progress",
     )
+    stop.__cause__ = refusal
+    return stop
 
 
 def pause_too_long(seconds: float) -> BatchStoppedError:

@@ -98,6 +98,14 @@ def test_what_cannot_work_is_refused_before_anything_is_sent(
     assert Path("in.jsonl").read_bytes() == before
 
 
+def test_an_output_that_is_there_is_told_in_options(run: Run) -> None:
+    """What can be done about an output that is there is said in options of the command."""
+    assert run("in.jsonl", "out.jsonl").exit_code == 0
+    assert run("in.jsonl", "out.jsonl").stderr == "error: out.jsonl is there already. Add --resume or --overwrite.\n"
+    write(Path("in.jsonl"), line("a", "Another"))
+    assert "Add --accept-changed to keep" in run("in.jsonl", "out.jsonl", "--resume").stderr
+
+
 def test_wrong_lines_are_all_told(run: Run) -> None:
     """One wrong line is told in the error, several before it, each with its number; scripts get an object."""
     write(Path("in.jsonl"), line("a"), "[1]")

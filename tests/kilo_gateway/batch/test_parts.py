@@ -150,6 +150,14 @@ def test_a_fingerprint_is_of_what_is_sent() -> None:
     assert prepare(Request("a", body, "/chat/completions")).fingerprint == found[0]
 
 
+def test_vectors_are_numbers_unless_asked_otherwise() -> None:
+    """An output of embeddings holds what the field's files hold, not the spelling that calls prefer."""
+    body = {"model": "lab/model", "input": "x"}
+    assert prepare(Request("a", body, "/v1/embeddings")).body["encoding_format"] == "float"
+    asked = {**body, "encoding_format": "base64"}
+    assert prepare(Request("a", asked, "/v1/embeddings")).body["encoding_format"] == "base64"
+
+
 def test_the_time_to_go_counts_this_run_only() -> None:
     """Rows of an earlier run neither shorten nor lengthen what is left, and before the first result it is unknown."""
     counts = Counts(1000, resumed=900, failed_before=5, begun_at=monotonic() - 10)

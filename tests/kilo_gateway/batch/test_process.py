@@ -163,7 +163,8 @@ def test_a_dead_gateway(source: Path, tmp_path: Path) -> None:
         pass
     done = run(server, source, output, "--no-progress-seconds", 1)
     assert (done.returncode, output.read_bytes()) == (3, b"")
-    assert "answered nothing for 1 s" in done.stderr
+    assert "answered nothing for 1 s. 127.0.0.1" in done.stderr
+    assert "could not be connected to" in done.stderr.splitlines()[1]
 
 
 def test_another_reason_for_each_stop(source: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def tell_of_resumption(job: BatchJob, command: BatchCommand, say: Callable[[str]
     """Say what is done already, what was mended, and what may be paid twice."""
     done = job.resumption
     if job.source.blank_lines:
-        say(f"{job.source.blank_lines} blank lines were skipped.")
+        say(f"{_count(job.source.blank_lines, 'blank line')} skipped.")
     for path, rows in done.mended:
         say(f"{path}: {_rows(len(rows))} could not be read (the first: {rows[0]}); asked again.")
     if not job.resume:
@@ -111,4 +111,8 @@ def tell_the_price(found: Inspection, say: Callable[[str], None]) -> None:
 
 
 def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return _count(count, "row")
+
+
+def _count(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"

@@ -8,6 +8,8 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
+from kilo_gateway.cli.wording import reword
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -81,6 +83,7 @@ class Display:
         self._shown_at = float("-inf")
         self._stack = ExitStack()
         self._is_over = False
+        self._said: str | None = None
 
     def __enter__(self) -> Self:
         if self._screen.is_terminal:
@@ -97,10 +100,19 @@ class Display:
         if now - self._shown_at < (_PICTURE_SECONDS if self._screen.is_terminal else _LINE_SECONDS):
             return
         self._shown_at = now
+        self._tell_refusal()
         if self._screen.is_terminal:
             self._screen.draw(self.picture())
         else:
             self._screen.say(self.line())
+
+    def _tell_refusal(self) -> None:
+        """Say why the gateway takes no request, once for each reason."""
+        refusal = self._run.refusal
+        said = None if refusal is None else reword(refusal.message)
+        if said is not None and said != self._said:
+            self._screen.say(said)
+        self._said = said
 
     def line(self) -> str:
         """Return the state as one line."""
