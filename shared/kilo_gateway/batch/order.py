@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from kilo_gateway.batch.results import Result
 
-_WINDOW: Final = 4
+WINDOW: Final = 4
 """How many times the concurrency results may be ahead of the oldest request that is still open."""
 
 
@@ -18,7 +18,7 @@ class Order:
     """Where results wait for their turn; without a wanted order they do not."""
 
     def __init__(self, concurrency: int, *, is_wanted: bool) -> None:
-        self._room = asyncio.Semaphore(concurrency * _WINDOW) if is_wanted else None
+        self._room = asyncio.Semaphore(concurrency * WINDOW) if is_wanted else None
         self._held: dict[int, Result] = {}
         self._next = 0
 

@@ -69,7 +69,10 @@ class BatchRun:
         self._throttle = Throttle(gate, self._limit, longest_pause_seconds=options.no_progress_seconds / 2)
         self._attempts = Attempts(ask, options, self._throttle, Spending(budget, price_of))
         self._ready: deque[Result] = deque()
-        self._results: asyncio.Queue[tuple[int, Result] | None] = asyncio.Queue(options.concurrency)
+        self._results: asyncio.Queue[tuple[int, Result, asyncio.Event] | None] = asyncio.Queue()
+        self._taken: asyncio.Event | None = None
+        """Set when the caller is done with the result that it got last: until then its worker sends nothing, so that
+        results which a kill would lose count among the requests under way."""
         self._workers: set[asyncio.Task[None]] = set()
         self._delivering: set[asyncio.Task[Any]] = set()
         """Workers that hold a result, which must not be lost."""
@@ -136,10 +139,15 @@ class BatchRun:
     async def _next(self) -> Result | None:
         if not self._keepers:
             self._begin()
+        if self._taken is not None:
+            self._taken.set()
         while not self._ready:
             found = await self._results.get()
             if found is not None:
-                self._ready.extend(self._order.put(*found))
+                place, result, self._taken = found
+                self._ready.extend(self._order.put(place, result))
+                if not self._ready:
+                    self._taken.set()  # held back; the order has a bound of its own
                 continue
             self._results.put_nowait(None)  # whoever asks again is told the same
             self._ready.extend(self._order.rest())
@@ -186,7 +194,7 @@ class BatchRun:
             for worker in done:
                 if not worker.cancelled() and (failure := worker.exception()) is not None:
                     self._fail(failure)
-        await self._results.put(None)
+        self._results.put_nowait(None)
 
     async def _watch_progress(self) -> None:
         """Stop the run when requests wait and the gateway answers none.
@@ -226,6 +234,8 @@ class BatchRun:
             if most is not None and self.totals.failed >= most:
                 self.stop(too_many_errors(self.totals.failed))
             self._hire()
-            await self._results.put((place, result))
+            taken = asyncio.Event()
+            self._results.put_nowait((place, result, taken))
+            await taken.wait()
         finally:
             self._delivering.discard(task)

@@ -178,6 +178,23 @@ def test_a_stop_after_the_last_request_loses_nothing() -> None:
     assert sorted(found) == ["r0", "r1", "r2", "r3"]
 
 
+def test_a_result_that_nobody_has_dealt_with_is_under_way() -> None:
+    """Whatever the pace of the caller, never are more requests sent and not dealt with than may be at once."""
+    gateway = Gateway()
+    most = 0
+
+    async def drive() -> None:
+        nonlocal most
+        dealt_with = 0
+        async for _ in gateway.run(requests(60), concurrency=5):
+            await asyncio.sleep(0.001)
+            most = max(most, len(gateway.sent) - dealt_with)
+            dealt_with += 1
+
+    asyncio.run(drive())
+    assert most == 5
+
+
 def test_requests_that_were_not_waited_for_are_counted() -> None:
     """What was sent and cut off may have been paid for, so it is counted."""
     gateway = Gateway(seconds=5)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kilo_gateway.batch.inputs import InputFile
 from kilo_gateway.batch.job import BatchJob
 from kilo_gateway.batch.options import RunOptions
+from kilo_gateway.batch.order import WINDOW
 from kilo_gateway.batch.template import Template
 from kilo_gateway.cli.chat.schema import fit_answer, render_format
 from kilo_gateway.errors import InvalidSettingError
@@ -105,5 +106,5 @@ def job_of(command: BatchCommand, path: Path) -> BatchJob:
         overwrite=command.overwrite,
         retry_failed=command.retry_failed,
         accept_changed=command.accept_changed,
-        at_once=command.numbers.concurrency,
+        at_once=command.numbers.concurrency * (1 + WINDOW if command.numbers.ordered else 1),
     )
