@@ -14,7 +14,7 @@ from kilo_gateway.catalog.embedding_models import advise_embedding_id
 from kilo_gateway.costs.call_costs import costs_of_call
 from kilo_gateway.embeddings import Embeddings, parse_embeddings
 from kilo_gateway.errors import KiloError, ModelNotFoundError, NotFoundError
-from kilo_gateway.errors.bodies import parse_error
+from kilo_gateway.errors.bodies import parse_error, replayed_note
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.errors.waits import retry_delay
 from kilo_gateway.fim import parse_fim_answer
@@ -334,6 +334,7 @@ class EmbeddingCall(GatewayCall[Embeddings]):
             return error
         advice = " ".join(filter(None, (advise_embedding_id(self.model_id), _LIST_EMBEDDING_MODELS)))
         message = f"The gateway has no embedding model {self.model_id!r} (HTTP {status}). {advice}"
+        message += replayed_note(error.headers)
         facts = {name: getattr(error, name) for name in ("code", "error_type", "request_id", "headers", "body")}
         return ModelNotFoundError(message, model=self.ref, status=error.status, http_status=status, **facts)
 

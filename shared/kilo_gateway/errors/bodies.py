@@ -119,6 +119,12 @@ def _as_mapping(error: object) -> Mapping[str, Any]:
     return {"message": text_in(error) or "The answer holds an error and does not say which"}
 
 
+def replayed_note(headers: Mapping[str, str]) -> str:
+    """Return what ends the message of an error that a cassette holds; nothing for a live one."""
+    replayed = headers.get(REPLAYED_HEADER)
+    return f" (Replayed: {replayed}.)" if replayed else ""
+
+
 def _first_mapping(value: object) -> Mapping[str, Any]:
     """The JSON object of a body, or the first of a list of them; empty when there is none."""
     candidates = value[:1] if isinstance(value, list) else [value]
@@ -130,9 +136,8 @@ def _error(facts: ErrorFacts, body: Any, model: str | None) -> GatewayError:
     searched = "\n".join((facts.said, facts.upstream_said or "", (facts.upstream or "")[:_LONGEST_TEXT_SEARCHED]))
     verdict = classify(status, facts.words, searched)
     named = model or facts.model
-    replayed = facts.headers.get(REPLAYED_HEADER)
     return verdict.cls(
-        render_message(facts, verdict, model=named, status=status) + (f" (Replayed: {replayed}.)" if replayed else ""),
+        render_message(facts, verdict, model=named, status=status) + replayed_note(facts.headers),
         model=named,
         status=status,
         http_status=facts.http_status,
