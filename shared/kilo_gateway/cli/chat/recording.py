@@ -42,7 +42,7 @@ class Recorder:
         try:
             write_entry(self._path, self._entry(request, turn, self.conversation))
         except (OSError, sqlite3.Error) as error:
-            reason = show_on_one_line(str(error))
+            reason = show_on_one_line(getattr(error, "strerror", None) or str(error))
             stderr().line(f"warning: The answer was not recorded in {self._path}: {reason}.")
 
     def _entry(self, request: Request, turn: Turn, conversation: str) -> Entry:
