@@ -19,7 +19,7 @@ ANY = st.text(
 
 @given(text=ANY, cuts=st.lists(st.integers(0, 30)), shows_controls=st.booleans())
 def test_cuts_make_no_difference(text: str, cuts: list[int], shows_controls: bool) -> None:
-    """A text in pieces is written as the whole text is; nothing that a terminal obeys is left, no half of a character."""
+    """A text in pieces is written as the whole is; nothing is left that a terminal obeys."""
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     whole, cut = Pieces(shows_controls=shows_controls), Pieces(shows_controls=shows_controls)
     wanted = whole.feed(text) + whole.finish()
