@@ -14,7 +14,7 @@ from kilo_gateway.errors import KiloError
 from langchain_kilo import tracing, translator
 from langchain_kilo.answers import parse_result
 from langchain_kilo.costs import counted, counting
-from langchain_kilo.errors import ChatKiloError, chat_error
+from langchain_kilo.errors import chat_error
 from langchain_kilo.messages import render_messages
 from langchain_kilo.parameters import arguments_of
 from langchain_kilo.profile import CatalogProfile, render_profile
@@ -135,7 +135,6 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        connection: Connection | None = None
         try:
             call = arguments_of(self.__dict__, stop, kwargs)
             connection = self._connection(call.settings)
@@ -144,7 +143,7 @@ class ChatKilo(ChatFields, BaseChatModel):
                 completion = connection.client.complete(render_messages(messages), on_retry=told, **call.client)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
-            raise _typed(error, connection) from error.__cause__
+            raise chat_error(error) from error.__cause__
 
     async def _agenerate(
         self,
@@ -153,7 +152,6 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        connection: Connection | None = None
         try:
             call = arguments_of(self.__dict__, stop, kwargs)
             connection = await self._async_connection(call.settings)
@@ -162,7 +160,7 @@ class ChatKilo(ChatFields, BaseChatModel):
                 completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
-            raise _typed(error, connection) from error.__cause__
+            raise chat_error(error) from error.__cause__
 
     def _stream(
         self,
@@ -171,7 +169,6 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        connection: Connection | None = None
         writer = self._chunk_writer(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
@@ -189,7 +186,7 @@ class ChatKilo(ChatFields, BaseChatModel):
                     run_manager.on_llm_new_token("", chunk=last)
                 yield last
         except KiloError as error:
-            raise _typed(error, connection) from error.__cause__
+            raise chat_error(error) from error.__cause__
 
     async def _astream(
         self,
@@ -198,7 +195,6 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        connection: Connection | None = None
         writer = self._chunk_writer(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
@@ -216,7 +212,7 @@ class ChatKilo(ChatFields, BaseChatModel):
                     await run_manager.on_llm_new_token("", chunk=last)
                 yield last
         except KiloError as error:
-            raise _typed(error, connection) from error.__cause__
+            raise chat_error(error) from error.__cause__
 
     def _chunk_writer(self, run_manager: Any) -> ChunkWriter:
         """Return what makes the chunks of a stream; LangChain names a run here only for its events of version 3."""
@@ -374,8 +370,3 @@ class ChatKilo(ChatFields, BaseChatModel):
         What was really used is in `usage_metadata` of each answer.
         """
         return tracing.count_message_tokens(self, messages, tools)
-
-
-def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:
-    """Return the error of a call as LangChain's, too. Without a connection nothing was sent, so nothing tried again."""
-    return chat_error(error, retries_used=connection is not None and connection.settings.max_retries > 0)

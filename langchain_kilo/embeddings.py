@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kilo_gateway.adapters.connection import Connection
-    from langchain_kilo.errors import ChatKiloError
 
 
 class KiloEmbeddings(EmbeddingFields, Embeddings):
@@ -94,7 +93,7 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
                 connection = connection or self._connection()
                 vectors += connection.client.embed(batch, **options).vectors
         except KiloError as error:
-            raise _typed(error, connection) from error.__cause__
+            raise chat_error(error) from error.__cause__
         return vectors
 
     async def _aembed(self, texts: Sequence[str], input_type: str | None) -> list[list[float]]:
@@ -106,7 +105,7 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
                 connection = connection or await self._async_connection()
                 vectors += (await connection.async_client.embed(batch, **options)).vectors
         except KiloError as error:
-            raise _typed(error, connection) from error.__cause__
+            raise chat_error(error) from error.__cause__
         return vectors
 
     def _options(self, input_type: str | None) -> dict[str, Any]:
@@ -117,8 +116,3 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
         check_inputs(texts, model=self.model)
         for start in range(0, len(texts), self.batch_size):
             yield texts[start : start + self.batch_size]
-
-
-def _typed(error: KiloError, connection: Connection | None) -> ChatKiloError:
-    """Return the error as LangChain's, too. Without a connection nothing was sent, so nothing was tried again."""
-    return chat_error(error, retries_used=connection is not None and connection.settings.max_retries > 0)

@@ -53,12 +53,7 @@ class ChatKiloError(core.KiloError, ModelError):
     """What every error of a ChatKilo call is."""
 
     is_retryable = False
-    """Whether a wrapper such as LangChain's retry middleware should try again.
-
-    False for what will not change, and False once `max_retries` is used up: the core has then waited and tried already,
-    and a wrapper would multiply the tries. With `max_retries=0`, and after an answer had begun to stream, True for a
-    failure that may pass.
-    """
+    """Whether a wrapper such as LangChain's retry middleware should try again; as `KiloError.is_retryable` says."""
 
     @property
     def partial_message(self) -> AIMessage | None:
@@ -220,11 +215,8 @@ _HINTS: tuple[tuple[re.Pattern[str], str], ...] = (
 """What the gateway says -> what to do about it in LangChain."""
 
 
-def chat_error(error: core.KiloError, *, retries_used: bool = False) -> ChatKiloError:
-    """Return the error of the core's as one that is LangChain's too, with all its facts.
-
-    `retries_used` says that the core has tried the request again in vain.
-    """
+def chat_error(error: core.KiloError) -> ChatKiloError:
+    """Return the error of the core's as one that is LangChain's too, with all its facts."""
     if isinstance(error, ChatKiloError):
         return error
     cls = next(_CLASSES[kind] for kind in type(error).__mro__ if kind in _CLASSES)
@@ -237,6 +229,5 @@ def chat_error(error: core.KiloError, *, retries_used: bool = False) -> ChatKilo
     if hint:
         typed.message = f"{error.message}{hint}"
         typed.args = (typed.message, *typed.args[1:])
-    was_tried_again = retries_used and error.partial is None
-    typed.is_retryable = error.retry == "soon" and not was_tried_again
+    typed.is_retryable = error.is_retryable
     return typed.with_traceback(error.__traceback__)

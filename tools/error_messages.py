@@ -71,7 +71,8 @@ _HEAD = """# Errors and what to do
 Every message of an error, by class. What stands in angle brackets is filled in. All classes are in
 `kilo_gateway.errors`; in LangChain each has a twin with `Kilo` before its name, which is LangChain's own class as well.
 A message is one printable line of at most 2,000 characters and holds no key. `error.retry` says whether the same
-request may succeed `soon`, `later` or `never`; `error.is_retryable` is its first case.
+request may succeed `soon`, `later` or `never`; `error.is_retryable` is its first case,
+unless this package has used up its own tries.
 
 An error of the gateway reads `<what was said> (model <model>, HTTP <status>, ...). <what to do>`. What was said is in
 the server's own words, with the field that it is about where the server names one.

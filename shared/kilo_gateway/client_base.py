@@ -236,6 +236,7 @@ class ClientBase(Generic[C]):
         call.note_failure(error, is_last=not may_go_on)
         if not may_go_on:
             self._suggest_model(call, error)
+            error.was_tried_again = self.settings.max_retries > 0 and error.partial is None
             raise error
         return wait
 

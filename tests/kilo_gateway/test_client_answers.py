@@ -83,7 +83,7 @@ def test_an_answer_without_a_byte_names_its_status_and_is_tried_again(
 
     assert isinstance(error, MalformedAnswerError)
     assert f"is empty (HTTP {status}). Try again." in str(error)
-    assert error.is_retryable
+    assert (error.retry, error.is_retryable) == ("soon", False)
     assert len(gateway.requests) == 2
 
 

@@ -39,6 +39,8 @@ class KiloError(Exception):
     """The wait that the gateway asked for, in seconds; None when it named none."""
     partial: Completion | None = None
     """What had arrived before the error, on a call that had begun to answer."""
+    was_tried_again: bool = False
+    """Whether this package has waited and tried already: `max_retries` is above 0, and no answer had begun."""
 
     def __init__(self, message: str, *, model: str | None = None) -> None:
         message = one_line(message, _LONGEST_MESSAGE)
@@ -48,8 +50,13 @@ class KiloError(Exception):
 
     @property
     def is_retryable(self) -> bool:
-        """Whether trying the same request again within seconds makes sense."""
-        return self.retry == "soon"
+        """Whether whoever catches this should try the same request again within seconds.
+
+        False for what will not change, and False once `max_retries` is used up: this package has waited and tried
+        already, and a wrapper would multiply the tries. With `max_retries=0`, and after an answer had begun to stream,
+        True for a failure that may pass.
+        """
+        return self.retry == "soon" and not self.was_tried_again
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name}={value!r}" for name in _SHOWN if (value := getattr(self, name, None)) is not None)

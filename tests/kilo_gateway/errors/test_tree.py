@@ -129,6 +129,13 @@ def test_is_retryable_follows_the_advice() -> None:
     assert not GatewayError("x").is_retryable
 
 
+def test_what_was_tried_again_is_not_to_be_tried_again() -> None:
+    """Once this package's own tries are used up, a wrapper must not multiply them; the advice itself stays."""
+    error = GatewayError("x", retry="soon")
+    error.was_tried_again = True
+    assert (error.retry, error.is_retryable) == ("soon", False)
+
+
 def test_header_names_are_lower_case() -> None:
     """Headers can be looked up without knowing how the server spelt them."""
     assert GatewayError("x", headers={"Retry-After": "5"}).headers == {"retry-after": "5"}
