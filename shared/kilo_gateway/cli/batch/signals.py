@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kilo_gateway.batch.stops import interrupted
@@ -29,12 +29,17 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         for name in _known():
-            self._loop.add_signal_handler(getattr(signal, name), self._notice, name)
+            number = getattr(signal, name)
+            try:
+                self._loop.add_signal_handler(number, self._notice, name)
+            except NotImplementedError:  # on Windows
+                signal.signal(number, lambda *_, name=name: self._loop.call_soon_threadsafe(self._notice, name))
         return self
 
     def __exit__(self, *_: object) -> None:
         for name in _known():
-            self._loop.remove_signal_handler(getattr(signal, name))
+            with suppress(NotImplementedError):
+                self._loop.remove_signal_handler(getattr(signal, name))
             signal.signal(getattr(signal, name), signal.SIG_IGN)  # all is written, and the report is short
 
     def _notice(self, name: str) -> None:
