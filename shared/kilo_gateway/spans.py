@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from kilo_gateway._version import __version__
+from kilo_gateway.clock import monotonic
 from kilo_gateway.span_contents import render_answer, render_messages
 from kilo_gateway.stream.reader import StreamReader
 

@@ -16,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send
 
 from kilo_gateway import Budget, BudgetExceededError, Pricing, cost_tracker
-from kilo_gateway.testing import EmbeddedGateway, Reply
+from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
 from langchain_kilo import ChatKilo, CostCallback
 
 COST = Decimal("0.0000123")
@@ -127,6 +127,25 @@ def test_a_budget_stops_a_chain_before_the_request_that_could_pass_it(make: Make
     assert len([request for request in gateway.requests if request.body]) == 3
 
 
+def test_a_budget_stops_an_agent_that_goes_in_circles(make: Make, gateway: EmbeddedGateway) -> None:
+    """An agent whose model calls tools for ever ends before the request that could pass the budget."""
+    from langchain.agents import create_agent
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"Sunny in {city}"
+
+    gateway.clear()
+    call = {"name": "weather", "arguments": {"city": "Oslo"}}
+    gateway.enqueue(Reply(tool_calls=[call], usage={**USAGE, "cost": 0.004}, times=99))
+    budget = Budget("0.02")
+    agent = create_agent(make(max_tokens=10), [weather])
+    with cost_tracker(budget=budget, price=PRICE) as costs, pytest.raises(BudgetExceededError):
+        agent.invoke({"messages": [("user", "Weather in Oslo?")]}, {"recursion_limit": 100})
+    assert costs.total.calls == 3
+    assert (budget.spent, budget.reserved) == (Decimal("0.012"), 0)
+
+
 def test_an_agent_is_counted_with_its_tools(make: Make, gateway: EmbeddedGateway) -> None:
     """Both turns of an agent count in the block and in the callback."""
     from langchain.agents import create_agent
@@ -159,3 +178,18 @@ def test_a_graph_that_fans_out_is_counted(make: Make) -> None:
         found = builder.compile().invoke({"questions": list("abcdef"), "answers": []})
     assert len(found["answers"]) == costs.total.calls == 6
     assert costs.total.cost == 6 * COST
+
+
+def test_a_chain_in_a_storm_loses_nothing(make: Make, gateway: EmbeddedGateway) -> None:
+    """A batch of a chain shares the pause after a 429 without a word in its code, and each answer costs once."""
+    gateway.clear()
+    busy = {"error": {"code": 429, "message": "Slow down"}}
+    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.3"}, body=busy, times=8))
+    gateway.enqueue(Reply(text="Yes.", usage=USAGE, times=999))
+    chain = RunnableLambda(str.upper) | make(max_retries=2)
+    with cost_tracker() as costs:
+        answers = chain.batch(["hello"] * 40, {"max_concurrency": 8})
+    assert {answer.text for answer in answers} == {"Yes."}
+    assert costs.total.calls == 40
+    assert costs.total.cost == 40 * COST
+    assert len(gateway.requests) == 48

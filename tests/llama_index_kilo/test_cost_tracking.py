@@ -78,3 +78,25 @@ def test_a_budget_stops_an_llm(make_llm: Make, gateway: EmbeddedGateway) -> None
     with pytest.raises(BudgetExceededError):
         llm.complete("Hello")
     assert len([request for request in gateway.requests if request.body]) == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the framework, about itself
+def test_an_agent_is_counted(make_llm: Make, gateway: EmbeddedGateway) -> None:
+    """Both turns of an agent, whose steps run in tasks of a workflow, belong to the block around it."""
+    from llama_index.core.agent.workflow import FunctionAgent
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"Sunny in {city}"
+
+    gateway.clear()
+    call = {"name": "weather", "arguments": {"city": "Oslo"}}
+    gateway.enqueue(Reply(tool_calls=[call], usage=USAGE), Reply(text="Sunny.", usage=USAGE))
+
+    async def run() -> None:
+        await FunctionAgent(tools=[weather], llm=make_llm(is_function_calling_model=True)).run("Weather in Oslo?")
+
+    with cost_tracker() as costs:
+        asyncio.run(run())
+    assert costs.total.calls == 2
+    assert costs.total.cost == 2 * COST

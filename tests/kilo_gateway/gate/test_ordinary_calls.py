@@ -11,7 +11,16 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway import AsyncKiloClient, KiloClient, KiloError, RateLimitError, ServerError, Timeouts
+from kilo_gateway import (
+    AsyncKiloClient,
+    Budget,
+    KiloClient,
+    KiloError,
+    RateLimitError,
+    ServerError,
+    Timeouts,
+    cost_tracker,
+)
 from kilo_gateway.gate import gate_of
 from kilo_gateway.gate.retry_budget import FIRST_RETRIES
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
@@ -168,6 +177,54 @@ def test_a_fleet_does_not_storm_a_gateway_that_is_down(gateway: EmbeddedGateway,
         with pytest.raises(ServerError):
             client.complete(ask("Hello"))
     assert 60 + FIRST_RETRIES <= len(gateway.requests) <= 60 + FIRST_RETRIES + 30
+
+
+def test_trio_waits_in_the_same_line(gateway: EmbeddedGateway) -> None:
+    """Tasks of trio share the pause as those of asyncio do: nothing is sent in it, and all are answered."""
+    import trio
+
+    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.3"}, body={"error": {"code": 429, "message": "Slow"}}))
+    gateway.enqueue(Reply(text="Yes.", times=99))
+    client = AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    found: list[str] = []
+
+    async def call() -> None:
+        found.append((await client.complete(ask("Hello"))).text)
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call)
+            await trio.sleep(0.1)
+            for _ in range(9):
+                nursery.start_soon(call)
+
+    began = time.monotonic()
+    trio.run(run)
+    assert time.monotonic() >= began + 0.3
+    assert found == ["Yes."] * 10
+    assert len(gateway.requests) == 11
+
+
+def test_a_cancelled_call_in_the_line_holds_nobody_back(gateway: EmbeddedGateway) -> None:
+    """Who stops waiting leaves the line, and what it held in a budget is free again."""
+    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.4"}, body={"error": {"code": 429, "message": "Slow"}}))
+    gateway.enqueue(Reply(text="Yes.", times=99))
+    client = AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    budget = Budget(1)
+
+    async def run() -> str:
+        with cost_tracker(budget=budget):
+            first = asyncio.create_task(client.complete(ask("Hello"), max_tokens=5))
+            await asyncio.sleep(0.15)
+            second = asyncio.create_task(client.complete(ask("Hello"), max_tokens=5))
+            await asyncio.sleep(0.05)
+            second.cancel()
+            return (await first).text
+
+    assert asyncio.run(run()) == "Yes."
+    assert budget.reserved == 0
+    assert len(gate_of(client.settings).line) == 0
+    assert len([request for request in gateway.requests if request.body]) == 2
 
 
 def test_leaving_a_stream_early_frees_the_gate(gateway: EmbeddedGateway) -> None:
