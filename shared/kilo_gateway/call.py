@@ -309,7 +309,7 @@ class Call(GatewayCall["Completion"]):
     def _named(self, completion: Completion) -> Completion:
         headers = self.answer_headers
         if self.model_id == self.requested_id:
-            return replace(completion, headers=headers)
+            return completion if completion.headers is headers else replace(completion, headers=headers)
         return replace(completion, headers=headers, requested_model=self.requested_id, sent_model=self.model_id)
 
 

@@ -39,7 +39,7 @@ def parse_answer(
         if answer.get("choices"):
             failure.partial = parse_completion(without_error(answer), requested_model=model, call_seed=call_seed)
         raise failure
-    completion = parse_completion(answer, requested_model=model, call_seed=call_seed)
+    completion = parse_completion(answer, requested_model=model, call_seed=call_seed, headers=headers)
     check_completion(completion, body, model=ref, status=status)
     return completion
 

@@ -144,7 +144,11 @@ class Completion:
 
 
 def parse_completion(
-    body: Any, *, requested_model: str | None = None, call_seed: Callable[[], str] | None = None
+    body: Any,
+    *,
+    requested_model: str | None = None,
+    call_seed: Callable[[], str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Completion:
     """Return the answer that a body holds; odd and missing values become absent ones, never an error.
 
@@ -164,6 +168,7 @@ def parse_completion(
         created=parse_count(body.get("created")),
         usage=next((usage for usage in usages if usage is not None), None),
         body=cast("CompletionBody", body),
+        headers={} if headers is None else headers,
     )
 
 
