@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 import ssl
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -277,6 +278,27 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
     path = tmp_path_factory.mktemp("tls") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     return context, str(path)
+
+
+@pytest.mark.parametrize("then", ["close", "reset", "stop reading"])
+def test_an_answer_wins_over_tls(serve_raw: Any, ask: Any, tls: Any, monkeypatch: Any, then: str) -> None:
+    """The same holds under TLS, whose layers hold back what cannot be sent any more."""
+    context, path = tls
+    monkeypatch.setenv("SSL_CERT_FILE", path)
+
+    def play(peer: Any) -> None:
+        peer.sock.recv(16384)
+        peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        if then == "reset":
+            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif then == "stop reading":
+            peer.ending.wait(5)
+
+    call = ask(serve_raw(play, tls=context).base_url, timeout=Timeouts(read=2))
+    begun = time.monotonic()
+    with pytest.raises(BadRequestError if then != "reset" else KiloError):  # a reset may overtake what came before it
+        call(messages=LONG)
+    assert time.monotonic() - begun < 1.8
 
 
 @pytest.mark.parametrize("framing", ["until the end", "length", "chunked"])

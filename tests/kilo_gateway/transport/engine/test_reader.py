@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import tracemalloc
 
 import httpcore
@@ -115,3 +117,11 @@ def test_another_protocol_is_quoted(data: bytes, said: str) -> None:
     """What is no HTTP/1 is told as soon as it is seen, without waiting for more."""
     with pytest.raises(httpx.RemoteProtocolError, match=rf"illegal status line: b'{said}"):
         Reader().feed_head(data)
+
+
+def test_fields_travel() -> None:
+    """Fields can be pickled and copied with the answer they belong to, and show no value."""
+    reader, _ = read([OK + b"Set-Cookie: secret\r\nContent-Length: 0\r\n\r\n"])
+    for again in (pickle.loads(pickle.dumps(reader.fields)), copy.deepcopy(reader.fields)):
+        assert dict(again) == dict(reader.fields) == {"set-cookie": "secret", "content-length": "0"}
+    assert "secret" not in repr(reader.fields)
