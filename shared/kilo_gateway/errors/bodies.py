@@ -93,7 +93,7 @@ def find_error(body: Mapping[str, Any], event_name: str | None = None) -> Mappin
         return _as_mapping(error)
     if isinstance(choices, list) and (choices or "usage" in body):
         for choice in choices:
-            found = _choice_error(choice) if isinstance(choice, Mapping) else None
+            found = _choice_error(choice) if isinstance(choice, (dict, Mapping)) else None
             if found is not None:
                 return found
         return None
