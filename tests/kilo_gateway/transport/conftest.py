@@ -91,6 +91,7 @@ class RawServer:
             thread.start()
 
     def _serve(self, sock: Any, number: int) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is held back is lost in a close
         with suppress(OSError), sock:
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True)
