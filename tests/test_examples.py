@@ -28,13 +28,13 @@ def _without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks, about themselves
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_runs(
-    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each example ends well, says something, and warns of nothing on the way."""
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(str(path.parent))
     runpy.run_path(str(path), run_name="__main__")
-    assert len(capsys.readouterr().out.splitlines()) > 3
+    assert len(capfd.readouterr().out.splitlines()) > 3
     assert not [record for record in caplog.records if record.name.startswith("kilo_gateway")]
 
 

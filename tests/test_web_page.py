@@ -1,0 +1,42 @@
+"""The web page of the examples, in a real browser: what the model says appears on the page, whole and as text."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import uvicorn
+
+from kilo_gateway.testing import EmbeddedGateway, Reply
+from tests.kilo_gateway.testing.page.browser import PROGRAM, Browser
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: `make browser`")
+def test_the_page_shows_an_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A question typed into the page is answered on it, and markup in the answer stays text."""
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    app: Any = runpy.run_path(str(ROOT / "examples" / "web_page.py"))["app"]
+    with EmbeddedGateway() as gateway:
+        monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
+        monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
+        gateway.enqueue(Reply(text="The <b>night</b> train leaves at 20:29."))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+        thread = Thread(target=server.run)
+        thread.start()
+        try:
+            while not server.started:
+                thread.join(0.01)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            with Browser(tmp_path) as browser:
+                tab = browser.open(f"http://127.0.0.1:{port}/")
+                tab.evaluate("question.value = 'When?', form.requestSubmit()")
+                tab.wait_for("document.title === 'Done'")
+                assert tab.evaluate("answer.textContent") == "The <b>night</b> train leaves at 20:29."
+        finally:
+            server.should_exit = True
+            thread.join()
