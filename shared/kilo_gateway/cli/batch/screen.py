@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from kilo_gateway.cli.streams import terminal_width
 from kilo_gateway.errors.text import one_line
 
 if TYPE_CHECKING:
@@ -27,13 +29,20 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Show one line; control characters in it are shown, not obeyed."""
-        text = one_line(line, _LONGEST_LINE)
+        text = self._fitted(one_line(line, _LONGEST_LINE))
         with suppress(OSError, ValueError):
             if self._live is not None:
                 self._live.console.print(text)
                 return
             self._stream.write(f"{text}\n")
             self._stream.flush()
+
+    def _fitted(self, text: str) -> str:
+        """Return a text broken between words where the terminal is narrow; an error stays one line."""
+        width = terminal_width(self._stream) if self.is_terminal else None
+        if width is None or len(text) < width or text.startswith("error:"):
+            return text
+        return textwrap.fill(text, width - 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
     def draw(self, picture: str) -> None:
         """Draw the picture anew."""
