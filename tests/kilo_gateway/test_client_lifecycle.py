@@ -88,7 +88,7 @@ def test_a_stream_never_begun_sends_nothing(connect: Any, gateway: Any) -> None:
 
 def test_a_hundred_streams_at_once(gateway: Any) -> None:
     """A hundred streams that the gateway holds for a while all complete; none waits for another's connection."""
-    gateway.enqueue(Reply(text="Yes.", delay_seconds=0.4, times=100))  # P01
+    gateway.enqueue(Reply(text="Yes.", delay_seconds=0.4, times=100))
 
     async def main() -> list[str]:
         client = AsyncKiloClient(**arguments(gateway), timeout=20)
@@ -102,7 +102,7 @@ def test_a_hundred_streams_at_once(gateway: Any) -> None:
 def test_a_cancelled_task_closes_its_connection(gateway: Any, at: str) -> None:
     """Cancelling a task before or within its stream raises CancelledError and ends the stream at the gateway."""
     slow = {"delay_seconds": 30.0} if at == "headers" else {"event_delay_seconds": 0.02}
-    gateway.enqueue(Reply(text="word " * 500, **slow))  # P03
+    gateway.enqueue(Reply(text="word " * 500, **slow))
 
     async def main() -> None:
         client, begun = AsyncKiloClient(**arguments(gateway)), asyncio.Event()
@@ -144,7 +144,7 @@ def test_a_cancel_scope_around_a_stream(gateway: Any) -> None:
 
 def test_one_object_in_many_event_loops(gateway: Any) -> None:
     """The same object answers in one asyncio.run after another; each loop has its own connection."""
-    client = AsyncKiloClient(**arguments(gateway))  # P04
+    client = AsyncKiloClient(**arguments(gateway))
     gateway.enqueue(Reply(text="It works.", times=3))
     for _ in range(3):
         assert asyncio.run(read(client)) == "It works."
@@ -153,7 +153,7 @@ def test_one_object_in_many_event_loops(gateway: Any) -> None:
 
 def test_two_loops_in_two_threads(gateway: Any) -> None:
     """Two event loops in two threads share one object; both are answered, many times over."""
-    client = AsyncKiloClient(**arguments(gateway))  # P06
+    client = AsyncKiloClient(**arguments(gateway))
 
     async def many() -> list[str]:
         return [await read(client) for _ in range(10)]
@@ -200,7 +200,7 @@ print("done")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_forks_never_share_a_socket(gateway: Any) -> None:
     """Parent and child both call after each of five forks: all are answered, none on another's connection."""
-    gateway.enqueue(Reply(text="Yes.", times=99))  # P07
+    gateway.enqueue(Reply(text="Yes.", times=99))
     done = run_script(FORKS, gateway.base_url, gateway.api_key, MODEL)
     assert (done.stdout, done.stderr) == ("done\n", "")
     used: dict[str, set[int]] = {}
@@ -222,7 +222,7 @@ def test_objects_come_and_go(gateway: Any, kind: str) -> None:
         else:
             asyncio.run(AsyncKiloClient(**arguments(gateway)).complete(ASK))
 
-    use()  # P09
+    use()
     gc.collect()
     before = len(list(DESCRIPTORS.iterdir()))
     for _ in range(60):
@@ -261,7 +261,7 @@ def test_blocking_calls_inside_a_running_loop(gateway: Any) -> None:
     """The blocking client works where an event loop is running, as in a notebook."""
 
     async def cell() -> str:
-        return KiloClient(**arguments(gateway)).complete(ASK).text  # M07
+        return KiloClient(**arguments(gateway)).complete(ASK).text
 
     assert asyncio.run(cell())
 
@@ -390,7 +390,7 @@ def test_every_exit_closes_the_answer(connect: Any, mode: str, pieces: tuple[byt
 
 def test_a_pickle_takes_its_key_from_the_new_place(connect: Any, gateway: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pickled client does not hold the key; the copy works with the key of its environment."""
-    data = pickle.dumps(connect(task_id="t1").client)  # X12
+    data = pickle.dumps(connect(task_id="t1").client)
     assert gateway.api_key.encode() not in data
     monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
     session = connect()

@@ -49,7 +49,7 @@ def answer(session: Any, *, stream: bool) -> str:
 def test_retry_after_in_seconds_is_obeyed(connect: Any, gateway: Any, waits: list[float], stream: bool) -> None:
     """A 429 that asks for two seconds is tried once more, after two seconds at least and four at most."""
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "2"}, body=error_body(429)), Reply(text="Yes."))
-    assert answer(connect(), stream=stream) == "Yes."  # R01
+    assert answer(connect(), stream=stream) == "Yes."
     assert len(gateway.requests) == 2
     assert len(waits) == 1
     assert 2 <= waits[0] <= 4
@@ -57,7 +57,7 @@ def test_retry_after_in_seconds_is_obeyed(connect: Any, gateway: Any, waits: lis
 
 def test_retry_after_as_a_date_is_obeyed(connect: Any, gateway: Any, waits: list[float]) -> None:
     """A 429 that names a moment is tried once more, not before it and at most three seconds after it."""
-    moment = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)  # R02
+    moment = (datetime.now(UTC) + timedelta(seconds=4)).replace(microsecond=0)
     headers = {"Retry-After": format_datetime(moment, usegmt=True)}
     gateway.enqueue(Fault(status=429, headers=headers, body=error_body(429)), Reply(text="Yes."))
     before = datetime.now(UTC)
@@ -71,7 +71,7 @@ def test_retry_after_as_a_date_is_obeyed(connect: Any, gateway: Any, waits: list
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 529])
 def test_passing_failures_are_retried(connect: Any, gateway: Any, status: int, stream: bool) -> None:
     """A failure that passes is tried again without a word: two requests, one answer."""
-    gateway.enqueue(Fault(status=status, body=error_body(status)), Reply(text="Yes."))  # R04, R20
+    gateway.enqueue(Fault(status=status, body=error_body(status)), Reply(text="Yes."))
     assert answer(connect(), stream=stream) == "Yes."
     assert len(gateway.requests) == 2
 
@@ -93,7 +93,7 @@ def test_refusals_are_final(
     connect: Any, gateway: Any, waits: list[float], status: int, kind: type[KiloError], stream: bool
 ) -> None:
     """A refusal is one request and an error of its class with the status and the gateway's message."""
-    gateway.enqueue(Fault(status=status, body=error_body(status, "Not like this"), times=9))  # R05
+    gateway.enqueue(Fault(status=status, body=error_body(status, "Not like this"), times=9))
     error = connect().fail(stream=stream)
     assert type(error) is kind
     assert error.status == error.http_status == status
@@ -105,7 +105,7 @@ def test_refusals_are_final(
 @SHAPES
 def test_an_hour_long_wait_is_the_callers(connect: Any, gateway: Any, waits: list[float], stream: bool) -> None:
     """A 429 that asks for an hour is raised at once and shows the wait."""
-    gateway.enqueue(Fault(status=429, headers={"Retry-After": "3600"}, body=error_body(429), times=9))  # R06
+    gateway.enqueue(Fault(status=429, headers={"Retry-After": "3600"}, body=error_body(429), times=9))
     error = connect().fail(stream=stream)
     assert isinstance(error, RateLimitError)
     assert (error.retry_after_seconds, error.retry) == (3600, "later")
@@ -115,7 +115,7 @@ def test_an_hour_long_wait_is_the_callers(connect: Any, gateway: Any, waits: lis
 @SHAPES
 def test_no_retries_means_one_request(connect: Any, gateway: Any, waits: list[float], stream: bool) -> None:
     """With max_retries=0 a 503 is one request and a typed error."""
-    gateway.enqueue(Fault(status=503, body=error_body(503), times=9))  # R08
+    gateway.enqueue(Fault(status=503, body=error_body(503), times=9))
     assert isinstance(connect(max_retries=0).fail(stream=stream), ServiceUnavailableError)
     assert (len(gateway.requests), waits) == (1, [])
 
@@ -123,7 +123,7 @@ def test_no_retries_means_one_request(connect: Any, gateway: Any, waits: list[fl
 @SHAPES
 def test_retries_come_to_an_end(connect: Any, gateway: Any, waits: list[float], stream: bool) -> None:
     """A 503 for ever is three requests with two growing, bounded waits, then the error."""
-    gateway.enqueue(Fault(status=503, body=error_body(503), times=math.inf))  # R09
+    gateway.enqueue(Fault(status=503, body=error_body(503), times=math.inf))
     error = connect(max_retries=2).fail(stream=stream)
     assert isinstance(error, ServiceUnavailableError)
     assert error.status == 503
@@ -134,7 +134,7 @@ def test_retries_come_to_an_end(connect: Any, gateway: Any, waits: list[float], 
 @SHAPES
 def test_connection_refused_names_the_place(connect: Any, waits: list[float], stream: bool) -> None:
     """Where nobody listens the error is typed and names host and port, never the key; two retries are made."""
-    with socket.socket() as unused:  # R11
+    with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         error = connect(base_url=f"http://127.0.0.1:{port}/", api_key="sk-never-to-be-shown").fail(stream=stream)
@@ -167,7 +167,7 @@ def test_a_stream_that_ends_before_its_first_token_is_retried(connect: Any, gate
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_broken_stream_is_never_sent_again(connect: Any, gateway: Any, waits: list[float], reset: bool) -> None:
     """A connection lost after the first token is one request and a typed error; the token was delivered."""
-    gateway.enqueue(Fault(cut_after_events=1, reset=reset, reply=Reply(text="Hel lo"), times=9))  # R13
+    gateway.enqueue(Fault(cut_after_events=1, reset=reset, reply=Reply(text="Hel lo"), times=9))
     streamed = connect().stream()
     assert isinstance(streamed.error, ConnectionFailedError)
     assert streamed.text.startswith("Hel")
@@ -178,7 +178,7 @@ def test_a_broken_stream_is_never_sent_again(connect: Any, gateway: Any, waits: 
 def test_an_error_after_a_token_is_never_retried(connect: Any, gateway: Any, waits: list[float]) -> None:
     """An error event after a token is raised with its code and message; the token was delivered."""
     fault = Fault(error_event=error_body(502, "Upstream fell over"), after_events=1, reply=Reply(text="Hel lo"))
-    gateway.enqueue(fault)  # R14
+    gateway.enqueue(fault)
     streamed = connect().stream()
     assert isinstance(streamed.error, ServiceUnavailableError)
     assert (streamed.error.code, streamed.error.status, streamed.error.http_status) == (502, 502, 200)
@@ -197,7 +197,7 @@ def test_an_error_before_the_first_token_is_retried(connect: Any, gateway: Any) 
 
 def test_an_error_without_choices_opens_the_stream(connect: Any, gateway: Any) -> None:
     """A stream whose first line is a credits error raises it with its message, never an empty answer."""
-    gateway.enqueue(Fault(error_event=error_body(402, "Key limit exceeded"), times=9))  # R15
+    gateway.enqueue(Fault(error_event=error_body(402, "Key limit exceeded"), times=9))
     error = connect().fail(stream=True)
     assert isinstance(error, InsufficientCreditsError)
     assert error.code == 402
@@ -208,7 +208,7 @@ def test_an_error_without_choices_opens_the_stream(connect: Any, gateway: Any) -
 @SHAPES
 def test_an_error_inside_a_200_is_raised(connect: Any, gateway: Any, stream: bool) -> None:
     """A 200 whose JSON body is an error raises it, whole or in the place of a stream."""
-    gateway.enqueue(Reply(body=error_body(502, "Provider returned error"), times=9))  # R16, S15
+    gateway.enqueue(Reply(body=error_body(502, "Provider returned error"), times=9))
     error = connect(max_retries=0).fail(stream=stream)
     assert isinstance(error, ServerError)
     assert (error.code, error.http_status) == (502, 200)
@@ -224,7 +224,7 @@ def test_an_error_on_the_choice_is_raised(connect: Any, gateway: Any, stream: bo
         "finish_reason": None,
         "error": {"code": 400, "message": "Token limit reached"},
     }
-    gateway.enqueue(Reply(body={"id": "gen-1", "choices": [choice]}, times=9))  # R17
+    gateway.enqueue(Reply(body={"id": "gen-1", "choices": [choice]}, times=9))
     error = connect().fail(stream=stream)
     assert isinstance(error, BadRequestError)
     assert "Token limit reached" in str(error)
@@ -234,7 +234,7 @@ def test_an_error_on_the_choice_is_raised(connect: Any, gateway: Any, stream: bo
 @SHAPES
 def test_a_retry_is_the_same_request(connect: Any, gateway: Any, stream: bool) -> None:
     """Every try sends the same bytes and the same headers."""
-    gateway.enqueue(Fault(status=503, body=error_body(503), times=2), Reply(text="Yes."))  # R19
+    gateway.enqueue(Fault(status=503, body=error_body(503), times=2), Reply(text="Yes."))
     session = connect(default_headers={"X-Request-Id": "one"})
     assert answer(session, stream=stream) == "Yes."
     bodies = {request.raw_body for request in gateway.requests}
@@ -253,7 +253,7 @@ def test_the_deadline_of_a_call_forbids_a_late_retry(connect: Any, gateway: Any,
 @pytest.mark.parametrize("status", [429, 500])
 def test_html_errors_keep_their_status(connect: Any, gateway: Any, status: int) -> None:
     """A page in the place of an error body gives the status's error, not a JSON failure."""
-    gateway.enqueue(Fault(status=status, body="html", times=9))  # S25
+    gateway.enqueue(Fault(status=status, body="html", times=9))
     error = connect(max_retries=0).fail()
     assert isinstance(error, (RateLimitError, ServerError))
     assert error.status == status
@@ -273,7 +273,7 @@ def test_the_gateways_own_shapes(
     connect: Any, gateway: Any, status: int, body: Any, kind: type[KiloError], shown: str
 ) -> None:
     """Errors with word codes, or with text in the place of an object, keep their code and message."""
-    gateway.enqueue(Fault(status=status, body=body, times=9))  # S27, S28
+    gateway.enqueue(Fault(status=status, body=body, times=9))
     error = connect(max_retries=0).fail()
     assert type(error) is kind
     assert shown in str(error)
@@ -282,7 +282,7 @@ def test_the_gateways_own_shapes(
 
 def test_an_empty_account_says_where_to_pay(connect: Any, gateway: Any) -> None:
     """An account without credits gets the title, the message and the address from the gateway's own 402."""
-    gateway.accounts.adjust(gateway.api_key, balance=0.0)  # S30
+    gateway.accounts.adjust(gateway.api_key, balance=0.0)
     error = connect().fail()
     assert isinstance(error, InsufficientCreditsError)
     assert error.title

@@ -60,7 +60,7 @@ def test_redirects_are_not_followed(
     own: Any = None
     if client == "own":
         own = httpx.Client(follow_redirects=True) if mode == "sync" else httpx.AsyncClient(follow_redirects=True)
-    with EmbeddedGateway() as other:  # X01
+    with EmbeddedGateway() as other:
         gateway.enqueue(Fault(status=status, headers={"Location": f"{other.base_url}chat/completions"}, times=9))
         session = connect(http_client=own)
         error = session.fail(stream=stream)
@@ -77,7 +77,7 @@ def test_redirects_are_not_followed(
 )
 def test_no_redirect_leaves_the_origin(open_session: Any, mode: str, location: str) -> None:
     """Downgrades to http, other ports and hosts hidden behind a user name are never asked."""
-    asked: list[str] = []  # M01, M02
+    asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url))
@@ -93,7 +93,7 @@ def test_no_redirect_leaves_the_origin(open_session: Any, mode: str, location: s
 
 def test_a_proxy_on_this_machine(open_session: Any, serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plain http goes through a proxy of the environment on this machine, in absolute form."""
-    proxy = serve(say_yes)  # X03
+    proxy = serve(say_yes)
     monkeypatch.setenv("HTTP_PROXY", proxy.origin)
     session = open_session(base_url="http://example.invalid/gateway", api_key=KEY, model=MODEL)
     assert session.complete().text == "Yes."
@@ -118,7 +118,7 @@ def test_a_key_never_crosses_a_network_in_the_clear(
     cls: Any, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plain http to another machine is refused when the client is made, unless a proxy on this machine takes it."""
-    for name, value in environ.items():  # X16
+    for name, value in environ.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InvalidSettingError, match="unencrypted") as caught:
         cls(base_url="http://gateway.example/", api_key=KEY)
@@ -153,7 +153,7 @@ def test_a_proxy_never_sees_what_is_meant_for_this_machine(connect: Any, monkeyp
 
 def test_a_strangers_certificate(open_session: Any, serve: Any, tmp_path: Path, monkeypatch: Any) -> None:
     """A certificate of unknown issuer is refused with nothing sent; SSL_CERT_FILE makes it known."""
-    authority = trustme.CA()  # X04
+    authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     server = serve(say_yes, tls=context)
@@ -173,7 +173,7 @@ def test_a_strangers_certificate(open_session: Any, serve: Any, tmp_path: Path, 
 @pytest.mark.parametrize("key", [f"{KEY}\r\nX-Evil: 1", f"{KEY}\nX", f"{KEY}\x00", "klé-0123456789", 7])
 def test_a_key_that_would_forge_a_header(cls: Any, key: Any) -> None:
     """A key with a line break, another control character or non-ASCII is refused at once and not quoted."""
-    with pytest.raises(SetupError) as caught:  # X05
+    with pytest.raises(SetupError) as caught:
         cls(api_key=key)
     assert str(key) not in str(caught.value)
     assert KEY not in str(caught.value)
@@ -181,7 +181,7 @@ def test_a_key_that_would_forge_a_header(cls: Any, key: Any) -> None:
 
 def test_a_key_read_from_a_file(connect: Any, gateway: Any) -> None:
     """Blanks and a line end around the key are taken off."""
-    connect(api_key=f" {gateway.api_key}\n").complete()  # X06
+    connect(api_key=f" {gateway.api_key}\n").complete()
     assert gateway.requests[0].headers.get_all("authorization") == [f"Bearer {gateway.api_key}"]
 
 
@@ -189,7 +189,7 @@ def test_a_key_read_from_a_file(connect: Any, gateway: Any) -> None:
 @pytest.mark.parametrize("value", ["a\nX-Evil: 1", "a\r", "a\x00b"])
 def test_a_header_value_that_would_forge_a_header(connect: Any, gateway: Any, value: str, stream: bool) -> None:
     """A line break in a header value is refused as a ValueError, and nothing is sent."""
-    session = connect()  # X08
+    session = connect()
     given = {"extra_headers": {"X-Own": value}}
     with pytest.raises(ValueError, match="line break"):
         session.stream(**given) if stream else session.complete(**given)
@@ -202,7 +202,7 @@ def test_a_header_value_that_would_forge_a_header(connect: Any, gateway: Any, va
 @pytest.mark.parametrize("key", ["", " ", "\n"])
 def test_a_blank_key(cls: Any, key: str) -> None:
     """A blank key is refused at once with the name of its variable."""
-    with pytest.raises(MissingKeyError, match="KILOCODE_API_KEY"):  # X09
+    with pytest.raises(MissingKeyError, match="KILOCODE_API_KEY"):
         cls(api_key=key)
 
 
@@ -210,7 +210,7 @@ def test_a_blank_key(cls: Any, key: str) -> None:
 def test_no_view_of_a_client_shows_its_key(cls: Any) -> None:
     """repr, str, pprint, JSON and the description of the settings hold no key, nor secret headers."""
     client = cls(api_key=KEY, default_headers={"X-Api-Key": "other-secret-1", "Authorization": "Bearer third-secret"})
-    settings = client.settings  # X10, X11
+    settings = client.settings
     views = [
         *(view(thing) for view in (repr, str, pprint.pformat) for thing in (client, settings, copy.deepcopy(settings))),
         settings.model_dump_json(),
@@ -227,7 +227,7 @@ def test_no_view_of_a_client_shows_its_key(cls: Any) -> None:
 @pytest.mark.parametrize("status", [401, 500, 200])
 def test_an_error_that_echoes_the_key(connect: Any, gateway: Any, stream: bool, status: int) -> None:
     """A body or a header that repeats the key leaves no trace of it in the error, its causes or its pickle."""
-    gateway.accounts.add(type(gateway.accounts[gateway.api_key])(key=KEY))  # X14
+    gateway.accounts.add(type(gateway.accounts[gateway.api_key])(key=KEY))
     body = {"error": {"message": f"Bad key {KEY}", "code": 401, "metadata": {"raw": f'{{"key": "{KEY}"}}'}}}
     gateway.enqueue(Fault(status=status, body=body, headers={"X-Echo": f"Bearer {KEY}"}, times=9))
     error = connect(api_key=KEY, max_retries=0).fail(stream=stream)
@@ -279,6 +279,6 @@ def test_no_log_record_holds_a_secret(
 )
 def test_an_address_that_cannot_be(cls: Any, base_url: Any) -> None:
     """A base URL that is none, or holds a password, is refused when the client is made; no password is quoted."""
-    with pytest.raises(InvalidSettingError, match="base_url") as caught:  # X17, X19
+    with pytest.raises(InvalidSettingError, match="base_url") as caught:
         cls(api_key=KEY, base_url=base_url)
     assert "password-1" not in str(caught.value)

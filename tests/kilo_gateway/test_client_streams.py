@@ -55,7 +55,7 @@ def test_a_recorded_stream_in_any_pieces(connect: Any, gateway: Any, name: str, 
 @pytest.mark.parametrize("ending", [b"", b"\n", b": the end\n\n"])
 def test_an_end_without_finish_reason_is_no_success(connect: Any, gateway: Any, ending: bytes) -> None:
     """A stream that ends orderly, but without a finish reason, raises; its tokens were delivered."""
-    gateway.enqueue(Reply(events=[token("Hel"), token("lo"), ending]))  # S01
+    gateway.enqueue(Reply(events=[token("Hel"), token("lo"), ending]))
     streamed = connect().stream()
     assert isinstance(streamed.error, TruncatedStreamError)
     assert streamed.text == streamed.error.partial.text == streamed.completion.text == "Hello"
@@ -82,7 +82,7 @@ def test_a_finish_reason_without_done_is_enough(connect: Any, gateway: Any) -> N
 def test_a_cut_inside_a_chunk(connect: Any, gateway: Any, size: int) -> None:
     """A connection lost inside an event raises, keeps the tokens, and is not retried."""
     reply = Reply(events=[token("Hel"), token("lo"), token(" you"), STOP, DONE])
-    gateway.enqueue(Fault(cut_after_bytes=size, reply=reply))  # S03
+    gateway.enqueue(Fault(cut_after_bytes=size, reply=reply))
     streamed = connect().stream()
     assert isinstance(streamed.error, ConnectionFailedError)
     assert streamed.text in {"Hel", "Hello", "Hello you"}
@@ -93,7 +93,7 @@ def test_a_cut_inside_a_chunk(connect: Any, gateway: Any, size: int) -> None:
 @pytest.mark.parametrize("line", [b'data: {"choices": [{"delta": {"content": "x"\n\n', b"data: 7\n\n", b"data: []\n\n"])
 def test_a_malformed_event_is_quoted(connect: Any, gateway: Any, line: bytes) -> None:
     """An event that is no JSON object raises an error that quotes it; the tokens before it were delivered."""
-    gateway.enqueue(Reply(events=[token("Hel"), line, token("lo"), STOP, DONE]))  # S04
+    gateway.enqueue(Reply(events=[token("Hel"), line, token("lo"), STOP, DONE]))
     streamed = connect().stream()
     assert isinstance(streamed.error, MalformedAnswerError)
     assert line[6:].decode().strip() in str(streamed.error)
@@ -111,7 +111,7 @@ def test_a_huge_malformed_event_is_quoted_in_part(connect: Any, gateway: Any) ->
 @pytest.mark.parametrize("pieces", [[1], [5], None], ids=str)
 def test_unusual_line_ends_are_text(connect: Any, gateway: Any, pieces: Any) -> None:
     """U+2028, U+2029 and U+0085 inside JSON strings are text."""
-    text = "a\u2028b\u2029c\u0085d"  # S07
+    text = "a\u2028b\u2029c\u0085d"
     line = b'data: {"choices":[{"delta":{"content":"' + text.encode() + b'"}}]}\n\n'
     gateway.enqueue(Reply(events=[line, STOP, DONE], pieces=pieces))
     assert connect().stream().text == text
@@ -126,7 +126,7 @@ def test_every_way_to_write_an_event(connect: Any, gateway: Any, pieces: Any) ->
         b'nonsense: x\n: c\ndata: {"choices":[{"delta":\ndata: {"content":"B"}}]}\n\n'
         b'data: {"choices":[{"delta":{"content":"C"},"finish_reason":"stop"}]}\r\n\r\ndata:[DONE]\r\n\r\n'
     )
-    gateway.enqueue(Reply(events=[body], pieces=pieces))  # S09
+    gateway.enqueue(Reply(events=[body], pieces=pieces))
     streamed = connect().stream()
     assert (streamed.text, streamed.error) == ("ABC", None)
 
@@ -144,7 +144,7 @@ def test_odd_chunks_are_ignored(connect: Any, gateway: Any) -> None:
         {"error": None, "choices": [{"index": None, "delta": {"tool_calls": None, "reasoning": None}}]},
     ]
     events = [b"data: " + orjson.dumps(one) + b"\n\n" for one in odd]
-    gateway.enqueue(Reply(events=[*events, token("Hel"), *events, token("lo"), STOP, *events, DONE]))  # S18
+    gateway.enqueue(Reply(events=[*events, token("Hel"), *events, token("lo"), STOP, *events, DONE]))
     streamed = connect().stream()
     assert (streamed.text, streamed.error) == ("Hello", None)
     assert len(streamed.completion.choices) == 1
@@ -154,7 +154,7 @@ def test_odd_chunks_are_ignored(connect: Any, gateway: Any) -> None:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_web_page_in_the_place_of_an_answer(connect: Any, gateway: Any, stream: bool, body: str) -> None:
     """A page with status 200 is a typed error with the status and the page's beginning."""
-    gateway.enqueue(Fault(status=200, body=body, times=9))  # S11, S12
+    gateway.enqueue(Fault(status=200, body=body, times=9))
     error = connect().fail(stream=stream)
     assert isinstance(error, MalformedAnswerError)
     assert error.status == 200
@@ -166,7 +166,7 @@ def test_a_web_page_in_the_place_of_an_answer(connect: Any, gateway: Any, stream
 @pytest.mark.parametrize("body", [None, " \n ", "OK", "[]", "null", "{"])
 def test_nothing_in_the_place_of_an_answer(connect: Any, gateway: Any, stream: bool, body: Any) -> None:
     """An empty body, blanks or what is no object with status 200 is a typed error."""
-    gateway.enqueue(Fault(status=200, body=body, times=9))  # S13
+    gateway.enqueue(Fault(status=200, body=body, times=9))
     assert isinstance(connect().fail(stream=stream), MalformedAnswerError)
 
 
@@ -183,7 +183,7 @@ def test_nothing_in_the_place_of_an_answer(connect: Any, gateway: Any, stream: b
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_an_answer_without_a_finished_choice(connect: Any, gateway: Any, stream: bool, body: Any) -> None:
     """A 200 is no success until a choice with a finish reason, or with anything else, was seen."""
-    gateway.enqueue(Reply(body=body, times=9))  # S14
+    gateway.enqueue(Reply(body=body, times=9))
     assert isinstance(connect().fail(stream=stream), MalformedAnswerError | TruncatedStreamError)
 
 
@@ -205,7 +205,7 @@ def test_a_whole_answer_to_a_streamed_request(connect: Any, gateway: Any) -> Non
 )
 def test_an_error_object_in_the_place_of_a_stream(connect: Any, gateway: Any, body: Any, kind: type) -> None:
     """One JSON error object with status 200 is raised with its message."""
-    gateway.enqueue(Fault(status=200, body=body, times=9))  # S15
+    gateway.enqueue(Fault(status=200, body=body, times=9))
     error = connect(max_retries=0).fail(stream=True)
     assert isinstance(error, kind)
     assert isinstance(error, GatewayError)
@@ -215,7 +215,7 @@ def test_an_error_object_in_the_place_of_a_stream(connect: Any, gateway: Any, bo
 @pytest.mark.parametrize("trailing", [b"", b": late\n\n", token("late")], ids=["nothing", "comment", "event"])
 def test_nothing_after_done_is_waited_for(connect: Any, gateway: Any, trailing: bytes) -> None:
     """The call returns at `[DONE]`, whatever follows and however long the connection stays open."""
-    gateway.enqueue(Fault(trailing=trailing, hold_seconds=30, reply=Reply(text="Hello")))  # S17
+    gateway.enqueue(Fault(trailing=trailing, hold_seconds=30, reply=Reply(text="Hello")))
     begun = time.monotonic()
     streamed = connect(timeout=5).stream()
     assert (streamed.text, streamed.error) == ("Hello", None)

@@ -25,7 +25,7 @@ def own_client(mode: str, seconds: float) -> Any:
 @SHAPES
 def test_a_gateway_that_never_answers(connect: Any, gateway: Any, stream: bool) -> None:
     """Silence for as long as the timeout is a typed error that names the host and the bound."""
-    gateway.enqueue(Fault(delay_seconds=math.inf))  # T01
+    gateway.enqueue(Fault(delay_seconds=math.inf))
     begun = time.monotonic()
     error = connect(timeout=0.2, max_retries=0).fail(stream=stream)
     assert isinstance(error, RequestTimeoutError)
@@ -44,7 +44,7 @@ def test_a_timeout_before_the_answer_is_retried(connect: Any, gateway: Any, wait
 
 def test_comments_are_life(connect: Any, gateway: Any) -> None:
     """Comments that arrive for longer than the timeout keep the call alive until its tokens come."""
-    gateway.enqueue(Fault(keepalive_seconds=0.6, keepalive_every_seconds=0.05, reply=Reply(text="Yes.")))  # T03
+    gateway.enqueue(Fault(keepalive_seconds=0.6, keepalive_every_seconds=0.05, reply=Reply(text="Yes.")))
     streamed = connect(timeout=0.3, max_retries=0).stream()
     assert (streamed.text, streamed.error) == ("Yes.", None)
 
@@ -151,7 +151,7 @@ def test_a_chosen_timeout_wins_over_an_own_client(connect: Any, gateway: Any, mo
 @pytest.mark.parametrize("cls", [KiloClient, AsyncKiloClient])
 def test_a_timeout_that_cannot_be(cls: Any, value: Any) -> None:
     """A timeout that is no span of time is refused when the client is made, as a ValueError."""
-    with pytest.raises(InvalidSettingError, match="timeout"):  # T06
+    with pytest.raises(InvalidSettingError, match="timeout"):
         cls(api_key="k" * 20, timeout=value)
 
 

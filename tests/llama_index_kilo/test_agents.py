@@ -1,4 +1,4 @@
-"""B4: agents and workflows over KiloLLM with nothing but a model, against the embedded gateway's own models."""
+"""Agents and workflows over KiloLLM with nothing but a model, against the embedded gateway's own models."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _run(agent: Any, question: str, **arguments: Any) -> tuple[Any, list[Any]]:
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-def test_b4_function_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bool) -> None:
-    """B4: FunctionAgent calls the tool that the model asks for and answers with its result."""
+def test_function_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bool) -> None:
+    """FunctionAgent calls the tool that the model asks for and answers with its result."""
     agent = FunctionAgent(tools=[ADD, WEATHER], llm=llm, streaming=streaming)
     result, events = _run(agent, "What is 20 plus 22?")
     assert "42" in str(result)
@@ -70,8 +70,8 @@ def test_b4_function_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bo
     assert outputs == [42]
 
 
-def test_b4_agent_stream_events(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
-    """B4: an agent's stream shows text, thoughts and the usage of each turn as plain data."""
+def test_agent_stream_events(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
+    """An agent's stream shows text, thoughts and the usage of each turn as plain data."""
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     gateway.enqueue(Reply(text="It is so.", reasoning="Think a bit.", usage=usage))
     _, events = _run(FunctionAgent(tools=[ADD], llm=make_llm()), "So?")
@@ -81,8 +81,8 @@ def test_b4_agent_stream_events(gateway: EmbeddedGateway, make_llm: Callable[...
     assert streamed[-1].raw["usage"] == usage
 
 
-def test_b4_parallel_calls(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
-    """B4: two calls in one answer are both run, and both results go back under their own ids."""
+def test_parallel_calls(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
+    """Two calls in one answer are both run, and both results go back under their own ids."""
     calls = [
         {"name": "add", "arguments": {"a": 1, "b": 2}, "id": "call_1"},
         {"name": "weather", "arguments": {"city": "Oslo"}, "id": "call_2"},
@@ -119,8 +119,8 @@ def test_initial_tool_choice(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-def test_b4_react_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bool) -> None:
-    """B4: ReActAgent works through text alone."""
+def test_react_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bool) -> None:
+    """ReActAgent works through text alone."""
     needs = 'Thought: I need a tool.\nAction: add\nAction Input: {"a": 20, "b": 22}'
     gateway.enqueue(Reply(text=needs), Reply(text="Thought: I can answer.\nAnswer: It is 42."))
     result, events = _run(ReActAgent(tools=[ADD, WEATHER], llm=llm, streaming=streaming), "What is 20 plus 22?")
@@ -128,16 +128,16 @@ def test_b4_react_agent(gateway: EmbeddedGateway, llm: KiloLLM, streaming: bool)
     assert [event.tool_output.raw_output for event in events if isinstance(event, ToolCallResult)] == [42]
 
 
-def test_b26_react_agent_takes_reasoning_for_the_answer(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
-    """B26: a reasoning-only answer ends a ReActAgent at once instead of running into its limit."""
+def test_react_agent_takes_reasoning_for_the_answer(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
+    """A reasoning-only answer ends a ReActAgent at once instead of running into its limit."""
     gateway.enqueue(Reply(text="", reasoning="Thought: I can answer.\nAnswer: It is 4."))
     result, _ = _run(ReActAgent(tools=[ADD], llm=llm), "2 and 2?")
     assert str(result) == "It is 4."
     assert len(gateway.requests) == 1
 
 
-def test_b4_agent_workflow_picks_the_function_agent(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
-    """B4: AgentWorkflow takes FunctionAgent by itself, also for the default model and for unknown ones."""
+def test_agent_workflow_picks_the_function_agent(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
+    """AgentWorkflow takes FunctionAgent by itself, also for the default model and for unknown ones."""
     for model in ("kilo/auto", "some-lab/unknown"):
         workflow = AgentWorkflow.from_tools_or_functions([add], llm=make_llm(model=model))
         assert isinstance(next(iter(workflow.agents.values())), FunctionAgent)
@@ -145,8 +145,8 @@ def test_b4_agent_workflow_picks_the_function_agent(gateway: EmbeddedGateway, ma
     assert "42" in str(result)
 
 
-def test_b4_agents_hand_off(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
-    """B4: one agent hands the conversation to another."""
+def test_agents_hand_off(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
+    """One agent hands the conversation to another."""
     handoff = {"to_agent": "adder", "reason": "numbers"}
     gateway.enqueue(
         Reply(tool_calls=[{"name": "handoff", "arguments": handoff}]),

@@ -1,4 +1,4 @@
-"""B24, B25: every content block goes out as the part it means, and pictures, sounds and sources come in as blocks."""
+"""Every content block goes out as the part it means, and pictures, sounds and sources come in as blocks."""
 
 from __future__ import annotations
 
@@ -137,10 +137,10 @@ CASES: list[tuple[str, Any, list[dict[str, Any]]]] = [
 
 @pytest.mark.parametrize(("block", "parts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 @pytest.mark.parametrize("role", ["user", "system", "tool"])
-def test_b24_block_to_part(
+def test_block_to_part(
     gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, block: Any, parts: list[dict[str, Any]], role: str
 ) -> None:
-    """B24: a block becomes its part in a message of any role, beside a picture so that content is a list."""
+    """A block becomes its part in a message of any role, beside a picture so that content is a list."""
     gateway.enqueue(Reply(text="ok"))
     call = ToolCallBlock(tool_call_id="c", tool_name="f", tool_kwargs={})
     message = ChatMessage(
@@ -151,14 +151,14 @@ def test_b24_block_to_part(
     assert sent == [*parts, {"type": "image_url", "image_url": {"url": f"{URL}.gif"}}]
 
 
-def test_b24_every_block_type_has_a_case() -> None:
-    """B24: LlamaIndex has no block type that this file does not know; a new one must be decided on."""
+def test_every_block_type_has_a_case() -> None:
+    """LlamaIndex has no block type that this file does not know; a new one must be decided on."""
     known = {type(block) for _, block, _ in CASES} | {CachePoint, ThinkingBlock, ToolCallBlock}
     assert set(get_args(get_args(ContentBlock)[0])) == known
 
 
-def test_b24_files_are_read(tmp_path: Path) -> None:
-    """B24: a local path is read, and its name tells the kind where its bytes do not."""
+def test_files_are_read(tmp_path: Path) -> None:
+    """A local path is read, and its name tells the kind where its bytes do not."""
     (tmp_path / "a.png").write_bytes(PNG)
     (tmp_path / "notes.md").write_bytes(b"# Notes")
     (tmp_path / "a.wav").write_bytes(WAV)
@@ -185,14 +185,14 @@ def test_b24_files_are_read(tmp_path: Path) -> None:
         ([DocumentBlock(path="/no/such/file.pdf", document_mimetype="application/pdf")], "cannot be read"),
     ],
 )
-def test_b24_what_cannot_be_sent_is_named(blocks: list[Any], words: str) -> None:
-    """B24: a block that cannot be sent is a typed error that names it; nothing is dropped silently."""
+def test_what_cannot_be_sent_is_named(blocks: list[Any], words: str) -> None:
+    """A block that cannot be sent is a typed error that names it; nothing is dropped silently."""
     with pytest.raises(InvalidRequestError, match=words):
         render_parts(blocks)
 
 
-def test_b24_cache_point_marks_the_part_before_it(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B24: a cache point becomes cache_control of the block before it, in any role."""
+def test_cache_point_marks_the_part_before_it(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """A cache point becomes cache_control of the block before it, in any role."""
     gateway.enqueue(Reply(text="ok"))
     long = CachePoint(cache_control=CacheControl(type="ephemeral", ttl="1h"))
     ask.chat(
@@ -229,8 +229,8 @@ ANNOTATIONS = [
 PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_b64(PNG)}"}}
 
 
-def test_b25_images_and_annotations_come_in(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B25: made images are ImageBlocks and web sources CitationBlocks, streamed or not; both go back as they came."""
+def test_images_and_annotations_come_in(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """Made images are ImageBlocks and web sources CitationBlocks, streamed or not; both go back as they came."""
     gateway.enqueue(Reply(text="see", images=[PICTURE], annotations=ANNOTATIONS, times=2), Reply(text="ok", times=2))
     for response in (ask.chat(llm, "hi"), ask.stream(llm, "hi")[-1]):
         image = next(block for block in response.message.blocks if isinstance(block, ImageBlock))
@@ -247,8 +247,8 @@ def test_b25_images_and_annotations_come_in(gateway: EmbeddedGateway, llm: KiloL
         assert (sent["content"], sent["images"], sent["annotations"]) == ("see", [PICTURE], ANNOTATIONS)
 
 
-def test_b25_image_alone(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B25: an answer that is only an image, by URL, has its block and no text."""
+def test_image_alone(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """An answer that is only an image, by URL, has its block and no text."""
     picture = {"type": "image_url", "image_url": {"url": f"{URL}.png"}}
     gateway.enqueue(Reply(text="", images=[picture], reasoning="drawing", times=2))
     for response in (ask.chat(llm, "hi"), ask.stream(llm, "hi")[-1]):
@@ -257,8 +257,8 @@ def test_b25_image_alone(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> No
         assert not response.message.content
 
 
-def test_b25_audio_comes_in(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B25: a spoken answer is an AudioBlock, and goes back by its id."""
+def test_audio_comes_in(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """A spoken answer is an AudioBlock, and goes back by its id."""
     message = {"role": "assistant", "content": None, "audio": {"id": "a", "data": _b64(WAV), "transcript": "hello"}}
     body = {"id": "g", "model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
     gateway.enqueue(Reply(body=body))

@@ -33,8 +33,8 @@ print(json.dumps(new))
 """
 
 
-def test_b29_import_cost() -> None:
-    """B29: beyond LlamaIndex itself, importing loads few modules, no SDK, and not even the HTTP library."""
+def test_import_cost() -> None:
+    """Beyond LlamaIndex itself, importing loads few modules, no SDK, and not even the HTTP library."""
     output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=120)
     found = json.loads(output.stdout)
     packages = {name.partition(".")[0] for name in found}
@@ -42,8 +42,8 @@ def test_b29_import_cost() -> None:
     assert len(found) < 75
 
 
-def test_b30_dependencies() -> None:
-    """B30: of LlamaIndex only the core is needed, in its current line, and no other integration or SDK."""
+def test_dependencies() -> None:
+    """Of LlamaIndex only the core is needed, in its current line, and no other integration or SDK."""
     needed = [line.replace(" ", "") for line in requires("kilo-gateway") or []]
     llama_index = {re.split("[<>=;~!]", line)[0] for line in needed if line.startswith("llama-index")}
     assert llama_index == {"llama-index-core"}
@@ -106,8 +106,8 @@ def _python_calls(work: Callable[[], object]) -> int:
     return count
 
 
-def test_b31_cost_of_a_streamed_chunk(canned: KiloLLM) -> None:
-    """B31: a streamed chunk takes few Python calls, LlamaIndex's own included, sync and async."""
+def test_cost_of_a_streamed_chunk(canned: KiloLLM) -> None:
+    """A streamed chunk takes few Python calls, LlamaIndex's own included, sync and async."""
 
     async def read() -> int:
         return len([response async for response in await canned.astream_chat(HI)])
@@ -117,8 +117,8 @@ def test_b31_cost_of_a_streamed_chunk(canned: KiloLLM) -> None:
         assert _python_calls(work) / CHUNKS < 90
 
 
-def test_b32_cost_of_a_call(canned: KiloLLM) -> None:
-    """B32: a call takes few Python calls, LlamaIndex's and httpx's own included."""
+def test_cost_of_a_call(canned: KiloLLM) -> None:
+    """A call takes few Python calls, LlamaIndex's and httpx's own included."""
     assert _python_calls(lambda: canned.chat(HI)) < 1300
 
 

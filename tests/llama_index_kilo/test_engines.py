@@ -110,10 +110,10 @@ def test_streaming_query_engine(
 
 
 @pytest.mark.parametrize("mode", [ResponseMode.COMPACT, ResponseMode.TREE_SUMMARIZE])
-def test_b2_120_chunks_in_one_call(
+def test_120_chunks_in_one_call(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, mode: ResponseMode
 ) -> None:
-    """B2: 120 retrieved chunks are answered by one call, with no argument about the window given."""
+    """120 retrieved chunks are answered by one call, with no argument about the window given."""
     gateway.enqueue(Reply(text="fine", times=20))
     nodes = [NodeWithScore(node=TextNode(text=f"Fact {n}. " + "word " * 200), score=1.0) for n in range(120)]
     synthesizer = get_response_synthesizer(llm=make_llm(model="kilo-auto/balanced"), response_mode=mode)
@@ -150,7 +150,7 @@ def test_streaming_chat_engines(
 
 
 def test_chat_engine_gets_a_reasoning_only_answer(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B26: a streamed chat engine shows the text of an answer that is all reasoning."""
+    """A streamed chat engine shows the text of an answer that is all reasoning."""
     gateway.enqueue(Reply(text="", reasoning="It is 4."))
     engine = SimpleChatEngine.from_defaults(llm=llm, memory=_memory())
 
@@ -179,7 +179,7 @@ def test_evaluators(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
 
 
 def test_evaluation_inside_a_running_loop(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
-    """B16: evaluators that LlamaIndex runs on a loop in another thread work beside the caller's own loop."""
+    """Evaluators that LlamaIndex runs on a loop in another thread work beside the caller's own loop."""
     gateway.enqueue(Reply(text="fine"), Reply(text="YES"), Reply(text="fine"))
 
     async def use() -> None:
@@ -251,10 +251,10 @@ def test_summary_index(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None
     assert "1897" in str(_query(ask, index.as_query_engine(llm=llm)))
 
 
-def test_b33_nothing_is_looked_up(
+def test_nothing_is_looked_up(
     gateway: EmbeddedGateway, llm: KiloLLM, index: VectorStoreIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B33: a query, a streamed query and a chat connect to the gateway on this machine and look up nothing else."""
+    """A query, a streamed query and a chat connect to the gateway on this machine and look up nothing else."""
     hosts: list[str] = []
     lookup = socket.getaddrinfo
 

@@ -86,8 +86,8 @@ def test_stream_completion_is_cumulative_with_deltas(gateway: EmbeddedGateway, l
     assert all(response.text.startswith(before.text) for before, response in pairwise(responses))
 
 
-def test_b5_usage_is_exact_everywhere(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B5: the tokens that the gateway counted are in additional_kwargs and in raw, also at the end of a stream."""
+def test_usage_is_exact_everywhere(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """The tokens that the gateway counted are in additional_kwargs and in raw, also at the end of a stream."""
     gateway.enqueue(Reply(text="Hello", usage=USAGE, times=4))
     for _, response in ask.every(llm, "hi"):
         assert response.raw["usage"] == USAGE
@@ -97,8 +97,8 @@ def test_b5_usage_is_exact_everywhere(gateway: EmbeddedGateway, llm: KiloLLM, as
         assert counts == {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
-def test_b6_cost_cached_and_reasoning_tokens(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B6: cost, cached tokens and reasoning tokens are in additional_kwargs of all eight entry points."""
+def test_cost_cached_and_reasoning_tokens(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """Cost, cached tokens and reasoning tokens are in additional_kwargs of all eight entry points."""
     gateway.enqueue(Reply(text="Hello", usage=USAGE, times=4))
     for _, response in ask.every(llm, "hi"):
         found = {key: response.additional_kwargs[key] for key in ("cost", "cached_tokens", "reasoning_tokens")}
@@ -138,8 +138,8 @@ def test_stream_ends_like_the_unstreamed_answer(gateway: EmbeddedGateway, llm: K
     assert last.raw["usage"] == whole.raw["usage"]
 
 
-def test_b11_snapshots_are_immutable(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B11: a streamed response shows at the end what it showed when it was yielded."""
+def test_snapshots_are_immutable(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """A streamed response shows at the end what it showed when it was yielded."""
     gateway.enqueue(
         Reply(
             text="some text here",

@@ -72,10 +72,8 @@ def test_status_errors(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b18_error_in_a_200(
-    gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str
-) -> None:
-    """B18: an error inside an answer of status 200 is raised with the gateway's message and code."""
+def test_error_in_a_200(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str) -> None:
+    """An error inside an answer of status 200 is raised with the gateway's message and code."""
     body = {"error": {"message": "Provider fell over", "code": 502, "metadata": {"provider_name": "Host"}}}
     gateway.enqueue(Fault(status=200, body=body))
     with pytest.raises(GatewayError, match="Provider fell over") as caught:
@@ -85,20 +83,20 @@ def test_b18_error_in_a_200(
 
 @pytest.mark.parametrize("entry_point", ["chat", "complete"])
 @pytest.mark.parametrize("body", [{"id": "g", "choices": []}, {"id": "g", "choices": None}, {"id": "g"}, []])
-def test_b19_no_choices(
+def test_no_choices(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str, body: Any
 ) -> None:
-    """B19: an answer without choices is a typed error, not an IndexError."""
+    """An answer without choices is a typed error, not an IndexError."""
     gateway.enqueue(Fault(status=200, body=body))
     with pytest.raises(MalformedAnswerError):
         getattr(ask, entry_point)(make_llm(max_retries=0), "hi")
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b19_finish_reason_error(
+def test_finish_reason_error(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str
 ) -> None:
-    """B19: an answer whose finish reason is an error is raised, not returned half empty."""
+    """An answer whose finish reason is an error is raised, not returned half empty."""
     choice = {"index": 0, "finish_reason": "error", "error": {"code": 502, "message": "upstream broke"}}
     if entry_point.startswith("stream"):
         events = [{"id": "g", "model": "m", "choices": [{**choice, "delta": {"content": "half"}}]}]
@@ -110,8 +108,8 @@ def test_b19_finish_reason_error(
         getattr(ask, entry_point)(make_llm(max_retries=0), "hi")
 
 
-def test_b19_refusal_is_surfaced(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B19: a refusal is the text of the answer and marked as one, streamed or not."""
+def test_refusal_is_surfaced(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """A refusal is the text of the answer and marked as one, streamed or not."""
     message = {"role": "assistant", "content": None, "refusal": "I will not."}
     body = {"id": "g", "model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
     chunk = {"id": "g", "model": "m"}
@@ -129,10 +127,10 @@ def test_b19_refusal_is_surfaced(gateway: EmbeddedGateway, llm: KiloLLM, ask: An
 
 @pytest.mark.parametrize("max_retries", [0, 2])
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b17_requests_are_one_plus_max_retries(
+def test_requests_are_one_plus_max_retries(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str, max_retries: int
 ) -> None:
-    """B17: a gateway that stays down is asked once and max_retries times more, streamed or not."""
+    """A gateway that stays down is asked once and max_retries times more, streamed or not."""
     gateway.enqueue(Fault(status=503, body=DOWN, times=10))
     with pytest.raises(ServerError):
         getattr(ask, entry_point)(make_llm(max_retries=max_retries), "hi")
@@ -140,10 +138,10 @@ def test_b17_requests_are_one_plus_max_retries(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b17_a_retry_succeeds(
+def test_a_retry_succeeds(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str
 ) -> None:
-    """B17: after one failure the answer of the second try is returned."""
+    """After one failure the answer of the second try is returned."""
     gateway.enqueue(Fault(status=503, body=DOWN), Reply(text="fine"))
     response = getattr(ask, entry_point)(make_llm(max_retries=1), "hi")
     last = response[-1] if isinstance(response, list) else response
@@ -152,20 +150,20 @@ def test_b17_a_retry_succeeds(
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b17_retry_after_is_honoured(
+def test_retry_after_is_honoured(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str, waits: list[float]
 ) -> None:
-    """B17: the wait between two tries is what Retry-After asks for."""
+    """The wait between two tries is what Retry-After asks for."""
     gateway.enqueue(Fault(status=429, body=DOWN, headers={"Retry-After": "7"}), Reply(text="fine"))
     getattr(ask, entry_point)(make_llm(max_retries=1), "hi")
     assert len(waits) == 1
     assert 7 <= waits[0] < 9
 
 
-def test_b17_nothing_is_retried_once_text_was_shown(
+def test_nothing_is_retried_once_text_was_shown(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any
 ) -> None:
-    """B17: a stream that breaks after its first text is not begun again; the error holds what had arrived."""
+    """A stream that breaks after its first text is not begun again; the error holds what had arrived."""
     gateway.enqueue(Fault(reply=Reply(text="one two three four"), cut_after_events=3))
     seen: list[Any] = []
     with pytest.raises(Exception, match=r".") as caught:

@@ -24,8 +24,8 @@ HI = [ChatMessage(content="hi")]
 
 
 @pytest.mark.parametrize("max_retries", [0, 2])
-def test_b16_second_event_loop(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], max_retries: int) -> None:
-    """B16: one object serves several `asyncio.run` calls, each call being exactly one request without an error."""
+def test_second_event_loop(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], max_retries: int) -> None:
+    """One object serves several `asyncio.run` calls, each call being exactly one request without an error."""
     llm = make_llm(max_retries=max_retries)
     gateway.enqueue(Reply(text="fine", times=6))
 
@@ -38,8 +38,8 @@ def test_b16_second_event_loop(gateway: EmbeddedGateway, make_llm: Callable[...,
     assert len(gateway.requests) == 6
 
 
-def test_b16_loops_in_threads(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
-    """B16: loops in other threads, as LlamaIndex itself starts them, use the object at the same time."""
+def test_loops_in_threads(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
+    """Loops in other threads, as LlamaIndex itself starts them, use the object at the same time."""
     gateway.enqueue(Reply(text="fine", times=9))
 
     def use(_: int) -> str:

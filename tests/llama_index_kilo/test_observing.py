@@ -62,10 +62,10 @@ def spans() -> Iterator[SimpleSpanHandler]:
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b27_one_span_a_call(
+def test_one_span_a_call(
     gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, entry_point: str, spans: SimpleSpanHandler
 ) -> None:
-    """B27: each entry point is one span."""
+    """Each entry point is one span."""
     gateway.enqueue(Reply(text="fine"))
     getattr(ask, entry_point)(llm, "hi")
     name = {"stream": "stream_chat"}.get(entry_point, entry_point)
@@ -89,10 +89,10 @@ def test_events_of_a_call(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, entr
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_b5_token_counting_handler_is_exact(
+def test_token_counting_handler_is_exact(
     gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any, entry_point: str
 ) -> None:
-    """B5: LlamaIndex's own token counter reports what the gateway counted, streamed too."""
+    """LlamaIndex's own token counter reports what the gateway counted, streamed too."""
     gateway.enqueue(Reply(text="fine", usage=USAGE))
     counter = TokenCountingHandler()
     getattr(ask, entry_point)(make_llm(callback_manager=CallbackManager([counter])), "hi " * 100)

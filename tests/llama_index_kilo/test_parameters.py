@@ -88,8 +88,8 @@ def test_every_option_has_a_value_here() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_b23_every_option_is_an_argument_of_constructor_and_call(make_llm: MakeLlm, name: str) -> None:
-    """B23: each option can be given to the constructor, in additional_kwargs and to a call, and is sent as it is."""
+def test_every_option_is_an_argument_of_constructor_and_call(make_llm: MakeLlm, name: str) -> None:
+    """Each option can be given to the constructor, in additional_kwargs and to a call, and is sent as it is."""
     value = VALUES[name]
     beside = {"tools": VALUES["tools"]} if name in {"tool_choice", "parallel_tool_calls"} else {}
     for arguments, call in (
@@ -106,8 +106,8 @@ def test_no_option_is_sent_unless_given(make_llm: MakeLlm, name: str) -> None:
     assert name not in _sent(make_llm, {}, {})
 
 
-def test_b3_max_tokens_is_sent_only_when_set(make_llm: MakeLlm) -> None:
-    """B3: no limit is sent by default; the constructor's is sent; a call's wins over it."""
+def test_max_tokens_is_sent_only_when_set(make_llm: MakeLlm) -> None:
+    """No limit is sent by default; the constructor's is sent; a call's wins over it."""
     assert "max_tokens" not in _sent(make_llm, {}, {})
     assert _sent(make_llm, {"max_tokens": 50}, {})["max_tokens"] == 50
     assert _sent(make_llm, {"max_tokens": 50}, {"max_tokens": 5})["max_tokens"] == 5
@@ -122,7 +122,7 @@ def test_precedence(make_llm: MakeLlm) -> None:
 
 
 def test_extra_body_is_flat_and_merged(make_llm: MakeLlm) -> None:
-    """B23: extra_body is merged over the body, the call's entries over the constructor's."""
+    """Extra_body is merged over the body, the call's entries over the constructor's."""
     body = _sent(make_llm, {"extra_body": {"one": 1, "two": 1}}, {"extra_body": {"two": 2}})
     assert (body["one"], body["two"]) == (1, 2)
 
@@ -136,8 +136,8 @@ def test_extra_body_is_flat_and_merged(make_llm: MakeLlm) -> None:
         ({"reasoning": {"enabled": True}, "reasoning_effort": "high"}, {"enabled": True, "effort": "high"}),
     ],
 )
-def test_b9_reasoning_is_sent(make_llm: MakeLlm, arguments: dict[str, Any], expected: dict[str, Any]) -> None:
-    """B9: a level or an object, given to the constructor or to a call, arrives as the gateway's `reasoning`."""
+def test_reasoning_is_sent(make_llm: MakeLlm, arguments: dict[str, Any], expected: dict[str, Any]) -> None:
+    """A level or an object, given to the constructor or to a call, arrives as the gateway's `reasoning`."""
     for body in (_sent(make_llm, arguments, {}), _sent(make_llm, {}, arguments)):
         assert body["reasoning"] == expected
         assert "reasoning_effort" not in body
@@ -152,14 +152,14 @@ def test_b9_reasoning_is_sent(make_llm: MakeLlm, arguments: dict[str, Any], expe
         ({"organisation_id": "x"}, "'organization_id'"),
     ],
 )
-def test_b22_unknown_constructor_argument(arguments: dict[str, Any], hint: str) -> None:
-    """B22: an unknown argument of the constructor is refused, with the nearest known one."""
+def test_unknown_constructor_argument(arguments: dict[str, Any], hint: str) -> None:
+    """An unknown argument of the constructor is refused, with the nearest known one."""
     with pytest.raises(InvalidRequestError, match=hint):
         KiloLLM(api_key="test-key", **arguments)
 
 
-def test_b22_unknown_call_argument(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B22: an unknown argument of a call is refused, with the nearest known one, before anything is sent."""
+def test_unknown_call_argument(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """An unknown argument of a call is refused, with the nearest known one, before anything is sent."""
     with pytest.raises(InvalidRequestError, match="'temperature'"):
         ask.chat(llm, "hi", temprature=0.3)
     with pytest.raises(InvalidRequestError, match="'temperature'"):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from kilo_gateway.testing import EmbeddedGateway
 
 
-def test_b1_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """B1: the default model has its real window, calls tools, and leaves the answer's length open; nothing is asked."""
+def test_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default model has its real window, calls tools, and leaves the answer's length open; nothing is asked."""
 
     def refuse(*_args: Any, **_kwargs: Any) -> None:
         raise AssertionError("metadata must not touch the network")
@@ -36,15 +36,15 @@ def test_b1_default_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("info", bundled_catalog().models, ids=lambda info: info.id)
-def test_b1_every_bundled_model(info: Any) -> None:
-    """B1: for every model of the bundled catalog the window and the tools are those of the catalog."""
+def test_every_bundled_model(info: Any) -> None:
+    """For every model of the bundled catalog the window and the tools are those of the catalog."""
     metadata = KiloLLM(api_key="test-key", model=info.id).metadata
     assert metadata.context_window == info.context_window
     assert metadata.is_function_calling_model is (info.tools is not False)
 
 
-def test_b1_unknown_model_is_taken_cautiously() -> None:
-    """B1: a model that no list knows has a cautious window and may call tools; the caller's word wins."""
+def test_unknown_model_is_taken_cautiously() -> None:
+    """A model that no list knows has a cautious window and may call tools; the caller's word wins."""
     metadata = KiloLLM(api_key="test-key", model="new-lab/new-model").metadata
     assert metadata.context_window == UNKNOWN_CONTEXT_WINDOW
     assert metadata.is_function_calling_model
@@ -54,8 +54,8 @@ def test_b1_unknown_model_is_taken_cautiously() -> None:
     assert (told.context_window, told.is_function_calling_model) == (200_000, False)
 
 
-def test_b1_live_list_wins(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
-    """B1: after a discovery, metadata answers from the gateway's own list."""
+def test_live_list_wins(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM]) -> None:
+    """After a discovery, metadata answers from the gateway's own list."""
     llm = make_llm(model="typesafe/jev-router")
     entry = next(entry for entry in gateway.catalog if entry["id"] == "typesafe/jev-router")
     assert llm.metadata.context_window == UNKNOWN_CONTEXT_WINDOW
@@ -68,15 +68,15 @@ def test_b1_live_list_wins(gateway: EmbeddedGateway, make_llm: Callable[..., Kil
     ("max_tokens", "window", "expected"),
     [(None, 128_000, -1), (500, 128_000, 500), (128_000, 128_000, 123_904), (9000, 8000, 4000)],
 )
-def test_b1_output_never_fills_the_window(max_tokens: int | None, window: int, expected: int) -> None:
-    """B1: a longest answer as long as the window leaves room for a prompt, so that LlamaIndex can pack one."""
+def test_output_never_fills_the_window(max_tokens: int | None, window: int, expected: int) -> None:
+    """A longest answer as long as the window leaves room for a prompt, so that LlamaIndex can pack one."""
     llm = KiloLLM(api_key="test-key", context_window=window, max_tokens=max_tokens)
     assert llm.metadata.num_output == expected
     assert PromptHelper.from_llm_metadata(llm.metadata)._get_available_context_size(200) > 0
 
 
-def test_b28_payload_has_model_and_temperature() -> None:
-    """B28: what traces are given holds model and temperature, and no key."""
+def test_payload_has_model_and_temperature() -> None:
+    """What traces are given holds model and temperature, and no key."""
     llm = KiloLLM(api_key="sk-very-secret-0123456789", model="lab/model", temperature=0.25)
     payload = llm.to_payload()
     assert (payload["model"], payload["temperature"]) == ("kilocode/lab/model", 0.25)

@@ -47,8 +47,8 @@ def _stream_of(*deltas: dict[str, Any]) -> Reply:
 
 
 @pytest.mark.parametrize("key", ["reasoning", "reasoning_content"])
-def test_b7_no_reasoning_delta_is_lost(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, key: str) -> None:
-    """B7: every piece of reasoning arrives, also the first one, whose content is null, sync and async alike."""
+def test_no_reasoning_delta_is_lost(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, key: str) -> None:
+    """Every piece of reasoning arrives, also the first one, whose content is null, sync and async alike."""
     gateway.enqueue(
         _stream_of(
             {"role": "assistant", "content": None, key: "one "},
@@ -93,8 +93,8 @@ def test_reasoning_after_content(gateway: EmbeddedGateway, llm: KiloLLM, ask: An
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_b8_details_go_back_byte_for_byte(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, streams: bool) -> None:
-    """B8: reasoning_details go back unchanged with the message, also after it was written as JSON and read again."""
+def test_details_go_back_byte_for_byte(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, streams: bool) -> None:
+    """Reasoning_details go back unchanged with the message, also after it was written as JSON and read again."""
     gateway.enqueue(Reply(text="", reasoning_details=DETAILS, tool_calls=[CALL]), Reply(text="ok", times=2))
     answer = (ask.stream(llm, "hi")[-1] if streams else ask.chat(llm, "hi")).message
     stored = ChatMessage.model_validate_json(answer.model_dump_json())
@@ -107,8 +107,8 @@ def test_b8_details_go_back_byte_for_byte(gateway: EmbeddedGateway, llm: KiloLLM
         assert "reasoning" not in sent
 
 
-def test_b8_through_memory(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B8: reasoning_details survive LlamaIndex's memory."""
+def test_through_memory(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """Reasoning_details survive LlamaIndex's memory."""
     gateway.enqueue(Reply(text="hello", reasoning_details=DETAILS), Reply(text="ok"))
     answer = ask.chat(llm, "hi").message
 
@@ -125,8 +125,8 @@ def test_b8_through_memory(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> 
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_b8_inside_a_tool_loop(gateway: EmbeddedGateway, llm: KiloLLM, streams: bool) -> None:
-    """B8: FunctionAgent sends the reasoning of a turn back with the results of its tools."""
+def test_inside_a_tool_loop(gateway: EmbeddedGateway, llm: KiloLLM, streams: bool) -> None:
+    """FunctionAgent sends the reasoning of a turn back with the results of its tools."""
     gateway.enqueue(
         Reply(text="", reasoning="First I think. ", reasoning_details=DETAILS, tool_calls=[CALL]),
         Reply(text="It is 3."),
@@ -158,8 +158,8 @@ def test_details_in_additional_kwargs_are_taken(gateway: EmbeddedGateway, llm: K
     assert gateway.requests[-1].body["messages"][1]["reasoning_details"] == DETAILS
 
 
-def test_b26_reasoning_only_answer_is_the_answer(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B26: a finished answer that is all reasoning becomes text as well, in all eight entry points, and says so."""
+def test_reasoning_only_answer_is_the_answer(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """A finished answer that is all reasoning becomes text as well, in all eight entry points, and says so."""
     gateway.enqueue(Reply(text="", reasoning="The answer is 4.", times=4))
     for name, response in ask.every(llm, "hi"):
         text = response.message.content if name.endswith("chat") else response.text
@@ -170,10 +170,10 @@ def test_b26_reasoning_only_answer_is_the_answer(gateway: EmbeddedGateway, llm: 
 
 
 @pytest.mark.parametrize("finish_reason", ["length", "tool_calls"])
-def test_b26_unfinished_reasoning_is_no_answer(
+def test_unfinished_reasoning_is_no_answer(
     gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, finish_reason: str
 ) -> None:
-    """B26: reasoning that was cut off, or that led to a tool call, is not taken for the answer."""
+    """Reasoning that was cut off, or that led to a tool call, is not taken for the answer."""
     calls = [CALL] if finish_reason == "tool_calls" else []
     gateway.enqueue(Reply(text="", reasoning="Let me", tool_calls=calls, finish_reason=finish_reason, times=2))
     for response in (ask.chat(llm, "hi"), ask.stream(llm, "hi")[-1]):
@@ -181,8 +181,8 @@ def test_b26_unfinished_reasoning_is_no_answer(
         assert "text_source" not in response.additional_kwargs
 
 
-def test_b26_function_agent_returns_the_reasoning(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
-    """B26: FunctionAgent ends with the text of a reasoning-only answer instead of nothing."""
+def test_function_agent_returns_the_reasoning(gateway: EmbeddedGateway, llm: KiloLLM) -> None:
+    """FunctionAgent ends with the text of a reasoning-only answer instead of nothing."""
     gateway.enqueue(Reply(text="", reasoning="The answer is 4."))
     agent = FunctionAgent(tools=[FunctionTool.from_defaults(add)], llm=llm)
 

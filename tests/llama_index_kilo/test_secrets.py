@@ -30,8 +30,8 @@ def secretive() -> KiloLLM:
     return KiloLLM(api_key=KEY, default_headers=HEADERS, temperature=0.5, model="lab/model")
 
 
-def test_b20_secrets_are_in_no_text(secretive: KiloLLM) -> None:
-    """B20: neither the key nor a secret header is in repr, str, to_dict, to_json, the payload, a pickle or a schema."""
+def test_secrets_are_in_no_text(secretive: KiloLLM) -> None:
+    """Neither the key nor a secret header is in repr, str, to_dict, to_json, the payload, a pickle or a schema."""
     shown = (
         repr(secretive),
         str(secretive),
@@ -49,8 +49,8 @@ def test_b20_secrets_are_in_no_text(secretive: KiloLLM) -> None:
         assert HEADERS["X-Api-Key"] not in text
 
 
-def test_b20_from_dict_takes_the_key_of_the_environment(secretive: KiloLLM, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B20: a model read from a dump or a pickle has its options, and the key of its own environment."""
+def test_from_dict_takes_the_key_of_the_environment(secretive: KiloLLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model read from a dump or a pickle has its options, and the key of its own environment."""
     monkeypatch.setenv("KILOCODE_API_KEY", "key-of-environment")
     copies = (
         KiloLLM.from_dict(secretive.to_dict()),
@@ -72,8 +72,8 @@ def test_a_dump_without_a_key_anywhere(secretive: KiloLLM) -> None:
         restored.complete("hi")
 
 
-def test_b20_errors_hold_no_key(gateway: EmbeddedGateway, ask: Any) -> None:
-    """B20: an error that quotes the key back does not show it."""
+def test_errors_hold_no_key(gateway: EmbeddedGateway, ask: Any) -> None:
+    """An error that quotes the key back does not show it."""
     gateway.enqueue(Fault(status=401, body={"error": {"message": f"Invalid key {KEY}", "code": 401}}, times=2))
     llm = KiloLLM(api_key=KEY, base_url=gateway.base_url, max_retries=0)
     with pytest.raises(AuthenticationError) as caught:
@@ -81,8 +81,8 @@ def test_b20_errors_hold_no_key(gateway: EmbeddedGateway, ask: Any) -> None:
     assert KEY not in str(caught.value) + repr(caught.value) + repr(vars(caught.value))
 
 
-def test_b21_deep_copy_after_use(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any) -> None:
-    """B21: a used model can be copied deeply; the copy answers, and is changed without changing the original."""
+def test_deep_copy_after_use(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLLM], ask: Any) -> None:
+    """A used model can be copied deeply; the copy answers, and is changed without changing the original."""
     manager = CallbackManager([])
     with httpx.Client() as client:
         llm = make_llm(

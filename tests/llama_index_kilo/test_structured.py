@@ -77,10 +77,10 @@ def _make(make_llm: MakeLlm, way: str, **arguments: Any) -> KiloLLM:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("way", ["schema", "tool"])
-def test_b12_b13_every_variant_forces_the_shape(
+def test_every_variant_forces_the_shape(
     gateway: EmbeddedGateway, make_llm: MakeLlm, ask: Any, variant: str, way: str
 ) -> None:
-    """B12, B13: all four variants force the schema, or a tool that is really offered; none sends a choice alone."""
+    """All four variants force the schema, or a tool that is really offered; none sends a choice alone."""
     gateway.enqueue(_reply(way))
     result = _predict(ask, variant, _make(make_llm, way))
     assert isinstance(result, Album)
@@ -97,8 +97,8 @@ def test_b12_b13_every_variant_forces_the_shape(
 
 
 @pytest.mark.parametrize(("model", "key"), [(SCHEMA_MODEL, "response_format"), (TOOL_MODEL, "tools")])
-def test_b12_the_catalog_decides(make_llm: MakeLlm, model: str, key: str) -> None:
-    """B12: without a word from the caller, models that take a schema get one, others a forced tool."""
+def test_the_catalog_decides(make_llm: MakeLlm, model: str, key: str) -> None:
+    """Without a word from the caller, models that take a schema get one, others a forced tool."""
     request = render_request(make_llm(model=model), Album, None)
     assert request is not None
     assert key in request
@@ -106,10 +106,8 @@ def test_b12_the_catalog_decides(make_llm: MakeLlm, model: str, key: str) -> Non
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("way", ["schema", "tool"])
-def test_b14_system_prompt_is_kept(
-    gateway: EmbeddedGateway, make_llm: MakeLlm, ask: Any, variant: str, way: str
-) -> None:
-    """B14: the system prompt of the model is sent in all four variants."""
+def test_system_prompt_is_kept(gateway: EmbeddedGateway, make_llm: MakeLlm, ask: Any, variant: str, way: str) -> None:
+    """The system prompt of the model is sent in all four variants."""
     gateway.enqueue(_reply(way))
     _predict(ask, variant, _make(make_llm, way, system_prompt="Be terse."))
     assert gateway.requests[-1].body["messages"] == [

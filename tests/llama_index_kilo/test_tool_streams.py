@@ -1,4 +1,4 @@
-"""B10: tool calls in every shape that gateways stream them in give the same selections as an unstreamed answer."""
+"""Tool calls in every shape that gateways stream them in give the same selections as an unstreamed answer."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _events(deltas: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_b10_every_stream_shape(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, shape: str) -> None:
-    """B10: both calls come out whole, with their own ids, names and arguments, whatever the shape of the stream."""
+def test_every_stream_shape(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, shape: str) -> None:
+    """Both calls come out whole, with their own ids, names and arguments, whatever the shape of the stream."""
     gateway.enqueue(Reply(events=[*_events(SHAPES[shape]), "data: [DONE]\n\n"]))
     last = ask.stream(llm, "hi")[-1]
     found = [(call.tool_id, call.tool_name, call.tool_kwargs) for call in llm.get_tool_calls_from_response(last)]
@@ -85,8 +85,8 @@ def test_b10_every_stream_shape(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_b10_snapshots_only_grow(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, shape: str) -> None:
-    """B10: on the way, the number of calls and the texts of their arguments only grow."""
+def test_snapshots_only_grow(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, shape: str) -> None:
+    """On the way, the number of calls and the texts of their arguments only grow."""
     gateway.enqueue(Reply(events=[*_events(SHAPES[shape]), "data: [DONE]\n\n"]))
     before: list[str] = []
     for response in ask.stream(llm, "hi"):

@@ -163,8 +163,8 @@ def test_partial_calls_are_readable_in_mid_stream(gateway: EmbeddedGateway, llm:
     assert all(isinstance(call.tool_id, str) for calls in seen for call in calls)
 
 
-def test_b15_history_is_never_mutated(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """B15: the caller's list and its messages are the same after a call with tools."""
+def test_history_is_never_mutated(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """The caller's list and its messages are the same after a call with tools."""
     gateway.enqueue(Reply(text="ok", times=4))
     history = [
         ChatMessage(role="user", content="add 1 and 2"),

@@ -53,7 +53,7 @@ def read(status: int, body: Any, headers: dict[str, str] | None = None, **option
     "body", [b"", b"<html><title>Oops</title></html>", b"\xff\x00\x01", b'{"error":"Oops"}', b'{"error":{"code":"x"}}']
 )
 def test_the_status_decides_when_the_body_says_nothing(status: int, cls: str, advice: str, body: bytes) -> None:
-    """R04, R05, S25: an edge's page, an empty body or an unknown word gets class and advice from the status."""
+    """An edge's page, an empty body or an unknown word gets class and advice from the status."""
     error = read(status, body)
 
     assert (type(error).__name__, error.retry, error.status, error.http_status) == (cls, advice, status, status)
@@ -229,7 +229,7 @@ def test_cookies_are_not_kept() -> None:
     ],
 )
 def test_a_rate_limit_shows_its_wait(headers: dict[str, str], wait: float | None, advice: str) -> None:
-    """R06: the wait is in the text and the attribute, and an hour is `later`, not `soon`."""
+    """The wait is in the text and the attribute, and an hour is `later`, not `soon`."""
     error = read(429, {"error": "Slow"}, headers, now=datetime(2025, 3, 7, tzinfo=UTC))
 
     assert error.retry_after_seconds == wait
@@ -333,7 +333,7 @@ def test_the_code_of_an_error_inside_a_200(code: object, kept: object, status: i
     ],
 )
 def test_an_error_inside_a_200(event: dict[str, Any], cls: str, status: int | None, advice: str) -> None:
-    """R14, R16, R17: an error in a body, an event or a choice is as typed as one with a status."""
+    """An error in a body, an event or a choice is as typed as one with a status."""
     error = parse_error_object(event, model="lab/x")
 
     assert (type(error).__name__, error.status, error.http_status, error.retry) == (cls, status, 200, advice)
@@ -349,7 +349,7 @@ def test_an_error_inside_a_200_names_the_model_that_failed() -> None:
 
 
 def test_the_gateways_own_empty_account_is_not_blamed_on_the_user() -> None:
-    """R15: a 402 that OpenRouter wrote is about the gateway's account, and the text says it may be."""
+    """A 402 that OpenRouter wrote is about the gateway's account, and the text says it may be."""
     own = parse_error_object(
         {"error": {"message": "Insufficient credits", "code": 402, "metadata": {"provider_name": None}}, "user_id": "u"}
     )

@@ -67,7 +67,7 @@ def test_a_key_that_was_cut_off_is_found(length: int, before: str) -> None:
 
 @pytest.mark.parametrize("padding", range(440, 505, 3))
 def test_no_cut_of_an_echo_shows_half_a_key(padding: int) -> None:
-    """X14: wherever the message is cut, no eight characters of an echoed key are left."""
+    """Wherever the message is cut, no eight characters of an echoed key are left."""
     error = parse_error(401, {}, json.dumps({"error": "x" * padding + ORDINARY_KEY + "y" * 600}).encode())
 
     redact_error(error, [ORDINARY_KEY])
@@ -76,7 +76,7 @@ def test_no_cut_of_an_echo_shows_half_a_key(padding: int) -> None:
 
 
 def test_an_error_that_echoes_the_key_is_clean_everywhere() -> None:
-    """X14: text, repr, attributes, nested body, headers and pickle of an error hold no key."""
+    """Text, repr, attributes, nested body, headers and pickle of an error hold no key."""
     body = {
         "error": {
             "message": f"Bad key {KEY}",

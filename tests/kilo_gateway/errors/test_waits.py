@@ -79,8 +79,8 @@ def test_only_the_advice_soon_is_retried(error: KiloError, tries_again: bool) ->
     [
         (0.0, 0.375, 0.5),
         (0.2, 0.375, 0.5),
-        (2.0, 2.0, 2.5),  # R01: not before 2 s, not after 4 s
-        (3.0, 3.0, 3.75),  # R02: not before the date, at most 3 s after it
+        (2.0, 2.0, 2.5),  # not before 2 s, not after 4 s
+        (3.0, 3.0, 3.75),  # not before the date, at most 3 s after it
         (4.0, 4.0, 5.0),
         (30.0, 30.0, 31.0),
         (60.0, 60.0, 61.0),
@@ -97,7 +97,7 @@ def test_the_wait_asked_for_is_a_lower_bound(asked: float, shortest: float, long
 
 @pytest.mark.parametrize("asked", [60.001, 3600.0, 1e300, float("inf")])
 def test_a_wait_longer_than_the_ceiling_is_no_retry(asked: float) -> None:
-    """R06: nobody sleeps for an hour inside a call; the caller gets the error and the wait."""
+    """Nobody sleeps for an hour inside a call; the caller gets the error and the wait."""
     assert asked > MAX_RETRY_AFTER_SECONDS
     assert retry_delay(_unavailable(asked), attempt=0, max_retries=2) is None
 

@@ -242,7 +242,7 @@ def test_an_answer_that_is_no_stream_is_kept_in_part() -> None:
 
 def test_a_hundred_thousand_comments_cost_nothing() -> None:
     """Memory stays flat while comments and consumed events go by."""
-    reader = StreamReader(model="a/b")  # M04
+    reader = StreamReader(model="a/b")
     list(reader.feed(b": KILO PROCESSING\n\n"))
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()

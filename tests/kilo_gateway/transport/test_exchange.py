@@ -141,7 +141,7 @@ def test_a_name_that_does_not_resolve(connect: Any, monkeypatch: pytest.MonkeyPa
     """A host that DNS does not know is a typed error that names it."""
 
     def unknown(*_: Any, **__: Any) -> Any:
-        raise socket.gaierror(-2, "Name or service not known")  # M06
+        raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = connect(base_url="https://gateway.example/", max_retries=0).fail()
@@ -185,7 +185,7 @@ def bomb(blocks: int) -> bytes:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_decompression_bomb(open_session: Any, serve: Any, stream: bool) -> None:
     """A megabyte that inflates to a gigabyte is a typed error, and memory stays under 200 MB."""
-    data = bomb(64)  # M03
+    data = bomb(64)
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
