@@ -95,7 +95,7 @@ class ChatKilo(ChatFields, BaseChatModel):
     model_config = ConfigDict(defer_build=False)
 
     _async_client_field: ClassVar[str] = "http_async_client"
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of yours for async calls, used as it is and never closed."""
@@ -126,7 +126,7 @@ class ChatKilo(ChatFields, BaseChatModel):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         """Return what the catalog, as known now, says of the model; None while the object is being made."""
-        return None if self._connected is None else render_profile(self._known_catalog().get(self.model))
+        return None if self._current_connection is None else render_profile(self._known_catalog().get(self.model))
 
     def _generate(
         self,

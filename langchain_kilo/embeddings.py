@@ -43,7 +43,7 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
 
     _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
     _async_client_field: ClassVar[str] = "http_async_client"
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     model: str = DEFAULT_EMBEDDING_MODEL
     """The ref of an embedding model; `kilocode/` is optional. `KILOCODE_MODEL` names a chat model and is not read."""

@@ -44,7 +44,7 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
     _aliases: ClassVar[dict[str, str]] = {"api_base": "base_url", "model": "model_name"}
     _model_field: ClassVar[str] = "model_name"
     _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     model_name: str = DEFAULT_EMBEDDING_MODEL
     """Ref of the model, `kilocode/` being optional; `model` is another name for it. `KILOCODE_MODEL` names a chat model

@@ -29,7 +29,7 @@ from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.parameters import check_arguments, options_of_call
 from llama_index_kilo.profile import describe
-from llama_index_kilo.snapshots import PartialResponse, WithOneCall, arespond, respond, with_one_call
+from llama_index_kilo.streaming import PartialResponse, WithOneCall, arespond, respond, with_one_call
 from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
@@ -68,7 +68,7 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     model_config = ConfigDict(defer_build=True)  # built with the first model object
 
     _aliases: ClassVar[dict[str, str]] = {"api_base": "base_url", "metadata": "request_metadata"}
-    _connected: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
 
     api_base: str | None = Field(default=DEFAULT_BASE_URL, exclude=True, repr=False)
     """`base_url` under LlamaIndex's name; always the same."""

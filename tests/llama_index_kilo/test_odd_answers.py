@@ -13,7 +13,7 @@ from kilo_gateway.stream.accumulator import Accumulator
 from llama_index_kilo import KiloLLM
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
 from llama_index_kilo.messages import render_messages
-from llama_index_kilo.snapshots import Snapshots
+from llama_index_kilo.streaming import ResponseWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,12 +80,12 @@ def test_odd_whole_answers(message: Any, rest: Mapping[str, Any], usage: Any) ->
 @given(messages=st.lists(MESSAGE, max_size=4), rest=_or_odd(**REST))
 def test_odd_streams(messages: list[Any], rest: Mapping[str, Any]) -> None:
     """A stream of deltas of any shape can be read, each snapshot and the end."""
-    accumulator, snapshots = Accumulator(requested_model="m"), Snapshots()
+    accumulator, writer = Accumulator(requested_model="m"), ResponseWriter()
     for delta in [*messages, {}]:
         chunk = {"id": "g", "choices": [{**rest, "index": 0, "delta": delta}]}
         for piece in accumulator.add(chunk):
-            if snapshots.shows(piece):
-                _check(snapshots.add(piece))
+            if writer.shows(piece):
+                _check(writer.add(piece))
     for piece in accumulator.finish():
-        _check(snapshots.add(piece))
-    _check(snapshots.finish(accumulator.completion()))
+        _check(writer.add(piece))
+    _check(writer.finish(accumulator.completion()))

@@ -76,7 +76,7 @@ class ModelObject(BaseModel):
         # of a mixin makes pydantic skip the framework's own model_post_init.
         api_key: SecretStr | str | Callable[[], Any] | None = None
         default_headers: Mapping[str, str] | None = None
-        _connected: tuple[tuple[Any, ...], Connection] | None
+        _current_connection: tuple[tuple[Any, ...], Connection] | None
         """The connection in use, and the values of the fields that it was made from."""
     else:  # type checkers see the fields as keyword arguments instead
 
@@ -100,11 +100,11 @@ class ModelObject(BaseModel):
             super().__init__(**without_none(self._effective_fields(given, settings)))
         except ValidationError as error:
             raise explain(error) from None
-        self._connected = self._connection_key(), self._connect(settings)
+        self._current_connection = self._connection_key(), self._connect(settings)
         if callable(self.api_key):
             return
         if settings.discover == "startup":
-            self._connected[1].client.discover()
+            self._current_connection[1].client.discover()
         is_free = known_to_be_free(settings, parse_model_id(settings.model))
         check_key(settings, model=settings.model, is_free=is_free)
 
@@ -173,12 +173,12 @@ class ModelObject(BaseModel):
     def _own_connection(self) -> Connection:
         """Return the connection of this object, made anew when a field was changed since."""
         key = self._connection_key()
-        if self._connected is None or self._connected[0] != key:
+        if self._current_connection is None or self._current_connection[0] != key:
             settings = self._resolve(self.__dict__)
-            if self._connected == _PICKLED:
+            if self._current_connection == _PICKLED:
                 settings = key_left_behind(settings)
-            self._connected = key, self._connect(settings)
-        return self._connected[1]
+            self._current_connection = key, self._connect(settings)
+        return self._current_connection[1]
 
     def _connection(self, changes: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a call; `changes` are the settings it replaces."""
@@ -226,7 +226,7 @@ class ModelObject(BaseModel):
         """Leave keys, secret headers and connections out of a pickle; the copy takes its key from the environment."""
         dropped = {"api_key": None, "http_client": None, self._async_client_field: None}
         bare = super().model_copy(update={**dropped, "default_headers": self._dumped_headers()})
-        bare._connected = _PICKLED
+        bare._current_connection = _PICKLED
         state: dict[Any, Any] = super(ModelObject, bare).__getstate__()
         return state
 

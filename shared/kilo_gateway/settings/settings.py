@@ -184,7 +184,7 @@ def resolve_settings(arguments: Mapping[str, Any], environ: Mapping[str, str]) -
         InvalidSettingError: an unknown argument, or a value that cannot work; the message names where it came from.
         MissingKeyError: `api_key` was given, but is blank.
     """
-    arguments, environ = _Unshown(arguments), _Unshown(environ)
+    arguments, environ = _HiddenMapping(arguments), _HiddenMapping(environ)
     _check_names(arguments)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -206,7 +206,7 @@ def key_left_behind(settings: Settings) -> Settings:
     return settings.model_copy(update={"origins": {**settings.origins, "api_key": LEFT_BEHIND}})
 
 
-class _Unshown(dict[str, Any]):
+class _HiddenMapping(dict[str, Any]):
     """A mapping that a traceback with local variables does not spell out."""
 
     def __repr__(self) -> str:

@@ -31,7 +31,7 @@ class PartialResponse(ChatResponse):
     """A response in mid-stream, so that what has come of a call's arguments is not taken for all of them."""
 
 
-class Snapshots:
+class ResponseWriter:
     """Builds the responses of one stream: feed it every delta in turn, then ask for the last response."""
 
     __slots__ = ("_calls", "_choice", "_text", "_thinking", "_thoughts")
@@ -116,12 +116,12 @@ class _CallSoFar:
 
 def respond(stream: Any) -> ChatResponseGen:
     """Yield the responses of a stream."""
-    snapshots = Snapshots()
+    writer = ResponseWriter()
     with stream:
         for delta in stream:
-            if snapshots.shows(delta):
-                yield snapshots.add(delta)
-        yield snapshots.finish(stream.completion)
+            if writer.shows(delta):
+                yield writer.add(delta)
+        yield writer.finish(stream.completion)
 
 
 async def arespond(
@@ -132,12 +132,12 @@ async def arespond(
     The one asynchronous generator of a stream: a loop that ends closes all it has at once, and one inside another
     would be closed twice.
     """
-    snapshots = Snapshots()
+    writer = ResponseWriter()
     async with stream:
         async for delta in stream:
-            if snapshots.shows(delta):
-                yield parse(snapshots.add(delta))
-        yield parse(snapshots.finish(stream.completion))
+            if writer.shows(delta):
+                yield parse(writer.add(delta))
+        yield parse(writer.finish(stream.completion))
 
 
 def with_one_call(responses: ChatResponseGen) -> ChatResponseGen:
