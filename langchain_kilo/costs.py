@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from kilo_gateway.adapters.costs import CostTracker, cost_tags, counting_in
+from kilo_gateway.adapters.costs import CostTracker, active_trackers, cost_tags, counting_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +75,9 @@ def counting(run_manager: Any) -> Iterator[None]:
     else:
         found = [handler.costs for handler in run_manager.handlers if isinstance(handler, CostCallback)]
         tags = _shown(run_manager.tags)
+    if not found and not (tags and active_trackers()):
+        yield
+        return
     with cost_tags(*tags), counting_in(found):
         yield
 

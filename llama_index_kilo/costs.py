@@ -54,7 +54,11 @@ class CostCallback(BaseCallbackHandler):
 def counting(callback_manager: Any) -> Iterator[None]:
     """Count the call of a block where the model's callbacks say."""
     handlers = getattr(callback_manager, "handlers", None) or ()
-    with counting_in([handler.costs for handler in handlers if isinstance(handler, CostCallback)]):
+    found = [handler.costs for handler in handlers if isinstance(handler, CostCallback)]
+    if not found:
+        yield
+        return
+    with counting_in(found):
         yield
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kilo_gateway.costs.tracker import CostTracker, cost_tags, counting_in
+from kilo_gateway.costs.tracker import CostTracker, active_trackers, cost_tags, counting_in
 
-__all__ = ["CostTracker", "cost_tags", "counting_in"]
+__all__ = ["CostTracker", "active_trackers", "cost_tags", "counting_in"]
