@@ -251,3 +251,9 @@ def test_the_completion_grows_with_the_stream(connect: Any, gateway: Any) -> Non
     assert session.client.stream([{"role": "user", "content": "x"}]).completion.text == ""
     assert session.stream(first=2).completion.text not in {"", "one two three"}
     assert session.stream().completion.text != ""
+
+
+def test_a_character_cut_over_two_events(connect: Any, gateway: Any) -> None:
+    """A gateway can be made to cut a character in two, and the client puts it together."""
+    gateway.enqueue(Reply(events=[token("hi \ud83d"), token("\ude00!"), STOP, DONE]))
+    assert connect().stream().text == "hi \U0001f600!"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,11 @@ class Answer:
 
 
 def json_bytes(body: object) -> bytes:
-    """Return the compact JSON of a body."""
-    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    """Return the compact JSON of a body; half a character is escaped, as JavaScript servers send it."""
+    try:
+        return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def render_event(data: Any) -> bytes:
