@@ -27,7 +27,7 @@ from kilo_gateway.gate.entering import may_try_again
 from kilo_gateway.lookups import Lookup, LookupCall
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
-from kilo_gateway.request.changes import CHANGES_HEADER, changes_of_request, render_changes
+from kilo_gateway.request.changes import add_changes, changes_of_request, find_changes
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import check_key, render_headers
 from kilo_gateway.settings.base_url import is_loopback
@@ -112,13 +112,13 @@ class ClientBase(Generic[C]):
         model_id = parse_model_id(self.settings.model if model is None else model)
         body = render_request(messages, model_id=model_id, stream=stream, options=options)
         headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
-        if self._is_watched and (changes := changes_of_request(messages, options, body)):
-            headers.append((CHANGES_HEADER, render_changes(changes)))
+        if self._is_watched:
+            add_changes(headers, changes_of_request(messages, options, body))
         call = Call(self.settings, body, headers=headers, timeout=timeout)
         call.on_retry = on_retry
         successor = discovery.successor_of_auto(self.settings) if model_id == AUTO_MODEL else None
         if successor is not None:
-            call.use_model(successor)
+            self._use_model(call, successor)
         return call
 
     def _embedding_call(
@@ -261,6 +261,12 @@ class ClientBase(Generic[C]):
             call.note_failure(error, is_last=True)
             raise error
         discovery.remember_successor(self.settings, successor)
+        self._use_model(call, successor)
+
+    def _use_model(self, call: GatewayCall[Any], successor: str) -> None:
+        """Point the call at another model, and say so where somebody may look."""
+        if self._is_watched:
+            add_changes(call.headers, find_changes(call.model_id, successor, "model"))
         call.use_model(successor)
 
     def _outgoing_models(self) -> Outgoing:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from kilo_gateway.request.families import profile_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 CHANGES_HEADER = "x-kilo-changes"
 
@@ -73,6 +73,15 @@ def changes_of_request(
     asked = {"model": body["model"], "messages": messages, **given}
     asked |= {name: body[name] for name in ("stream", "stream_options") if name in body}
     return list(find_changes(asked, body))
+
+
+def add_changes(headers: list[tuple[str, str]], changes: Iterable[Change]) -> None:
+    """Add the changes to those that the headers of a request tell; none, no header."""
+    told = next((value for name, value in headers if name == CHANGES_HEADER), None)
+    both = [*parse_changes(told), *changes]
+    if both:
+        headers[:] = [pair for pair in headers if pair[0] != CHANGES_HEADER]
+        headers.append((CHANGES_HEADER, render_changes(both)))
 
 
 def render_changes(changes: Sequence[Change]) -> str:
@@ -139,6 +148,7 @@ _REASONS: tuple[tuple[str, Kind, str | dict[str, str]], ...] = (
     (r"reasoning", "removed", {"base64": _OFF, "msg_prefix": _OFF, **_NO_LEVEL}),
     (r"stop", "replaced", "Some providers insist on a list."),
     (r"stop", "removed", "An empty list stops nothing."),
+    (r"model", "replaced", "The gateway has retired `kilo/auto`; this id stands in for it."),
     (r"tools", "removed", "There is no tool in it."),
     (r"tool_choice|parallel_tool_calls", "removed", "Without tools, some providers refuse it."),
 )

@@ -96,6 +96,19 @@ def test_only_a_gateway_on_this_machine_is_told(gateway: EmbeddedGateway) -> Non
     assert CHANGES_HEADER not in names
 
 
+def test_the_successor_of_the_retired_auto_model_is_told(gateway: EmbeddedGateway) -> None:
+    """A call that was pointed from `kilo/auto` at its successor says so, at once and in later calls."""
+    client = KiloClient(base_url=gateway.base_url, api_key=gateway.api_key, model="kilo/auto")
+    for _ in range(2):
+        client.complete([HELLO], stop="END")
+    asked = [request for request in gateway.requests if request.path.endswith("/completions")]
+    pairs = [(one.body["model"], parse_changes(one.headers.get(CHANGES_HEADER))[-1].place) for one in asked]
+    assert pairs == [("kilo/auto", "stop"), *[("kilo-auto/balanced", "model")] * 2]
+    (*_, change) = parse_changes(asked[-1].headers.get(CHANGES_HEADER))
+    assert (change.before, change.after) == ('"kilo/auto"', '"kilo-auto/balanced"')
+    assert "retired" in explain(change, model_id="kilo-auto/balanced")
+
+
 def test_the_header_stays_small_and_is_read_tolerantly() -> None:
     """Thousands of changes make a short header in ASCII; what is no list of changes is no change."""
     many = list(find_changes({f"ä{at}": "é" * 50 for at in range(5000)}, {}))
