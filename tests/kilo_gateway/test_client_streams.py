@@ -255,5 +255,6 @@ def test_the_completion_grows_with_the_stream(connect: Any, gateway: Any) -> Non
 
 def test_a_character_cut_over_two_events(connect: Any, gateway: Any) -> None:
     """A gateway can be made to cut a character in two, and the client puts it together."""
-    gateway.enqueue(Reply(events=[token("hi \ud83d"), token("\ude00!"), STOP, DONE]))
+    halves: list[Any] = [{"choices": [{"index": 0, "delta": {"content": text}}]} for text in ("hi \ud83d", "\ude00!")]
+    gateway.enqueue(Reply(events=[*halves, STOP, DONE]))
     assert connect().stream().text == "hi \U0001f600!"
