@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -12,12 +12,15 @@ from kilo_gateway.adapters.costs import CostTracker, active_trackers, cost_tags,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _OF_THE_FRAMEWORK = ("seq:step:", "map:key:", "graph:step:", "condition:", "branch:", "langsmith:")
 """With what tags begin that LangChain and LangGraph put on runs themselves."""
+
+_NOT_COUNTED = nullcontext()
 
 _started: ContextVar[tuple[tuple[CostTracker, tuple[str, ...]], ...]] = ContextVar("kilo_started_runs", default=())
 """Trackers of the run that has just started in this context; `stream` does not tell a model who listens."""
@@ -60,12 +63,11 @@ class CostCallback(BaseCallbackHandler):
 
 
 def _shown(tags: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(tag for tag in tags or () if not tag.startswith(_OF_THE_FRAMEWORK))
+    return tuple([tag for tag in tags if not tag.startswith(_OF_THE_FRAMEWORK)]) if tags else ()
 
 
-@contextmanager
-def counting(run_manager: Any) -> Iterator[None]:
-    """Count the call of a block where the run's callbacks say, under the run's tags."""
+def counting(run_manager: Any) -> AbstractContextManager[None]:
+    """Return a block whose calls count where the run's callbacks say, under the run's tags."""
     started = _started.get()
     if started:
         _started.set(())
@@ -75,10 +77,14 @@ def counting(run_manager: Any) -> Iterator[None]:
     else:
         found = [handler.costs for handler in run_manager.handlers if isinstance(handler, CostCallback)]
         tags = _shown(run_manager.tags)
-    if not found and not (tags and active_trackers()):
-        yield
-        return
-    with cost_tags(*tags), counting_in(found):
+    if found or (tags and active_trackers()):
+        return _counting(found, tags)
+    return _NOT_COUNTED
+
+
+@contextmanager
+def _counting(trackers: Sequence[CostTracker], tags: Sequence[str]) -> Iterator[None]:
+    with cost_tags(*tags), counting_in(trackers):
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
@@ -10,10 +10,13 @@ from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from kilo_gateway.adapters.costs import CostTracker, counting_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_NOT_COUNTED = nullcontext()
 
 
 class CostCallback(BaseCallbackHandler):
@@ -50,16 +53,11 @@ class CostCallback(BaseCallbackHandler):
         """Do nothing."""
 
 
-@contextmanager
-def counting(callback_manager: Any) -> Iterator[None]:
-    """Count the call of a block where the model's callbacks say."""
+def counting(callback_manager: Any) -> AbstractContextManager[None]:
+    """Return a block whose calls count where the model's callbacks say."""
     handlers = getattr(callback_manager, "handlers", None) or ()
     found = [handler.costs for handler in handlers if isinstance(handler, CostCallback)]
-    if not found:
-        yield
-        return
-    with counting_in(found):
-        yield
+    return counting_in(found) if found else _NOT_COUNTED
 
 
 def counted(callback_manager: Any, begin: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
