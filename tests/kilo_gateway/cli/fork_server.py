@@ -5,50 +5,77 @@ Reads a JSON object from its socket, with the file descriptors of the run's stre
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import selectors
 import signal
 import socket
 import sys
 import termios
-import threading
+from typing import Any
 
 
-def serve(connection: socket.socket) -> None:
-    """Serve until the socket closes."""
+def serve(connection: socket.socket, path: str) -> None:
+    """Serve the connection, and whoever connects to the socket at the path, until the connection closes.
+
+    One thread does everything: a fork while another one runs may stop for ever.
+    """
     import jsonschema  # noqa: F401 - what runs would import
     import markdown_it  # noqa: F401
     import prompt_toolkit  # noqa: F401
 
     import kilo_gateway.client
     import kilo_gateway.testing.cassettes.check  # noqa: F401
-    from kilo_gateway.cli import process  # noqa: F401 - as above
-    from kilo_gateway.cli.chat import run as _run  # noqa: F401 - as above
+    from kilo_gateway.cli import process  # noqa: F401
+    from kilo_gateway.cli.chat import run as _run  # noqa: F401
 
-    answering = threading.Lock()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    ready = selectors.DefaultSelector()
+    ready.register(listener, selectors.EVENT_READ)
+    ready.register(connection, selectors.EVENT_READ)
     while True:
-        data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
-        if not data:
-            return
-        request = json.loads(data)
-        child = os.fork()
-        if not child:
-            connection.close()
-            _become(request, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        _send(connection, answering, {"run": request["run"], "pid": child})
-        threading.Thread(target=_reap, args=(connection, answering, request["run"], child), daemon=True).start()
+        for key, _ in ready.select():
+            if key.fileobj is listener:
+                ready.register(listener.accept()[0], selectors.EVENT_READ)
+            elif isinstance(key.fileobj, socket.socket):
+                if not _start(key.fileobj, ready) and key.fileobj is connection:
+                    return
+            else:
+                _finish(key.fileobj, *key.data, ready)
 
 
-def _reap(connection: socket.socket, answering: threading.Lock, run: int, child: int) -> None:
+def _start(connection: socket.socket, ready: selectors.BaseSelector) -> bool:
+    """Start the run that is asked for; return whether there was one."""
+    data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    if not data:
+        ready.unregister(connection)
+        connection.close()
+        return False
+    request = json.loads(data)
+    child = os.fork()
+    if not child:
+        _become(request, descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    _send(connection, {"run": request["run"], "pid": child})
+    ready.register(os.pidfd_open(child), selectors.EVENT_READ, (child, request["run"], connection))
+    return True
+
+
+def _finish(descriptor: Any, child: int, run: int, connection: socket.socket, ready: selectors.BaseSelector) -> None:
+    """Tell how a run ended."""
+    ready.unregister(descriptor)
+    os.close(descriptor)
     _, status = os.waitpid(child, 0)
-    _send(connection, answering, {"run": run, "status": os.waitstatus_to_exitcode(status)})
+    _send(connection, {"run": run, "status": os.waitstatus_to_exitcode(status)})
 
 
-def _send(connection: socket.socket, answering: threading.Lock, answer: dict[str, int]) -> None:
-    with answering:
+def _send(connection: socket.socket, answer: dict[str, int]) -> None:
+    with contextlib.suppress(OSError):  # it may be gone
         connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
@@ -60,6 +87,7 @@ def _become(request: dict, descriptors: list[int]) -> None:
         fcntl.ioctl(descriptors[0], termios.TIOCSCTTY, 0)
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
+    os.closerange(3, 1024)
     os.environ.clear()
     os.environ.update(request["environ"])
     os.chdir(request["folder"])
@@ -92,16 +120,5 @@ def _become(request: dict, descriptors: list[int]) -> None:
     os._exit(status)
 
 
-def accept(path: str) -> None:
-    """Serve whoever connects to a socket in the file system."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen()
-    while True:
-        connection, _ = listener.accept()
-        threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-
 if __name__ == "__main__":
-    threading.Thread(target=accept, args=(sys.argv[2],), daemon=True).start()
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
