@@ -38,6 +38,8 @@ def nearest(word: str, known: list[str], count: int = 1) -> list[str]:
 def _option_hint(error: click.NoSuchOption) -> str:
     if error.option_name in _KEY_OPTIONS:
         return _KEY_HINT
+    if error.ctx is not None and error.ctx.parent is None and len(error.option_name) == _SHORT:
+        return "Options of a command go after it, as in kilo-gateway chat -m MODEL PROMPT."
     if len(error.option_name) == _SHORT or any(letter.isspace() for letter in error.option_name):
         return "A text that begins with a dash goes after --."
     known = [] if error.ctx is None else [option for one in error.ctx.command.params for option in one.opts]

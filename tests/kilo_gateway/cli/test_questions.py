@@ -338,7 +338,7 @@ def test_signals_end_an_answer(number: int, status: int, gateway: EmbeddedGatewa
     running.interrupt(number)
     assert running.wait() == status
     assert gateway.wait_until(lambda: gateway.open_streams == 0)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2  # one on a machine that does nothing else
     assert running.stdout.startswith("one")
     assert running.stdout.endswith("\n")
     assert running.stderr == ""
