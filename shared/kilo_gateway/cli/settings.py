@@ -16,7 +16,7 @@ from kilo_gateway.cli.text import render_json
 if TYPE_CHECKING:
     from kilo_gateway.client import KiloClient
 
-_COLUMNS: Final = (Column("name"), Column("value"), Column("from"))
+_COLUMNS: Final = (Column("name"), Column("value", is_named=False), Column("from"))
 _MASK: Final = "***"
 
 

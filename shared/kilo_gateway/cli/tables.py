@@ -25,6 +25,8 @@ class Column:
     is_number: bool = False
     goes: int = 0
     """The order in which columns leave a table that is too wide; 0 never leaves."""
+    is_named: bool = True
+    """Whether the heading stands before the value where that has moved to a second line."""
 
 
 def write_table(out: Output, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -72,7 +74,9 @@ def _line(columns: Sequence[Column], row: Sequence[str], kept: list[int], widths
 
 def _two_lines(columns: Sequence[Column], row: Sequence[str], width: int) -> list[str]:
     rest = _GAP.join(
-        f"{column.heading} {cell}".strip() for column, cell in zip(columns[1:], row[1:], strict=True) if cell
+        f"{column.heading} {cell}" if column.is_named else cell
+        for column, cell in zip(columns[1:], row[1:], strict=True)
+        if cell
     )
     return [row[0], *_wrap(rest, width, first=_GAP, hang=_GAP)]
 
