@@ -64,4 +64,4 @@ def _render_value(value: Any) -> str:
         return ", ".join(
             f"{name} {one:g}" if isinstance(one, float) else f"{name} {one}" for name, one in value.items()
         )
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
