@@ -12,6 +12,7 @@ from kilo_gateway.errors import GET_A_KEY, InvalidSettingError, MissingKeyError
 from kilo_gateway.settings import key_policy
 from kilo_gateway.settings.base_url import check_cleartext, keeps_keys_private, parse_proxies
 from kilo_gateway.settings.headers import HeaderList, check_header, merge_headers, parse_headers
+from kilo_gateway.settings.settings import ROWS
 from kilo_gateway.settings.values import LEFT_BEHIND, parse_feature
 
 if TYPE_CHECKING:
@@ -31,16 +32,8 @@ ANONYMOUS = "anonymous"
 USER_AGENT = f"kilo-gateway-python/{__version__}"
 """Never begins with `Kilo-Code/`, which would switch legacy behaviour on; names no machine and no user."""
 
-_OPTIONAL = {
-    "X-KiloCode-OrganizationId": "organization_id",
-    "X-KiloCode-TaskId": "task_id",
-    "x-kilocode-mode": "mode",
-    "X-KiloCode-Version": "client_version",
-    "x-kilo-session": "session",
-    "X-KiloCode-ProjectId": "project_id",
-    "x-kilocode-editorname": "editor",
-    "x-kilocode-machineid": "machine_id",
-}
+_OPTIONAL = {row.header: name for name, row in ROWS.items() if row.header is not None}
+"""Header -> the setting that it carries."""
 
 
 def render_headers(

@@ -19,7 +19,6 @@ from kilo_gateway.settings.timeouts import Timeouts
 from kilo_gateway.settings.values import (
     LEFT_BEHIND,
     Setting,
-    header_value,
     parse_base_url_setting,
     parse_discover_setting,
     parse_feature,
@@ -29,6 +28,7 @@ from kilo_gateway.settings.values import (
     parse_model_setting,
     parse_switch_setting,
     parse_timeout_setting,
+    sent_as,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Settings(BaseModel):
     returns the key of a call."""
     organization_id: Annotated[
         str | None,
-        Setting(header_value("X-KiloCode-OrganizationId"), "KILOCODE_ORGANIZATION_ID", "KILO_ORGANIZATION_ID"),
+        sent_as("X-KiloCode-OrganizationId", "KILOCODE_ORGANIZATION_ID", "KILO_ORGANIZATION_ID"),
     ] = None
     """The organization that is billed and whose policies and models count; sent as `X-KiloCode-OrganizationId`."""
     model: Annotated[str, Setting(parse_model_setting, "KILOCODE_MODEL")] = DEFAULT_MODEL
@@ -80,20 +80,20 @@ class Settings(BaseModel):
     feature: Annotated[str | None, Setting(parse_feature, "KILOCODE_FEATURE", read_per_request=True)] = None
     """The application, as the gateway attributes calls; sent as `X-KILOCODE-FEATURE`. None: what the variable says at
     the time of each request, else `direct-gateway`."""
-    task_id: Annotated[str | None, Setting(header_value("X-KiloCode-TaskId"), "KILOCODE_TASK_ID")] = None
+    task_id: Annotated[str | None, sent_as("X-KiloCode-TaskId", "KILOCODE_TASK_ID")] = None
     """Calls of one task share a prompt cache; sent as `X-KiloCode-TaskId`."""
-    mode: Annotated[str | None, Setting(header_value("x-kilocode-mode"), "KILOCODE_MODE")] = None
+    mode: Annotated[str | None, sent_as("x-kilocode-mode", "KILOCODE_MODE")] = None
     """What an auto model is chosen for, such as `code` or `plan`; sent as `x-kilocode-mode`."""
-    client_version: Annotated[str | None, Setting(header_value("X-KiloCode-Version"), "KILOCODE_CLIENT_VERSION")] = None
+    client_version: Annotated[str | None, sent_as("X-KiloCode-Version", "KILOCODE_CLIENT_VERSION")] = None
     """Sent as `X-KiloCode-Version`. None, the default, sends nothing: its presence marks an editor's client."""
-    session: Annotated[str | None, Setting(header_value("x-kilo-session"), "KILOCODE_SESSION")] = None
+    session: Annotated[str | None, sent_as("x-kilo-session", "KILOCODE_SESSION")] = None
     """Calls of one session are booked together; sent as `x-kilo-session`. It does not share a prompt cache."""
-    project_id: Annotated[str | None, Setting(header_value("X-KiloCode-ProjectId"), "KILOCODE_PROJECT_ID")] = None
+    project_id: Annotated[str | None, sent_as("X-KiloCode-ProjectId", "KILOCODE_PROJECT_ID")] = None
     """What calls are booked under, a name or a git URL, of which the gateway keeps the name; sent as
     `X-KiloCode-ProjectId`."""
-    editor: Annotated[str | None, Setting(header_value("x-kilocode-editorname"), "KILOCODE_EDITOR")] = None
+    editor: Annotated[str | None, sent_as("x-kilocode-editorname", "KILOCODE_EDITOR")] = None
     """The program that calls, such as `My App/1.2`; sent as `x-kilocode-editorname`."""
-    machine_id: Annotated[str | None, Setting(header_value("x-kilocode-machineid"), "KILOCODE_MACHINE_ID")] = None
+    machine_id: Annotated[str | None, sent_as("x-kilocode-machineid", "KILOCODE_MACHINE_ID")] = None
     """Tells machines of one account apart; sent as `x-kilocode-machineid`. None, the default, tells nothing."""
     default_headers: Annotated[
         dict[str, str],

@@ -32,6 +32,7 @@ class Setting:
         self,
         parse: Callable[[Any, str], Any],
         *variables: str,
+        header: str | None = None,
         read_per_request: bool = False,
         argument: str | None = None,
         hidden: bool = False,
@@ -41,6 +42,8 @@ class Setting:
         messages: `argument timeout`, or the variable's name. What it has returned it returns again."""
         self.variables = variables
         """The environment variables, the first that is set and not blank winning."""
+        self.header = header
+        """The header that a request carries the value in, as it is."""
         self.read_per_request = read_per_request
         """Whether the variable is read when a request is made, not when the settings are resolved."""
         self.argument = argument
@@ -147,8 +150,8 @@ def parse_feature(value: Any, origin: str) -> str | None:
     return check_header("X-KILOCODE-FEATURE", text, origin=origin)[1] or None
 
 
-def header_value(header: str) -> Callable[[Any, str], str]:
-    """Return the parser of a setting that is sent as a header. It raises InvalidSettingError for a blank value."""
+def sent_as(header: str, *variables: str) -> Setting:
+    """Return the row of a setting that is sent as a header. Its parser raises InvalidSettingError for a blank value."""
 
     def parse(value: Any, origin: str) -> str:
         text = check_header(header, value, origin=origin)[1]
@@ -156,4 +159,4 @@ def header_value(header: str) -> Callable[[Any, str], str]:
             raise InvalidSettingError(f"{origin} is blank: give it a value, or leave it out.")
         return text
 
-    return parse
+    return Setting(parse, *variables, header=header)
