@@ -1,6 +1,7 @@
 """The arrows between modules, as pyproject.toml states them."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -49,3 +50,16 @@ def test_adapters_import_what_is_meant_for_them(package: str) -> None:
             if is_inner or module.partition(".")[0] == other:
                 wrong.append(f"{path.name}: {module}")
     assert wrong == []
+
+
+def _folder(room: str) -> Path:
+    return ROOT if room.startswith("langchain_kilo") else ROOT / "shared" / "kilo_gateway"
+
+
+def test_the_files_that_contributors_are_sent_to_are_there() -> None:
+    """Every file and room that the tables of CONTRIBUTING.md name exists, and every room of the core is named."""
+    rows = [line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    named = {name for row in rows for name in re.findall(r"`([\w/]+(?:\.py|/))`", row)}
+    assert [name for name in named if not (_folder(name) / name).exists()] == []
+    rooms = {path.parent.name for path in (ROOT / "shared" / "kilo_gateway").glob("*/__init__.py")}
+    assert sorted(rooms - {name.rstrip("/") for name in named} - {"packagers"}) == []
