@@ -172,13 +172,13 @@ class ModelObject(BaseModel):
 
     def _own_connection(self) -> Connection:
         """Return the connection of this object, made anew when a field was changed since."""
-        key = self._connection_key()
-        if self._current_connection is None or self._current_connection[0] != key:
+        key, connected = self._connection_key(), self._current_connection  # read once: pydantic looks private fields up slowly
+        if connected is None or connected[0] != key:
             settings = self._resolve(self.__dict__)
-            if self._current_connection == _PICKLED:
+            if connected == _PICKLED:
                 settings = key_left_behind(settings)
-            self._current_connection = key, self._connect(settings)
-        return self._current_connection[1]
+            connected = self._current_connection = key, self._connect(settings)
+        return connected[1]
 
     def _connection(self, changes: Mapping[str, Any] | None = None) -> Connection:
         """Return the connection of a call; `changes` are the settings it replaces."""

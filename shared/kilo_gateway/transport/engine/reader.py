@@ -31,6 +31,7 @@ _LENGTH = re.compile(rb"[0-9]{1,18}\Z")
 _INTERIM, _SWITCHING, _FINAL = 100, 101, 200
 _NO_BODY = frozenset({204, 304})
 _SHOWN = 40
+_NO_FIELDS = Fields(())
 
 
 def _illegal(begun: bytes) -> httpx.RemoteProtocolError:
@@ -81,7 +82,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.status = 0
-        self.fields = Fields(())
+        self.fields = _NO_FIELDS
         self.is_whole = False
         """Whether the answer has ended by its own framing."""
         self.is_spent = False
