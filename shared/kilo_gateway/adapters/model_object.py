@@ -172,7 +172,10 @@ class ModelObject(BaseModel):
 
     def _own_connection(self) -> Connection:
         """Return the connection of this object, made anew when a field was changed since."""
-        key, connected = self._connection_key(), self._current_connection  # read once: pydantic looks private fields up slowly
+        key, connected = (
+            self._connection_key(),
+            self._current_connection,
+        )  # read once: pydantic looks private fields up slowly
         if connected is None or connected[0] != key:
             settings = self._resolve(self.__dict__)
             if connected == _PICKLED:
