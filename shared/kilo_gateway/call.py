@@ -236,6 +236,26 @@ class GatewayCall(ABC, Generic[Answer]):
         error.args = (error.message, *error.args[1:])
 
 
+class _CallSeed:
+    """What made-up ids of tool calls are made of: the same for the same request, streamed or not.
+
+    Knows the request and not the call, whose reader holds it: a circle would be left to the garbage collector.
+    """
+
+    __slots__ = ("_messages", "_model_id", "_seed")
+
+    def __init__(self, model_id: str, messages: Any) -> None:
+        self._model_id = model_id
+        self._messages = messages
+        self._seed: str | None = None
+
+    def __call__(self) -> str:
+        if self._seed is None:
+            asked = {"model": self._model_id, "messages": self._messages}
+            self._seed = sha256(jsontext.dumps(asked)).hexdigest()
+        return self._seed
+
+
 class Call(GatewayCall["Completion"]):
     """A chat request."""
 
@@ -244,7 +264,7 @@ class Call(GatewayCall["Completion"]):
 
     def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
         super().__init__(settings, body, headers=headers, timeout=timeout)
-        self._seed: str | None = None
+        self.call_seed = _CallSeed(self.requested_id, body["messages"])
         self.reader = StreamReader(model=self.model_id, call_seed=self.call_seed)
         """Reads the current try of a streamed answer."""
 
@@ -258,13 +278,6 @@ class Call(GatewayCall["Completion"]):
         kind = StreamReader if self.span is None else TimedReader
         self.reader = kind(model=self.model_id, call_seed=self.call_seed)
         return self.reader
-
-    def call_seed(self) -> str:
-        """Return what made-up ids of tool calls are made of: the same for the same request, streamed or not."""
-        if self._seed is None:
-            asked = {"model": self.requested_id, "messages": self._body["messages"]}
-            self._seed = sha256(jsontext.dumps(asked)).hexdigest()
-        return self._seed
 
     def _stream_reader(self) -> StreamReader | None:
         return self.reader

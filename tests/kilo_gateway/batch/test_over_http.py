@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -121,6 +122,27 @@ def test_a_row_costs_the_same_however_many_are_under_way() -> None:
         many = calls_a_row(150)
         assert server.most_under_way > 50
     assert many < few * 1.5
+
+
+def test_a_row_leaves_no_garbage_in_circles() -> None:
+    """What a row leaves is freed at once: memory does not grow until the garbage collector comes by."""
+
+    async def drive() -> int:
+        client = AsyncKiloClient(api_key=KEY, base_url=server.base_url)
+        count = found = 0
+        async for result in arun_batch(wanted(250), client=client, concurrency=10):
+            assert result.is_done
+            count += 1
+            if count in {50, 150}:
+                found = gc.collect()
+        return found
+
+    with CountingServer() as server:
+        gc.disable()
+        try:
+            assert asyncio.run(drive()) < 100
+        finally:
+            gc.enable()
 
 
 def test_a_storm_of_refusals_loses_nothing() -> None:
