@@ -136,6 +136,36 @@ def test_calls_cancelled_at_any_moment(gateway: Any) -> None:
     asyncio.run(main())
 
 
+DROPS_IN_CHILD = """
+import asyncio, os, sys
+from kilo_gateway import AsyncKiloClient
+loop = asyncio.new_event_loop()
+client = AsyncKiloClient(base_url=sys.argv[1], api_key=sys.argv[2], model="openai/gpt-4.1-mini")
+stream = client.stream([{"role": "user", "content": "Hello"}])
+loop.run_until_complete(anext(stream))
+child = os.fork()
+if child == 0:
+    del stream  # the child's copy of it; its socket and its loop's epoll are the parent's
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+
+async def read():
+    return "".join([delta.text async for delta in stream])
+
+print(loop.run_until_complete(asyncio.wait_for(read(), 10)))
+loop.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_stream_dropped_in_a_child_goes_on_in_the_parent(gateway: Any) -> None:
+    """A child that drops what it inherited of a stream neither ends it nor stops its parent from waiting for it."""
+    gateway.enqueue(Reply(text="one two three four", event_delay_seconds=0.2))
+    command = [sys.executable, "-c", DROPS_IN_CHILD, gateway.base_url, gateway.api_key]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("two three four", "")
+
+
 C_FORKS = """
 import ctypes, os, sys
 from kilo_gateway import KiloClient

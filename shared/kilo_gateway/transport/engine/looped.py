@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,22 @@ class Watch:
     Nothing is read while nobody waits, so that the server feels a slow reader.
     """
 
-    __slots__ = ("_channel", "_failure", "_is_watching", "_loop", "_timer", "_timer_end", "_until", "_waiter")
+    __slots__ = (
+        "_channel",
+        "_failure",
+        "_is_watching",
+        "_loop",
+        "_process_id",
+        "_timer",
+        "_timer_end",
+        "_until",
+        "_waiter",
+    )
 
     def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._channel = channel
         self._loop = loop
+        self._process_id = os.getpid()
         self._is_watching = False
         self._waiter: asyncio.Future[bytes | None] | None = None
         self._failure: OSError | None = None
@@ -116,7 +128,7 @@ class Watch:
         """Close the socket at once, from whichever thread; who waits for it is told."""
         if self._channel.is_closed:
             return
-        if self._loop.is_closed():
+        if self._loop.is_closed() or os.getpid() != self._process_id:  # a child watches by its parent's epoll
             self._channel.abort()
         elif asyncio._get_running_loop() is self._loop or not self._loop.is_running():
             self._close()
