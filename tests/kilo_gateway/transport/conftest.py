@@ -63,16 +63,18 @@ class Peer:
 class RawServer:
     """Gives each connection to `play`, in a thread."""
 
-    def __init__(self, play: Callable[[Peer], None], tls: ssl.SSLContext | None) -> None:
+    def __init__(self, play: Callable[[Peer], None], tls: ssl.SSLContext | None, host: str) -> None:
         self.requests: list[int] = []
         """The number of the connection that each request came on."""
         self.closed: list[float] = []
         self.has_closed = threading.Event()
         self.ending = threading.Event()
         self._play, self._tls = play, tls
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(
+            (host, 0), backlog=128, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
         self.port = self._listener.getsockname()[1]
-        self.base_url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}/"
+        self.base_url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{self.port}/"
         self._peers: list[Any] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -117,8 +119,10 @@ def serve_raw() -> Iterator[Callable[..., RawServer]]:
     """Start servers that play bytes."""
     with ExitStack() as stack:
 
-        def start(play: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> RawServer:
-            server = RawServer(play, tls)
+        def start(
+            play: Callable[[Peer], None], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+        ) -> RawServer:
+            server = RawServer(play, tls, host)
             stack.callback(server.close)
             return server
 
