@@ -49,7 +49,8 @@ def _draw_cpu(panel: Any, figures: Figures) -> None:
 def _draw_memory(panel: Any, figures: Figures) -> None:
     for name in ("kilo-gateway batch", "run_batch", "openai SDK loop", "langchain-openai abatch"):
         points = sorted((rows, found["memory_mb"]) for (who, _, rows), found in figures.items() if who == name)
-        panel.plot(*zip(*points, strict=True), marker="o", label=name, color=_COLORS[name])
+        if points:
+            panel.plot(*zip(*points, strict=True), marker="o", label=name, color=_COLORS[name])
     panel.set(xscale="log", title="memory above the start", xlabel="rows", ylabel="MB")
     panel.grid(alpha=0.3)
     panel.legend(frameon=False)
