@@ -27,7 +27,7 @@ from kilo_gateway.gate.entering import may_try_again
 from kilo_gateway.lookups import Lookup, LookupCall
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
-from kilo_gateway.request.changes import add_changes, changes_of_request, find_changes
+from kilo_gateway.request.changes import TELL_CHANGES, add_changes, changes_of_request, find_changes
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import check_key, render_headers
 from kilo_gateway.settings.base_url import is_loopback
@@ -95,8 +95,8 @@ class ClientBase(Generic[C]):
 
     @cached_property
     def _is_watched(self) -> bool:
-        """Whether the gateway is on this machine, where somebody may look at what is sent."""
-        return is_loopback(urlsplit(self.settings.base_url).hostname or "")
+        """Whether somebody looks at what is sent, on this machine: `kilo-gateway serve` names the variable to set."""
+        return bool(os.environ.get(TELL_CHANGES)) and is_loopback(urlsplit(self.settings.base_url).hostname or "")
 
     def _call(
         self,

@@ -53,12 +53,15 @@ def _announce(serving: Serving, *, as_json: bool) -> None:
         facts = {"base_url": serving.base_url, "api_key": serving.api_key, "page": serving.page}
         stdout().line(render_json(facts))
         return
+    from kilo_gateway.request.changes import TELL_CHANGES  # noqa: PLC0415 - `--help` needs none of the core
+
     out, err = stdout(), stderr()
     out.line(f"export KILOCODE_BASE_URL={serving.base_url}")
     if serving.api_key is not None:
         out.line(f"export KILOCODE_API_KEY={serving.api_key}")
     if err.is_terminal:
         err.line(f"What is sent here shows at {serving.page}")
+        err.line(f"export {TELL_CHANGES}=1 in that shell shows what the client changed, too.")
 
 
 def _missing_extra(error: ImportError) -> str:

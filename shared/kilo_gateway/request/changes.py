@@ -1,7 +1,7 @@
 """What the rules of this room changed of a request, and why: for somebody who looks at it. Changes nothing.
 
-A gateway on this machine is told in the header `x-kilo-changes`, so that the page of `kilo-gateway serve` can show it;
-no other gateway is.
+While `KILOCODE_TELL_CHANGES` is set, a gateway on this machine is told in the header `x-kilo-changes`, so that the page
+of `kilo-gateway serve` can show it; no other gateway ever is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 CHANGES_HEADER = "x-kilo-changes"
+TELL_CHANGES = "KILOCODE_TELL_CHANGES"
+"""The variable that makes a client tell; `kilo-gateway serve` prints it beside the others."""
 
 Kind = Literal["removed", "added", "replaced"]
 """What became of a field."""

@@ -10,6 +10,7 @@ from kilo_gateway import KiloClient
 from kilo_gateway.request.body import render_request
 from kilo_gateway.request.changes import (
     CHANGES_HEADER,
+    TELL_CHANGES,
     Change,
     changes_of_request,
     explain,
@@ -82,8 +83,13 @@ def test_what_becomes_of_messages() -> None:
     ]
 
 
-def test_only_a_gateway_on_this_machine_is_told(gateway: EmbeddedGateway) -> None:
-    """The header goes to loopback, and only where something changed; it is not among the headers of another gateway."""
+def test_only_a_gateway_on_this_machine_is_told(gateway: EmbeddedGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header goes to loopback, when it is asked for and something changed; never to another gateway."""
+    unasked = KiloClient(base_url=gateway.base_url, api_key=gateway.api_key, model="openai/gpt-5.2")
+    unasked.complete([HELLO], reasoning="low")
+    assert CHANGES_HEADER not in gateway.requests[-1].headers
+    gateway.clear()
+    monkeypatch.setenv(TELL_CHANGES, "1")
     client = KiloClient(base_url=gateway.base_url, api_key=gateway.api_key, model="openai/gpt-5.2")
     client.complete([HELLO])
     client.complete([HELLO], reasoning="low")
@@ -96,8 +102,11 @@ def test_only_a_gateway_on_this_machine_is_told(gateway: EmbeddedGateway) -> Non
     assert CHANGES_HEADER not in names
 
 
-def test_the_successor_of_the_retired_auto_model_is_told(gateway: EmbeddedGateway) -> None:
+def test_the_successor_of_the_retired_auto_model_is_told(
+    gateway: EmbeddedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A call that was pointed from `kilo/auto` at its successor says so, at once and in later calls."""
+    monkeypatch.setenv(TELL_CHANGES, "1")
     client = KiloClient(base_url=gateway.base_url, api_key=gateway.api_key, model="kilo/auto")
     for _ in range(2):
         client.complete([HELLO], stop="END")

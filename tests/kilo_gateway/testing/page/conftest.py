@@ -94,3 +94,9 @@ def start() -> Iterator[Callable[..., Served]]:
     """Starts further servers: `start(upstream=...)`; all are stopped at the end."""
     with ExitStack() as stack:
         yield lambda **arguments: stack.enter_context(running(**arguments))
+
+
+@pytest.fixture(autouse=True)
+def _clients_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients tell what they changed, as in a shell that has what `serve` prints."""
+    monkeypatch.setenv("KILOCODE_TELL_CHANGES", "1")
