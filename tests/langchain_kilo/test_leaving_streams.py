@@ -84,6 +84,14 @@ async def _is_closed(gateway: EmbeddedGateway) -> bool:
     return await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 0)
 
 
+async def _end_of_tasks() -> None:
+    """Return when this task is the only one; LangGraph's need some turns of the loop for their own leaving."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        _, left = await asyncio.wait(others, timeout=5)
+        assert not left
+
+
 @pytest.mark.parametrize("way", STREAMS)
 def test_a_task_that_is_cancelled_twice_leaves_nothing(
     way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
@@ -102,7 +110,7 @@ def test_a_task_that_is_cancelled_twice_leaves_nothing(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert await _is_closed(gateway)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await _end_of_tasks()
 
     asyncio.run(run())
 
@@ -120,7 +128,7 @@ def test_a_cancelled_scope_leaves_nothing(way: str, gateway: EmbeddedGateway, ma
             assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
             group.cancel_scope.cancel()
         assert await _is_closed(gateway)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await _end_of_tasks()
 
     asyncio.run(run())
 
