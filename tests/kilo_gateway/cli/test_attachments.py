@@ -169,6 +169,13 @@ def test_what_cannot_be_attached(
     assert not gateway.requests
 
 
+def test_a_missing_file_is_told_at_once(gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
+    """A file that is not there is told before stdin is waited for, and so is a missing prompt."""
+    assert start("chat", "What is it?", "-a", "missing.png").wait() == 2
+    assert start("chat", "-a", "-").wait() == 2
+    assert not gateway.requests
+
+
 def test_stdin_as_an_attachment_needs_a_prompt(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
     """`-a -` takes stdin, so the prompt must be typed."""
     run("chat", "-a", "-", stdin="words", status=2)

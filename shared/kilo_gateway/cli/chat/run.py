@@ -23,7 +23,6 @@ from kilo_gateway.cli.streams import can_ask, stderr, stdout
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kilo_gateway.cli.chat.attachments import Attachment
     from kilo_gateway.cli.log.store import Entry
 
 
@@ -94,13 +93,15 @@ def run_chat(prompt: str | None, typed: Typed) -> int:
     )
     screen = _screen(typed)
     asker = Asker(client, screen, None if toolbox is None else ToolRunner(toolbox, asks=not typed.yes))
-    text = "" if is_conversation else read_prompt(prompt, reads_stdin=typed.reads_stdin)
-    attachments: list[Attachment] = read_attachments(typed.attachments)
+    if not typed.reads_stdin:
+        read_prompt(prompt, reads_stdin=False)  # a missing one is told before stdin is waited for
+    attachments = read_attachments(typed.attachments)
     if is_conversation:
         from kilo_gateway.cli.chat.conversation import Conversation  # noqa: PLC0415 - for conversations only
 
         Conversation(asker, request, recorder, screen, attachments, client.settings.model).run()
         return DONE
+    text = read_prompt(prompt, reads_stdin=typed.reads_stdin)
     return answer_once(asker, request, recorder, screen, Turn.of(text, attachments), typed, schema)
 
 
