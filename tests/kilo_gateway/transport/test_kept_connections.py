@@ -128,6 +128,25 @@ def test_odd_heads_are_errors_at_once(serve_raw: Any, open_session: Any, answer:
     assert session.complete().text == "mine"
 
 
+def test_a_fault_behind_a_chunk_is_told_at_once(serve_raw: Any, open_session: Any) -> None:
+    """What came before a malformed chunk is delivered, and the error follows although the connection stays open."""
+    event = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+
+    def play(peer: Any) -> None:
+        peer.request()
+        head = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        peer.send(OK + head + b"%x\r\n%s\r\nx\r\n" % (len(event), event))
+        peer.wait_for_close()
+
+    server = serve_raw(play)
+    begun = time.monotonic()
+    streamed = open_session(base_url=server.base_url, **GIVEN).stream()
+    assert streamed.text == "a"
+    assert isinstance(streamed.error, ConnectionFailedError)
+    assert time.monotonic() - begun < 2
+    assert server.has_closed.wait(2)
+
+
 def test_big_requests_are_not_delayed(serve_raw: Any, open_session: Any) -> None:
     """Head and body that go out apart do not wait for the acknowledgement of each other."""
 

@@ -170,9 +170,10 @@ class AsyncResponse(BaseResponse):
         if not reader.is_whole:
             data = reader.take_rest() or await _receive(self._connection, self._until(), self._bounds)
             plain = reader.feed(data)
-            if not plain:
-                self._bounds.check()  # framing alone does not go on for ever
-            return body.feed(plain)
+            if plain:
+                return body.feed(plain)
+            self._bounds.check()  # framing alone does not go on for ever
+            return None
         self._give_back()
         body.finish()
         return None

@@ -118,7 +118,9 @@ class Reader:
                 return True
 
     def take_rest(self) -> bytes:
-        """Return what came behind the head, once."""
+        """Return what came behind the head, once; raise the fault that stood behind the last piece of the body."""
+        if self._failure is not None:
+            raise self._failure
         rest = bytes(self._buffer)
         self._buffer.clear()
         return rest
