@@ -14,6 +14,7 @@ from kilo_gateway.batch.results import Result
 from kilo_gateway.batch.stops import meaning_of, pause_too_long, stop_after, was_sent
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import ConnectionFailedError, GatewayError, KiloError
+from kilo_gateway.errors.text import one_line
 from kilo_gateway.errors.waits import retry_delay
 
 if TYPE_CHECKING:
@@ -145,7 +146,9 @@ def _cost_of(result: Result) -> Decimal | None:
 
 
 def _unexpected(failure: Exception) -> KiloError:
-    error = ConnectionFailedError(f"The request failed with {type(failure).__name__}: {failure}")
+    error = ConnectionFailedError(
+        f"The HTTP client that was given failed with {type(failure).__name__}. It said: {one_line(str(failure), 300)}"
+    )
     error.retry = "never"
     error.__cause__ = failure
     return error

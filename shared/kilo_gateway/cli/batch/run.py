@@ -115,7 +115,9 @@ def _and_check(ask: Ask, schema: dict[str, Any]) -> Ask:
         try:
             fit_answer(getattr(result.answer, "text", ""), schema)
         except ValueError as misfit:
-            return replace(result, error=MalformedAnswerError(f"The answer {misfit}."))
+            return replace(
+                result, error=MalformedAnswerError(f"The answer {misfit}. Ask for less, or choose another model.")
+            )
         return result
 
     return ask_and_check
