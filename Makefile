@@ -71,6 +71,7 @@ check: $(STAMP) ## Lint, format, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/type_cases.py
 	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP) ## Mend what ruff can mend

@@ -1,7 +1,7 @@
-"""Writes the fields of model objects from the tables of options and settings, with their types and docs.
+"""Writes the fields of model objects and the arguments of clients from the tables, with their types and docs.
 
-`python tools/model_fields.py` writes shared/kilo_gateway/adapters/fields.py; a test holds it to the tables. The file is
-source and not made at run time, so that editors and type checkers see every field.
+`python tools/model_fields.py` writes adapters/fields.py and settings/arguments.py of the core; a test holds both to the
+tables. They are source and not made at run time, so that editors and type checkers see every name.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "shared" / "kilo_gateway"
 PAGE = CORE / "adapters" / "fields.py"
+ARGUMENTS = CORE / "settings" / "arguments.py"
 _WIDTH = 120
 
 _HEAD = '''\
@@ -33,12 +34,13 @@ The tables are `kilo_gateway.settings.settings.Settings` and those of `kilo_gate
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr
 
 from kilo_gateway.adapters.model_object import ModelObject
 from kilo_gateway.refs import DEFAULT_MODEL
+from kilo_gateway.request.reasoning import Level, plain_level
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 from kilo_gateway.settings.settings import DEFAULT_MAX_RETRIES
 '''
@@ -48,6 +50,28 @@ class {name}(ModelObject):
     """{doc}"""
 
     model_config = ConfigDict(defer_build=True)
+
+'''
+
+
+_ARGUMENTS_HEAD = '''\
+"""The settings as arguments of a client, for editors and type checkers. Written by `make fields`; edit the table.
+
+The table is `kilo_gateway.settings.settings.Settings`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+
+
+class SettingArguments(TypedDict, total=False):
+    """Settings by name. None, or a name that is left out, means that the environment decides, else the default."""
 
 '''
 
@@ -95,6 +119,8 @@ def _render_doc(doc: str) -> str:
 def _option_fields(table: str) -> Iterator[str]:
     for row in _rows(CORE / "request" / "options.py", table):
         field = FIELD_OF.get(row.name, row.name)
+        if "Level" in row.type:
+            row = row._replace(type=f"Annotated[{row.type}, BeforeValidator(plain_level)]")  # noqa: PLW2901 - a copy
         sent = "" if field == row.name else f" Sent as `{row.name}`."
         yield _render_field(row._replace(name=field, doc=row.doc + sent))
 
@@ -135,5 +161,19 @@ def render() -> str:
     return "".join(parts)
 
 
+def render_arguments() -> str:
+    """Return the file of arguments as it should be."""
+    parts = [_ARGUMENTS_HEAD]
+    for row in _rows(CORE / "settings" / "settings.py", "Settings"):
+        if row.name in ROWS:
+            type_ = "SecretStr | str" if row.name == "api_key" else (ROWS[row.name].argument or row.type)
+            optional = type_ if type_ == "Any" or type_.endswith("| None") else f"{type_} | None"
+            variables = ", ".join(f"`{variable}`" for variable in ROWS[row.name].variables)
+            quoted = optional.replace("'", '"')
+            parts.append(f"    {row.name}: {quoted}\n{_render_doc(f'{row.doc} {variables}.')}")
+    return "".join(parts)
+
+
 if __name__ == "__main__":
     PAGE.write_text(render(), encoding="utf-8")
+    ARGUMENTS.write_text(render_arguments(), encoding="utf-8")

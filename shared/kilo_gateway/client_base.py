@@ -7,7 +7,7 @@ from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -32,6 +32,7 @@ from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import check_key, render_headers
 from kilo_gateway.settings.base_url import is_loopback
 from kilo_gateway.settings.settings import Settings, resolve_settings
+from kilo_gateway.settings.signature import ClientSignature
 from kilo_gateway.transport.connections import Route, route_of, sync_carrier
 from kilo_gateway.transport.exchange import Exchange, Outgoing
 from kilo_gateway.transport.given_client import check_client
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.gate import Gate
+    from kilo_gateway.settings.arguments import SettingArguments
     from kilo_gateway.stream.reader import StreamReader
     from kilo_gateway.transport.carrier import Carrier
 
@@ -62,12 +64,15 @@ class ClientBase(Generic[C]):
     """
 
     _is_async: ClassVar[bool]
+    __signature__ = ClientSignature()
 
-    def __init__(self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Any) -> None:
+    def __init__(
+        self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Unpack[SettingArguments]
+    ) -> None:
         if settings is not None and arguments:
             raise InvalidSettingError(f"Give settings or {', '.join(sorted(arguments))}, not both.")
-        if isinstance(arguments.get("api_key"), str):
-            arguments["api_key"] = SecretStr(arguments["api_key"])  # before a traceback can show it
+        if isinstance(key := arguments.get("api_key"), str):
+            arguments["api_key"] = key = SecretStr(key)  # before a traceback can show it
         self.settings = resolve_settings(arguments, os.environ) if settings is None else settings
         check_client(http_client, name="http_client", is_async=self._is_async)
         self._http_client = http_client

@@ -6,12 +6,13 @@ The tables are `kilo_gateway.settings.settings.Settings` and those of `kilo_gate
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr
 
 from kilo_gateway.adapters.model_object import ModelObject
 from kilo_gateway.refs import DEFAULT_MODEL
+from kilo_gateway.request.reasoning import Level, plain_level
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL
 from kilo_gateway.settings.settings import DEFAULT_MAX_RETRIES
 
@@ -155,10 +156,10 @@ class ChatFields(ModelObject):
     """How models that search the web do so."""
     cache_control: dict[str, Any] | None = None
     """A cache mark for the whole prompt, such as `{"type": "ephemeral"}`. Anthropic's models."""
-    reasoning: str | dict[str, Any] | None = None
+    reasoning: Annotated[Level | dict[str, Any] | None, BeforeValidator(plain_level)] = None
     """How much to think: a level (`off`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`, `adaptive`), or the object
     as sent, such as `{"max_tokens": 2000}`. Models that take no injected reasoning get none."""
-    reasoning_effort: str | None = None
+    reasoning_effort: Annotated[Level | None, BeforeValidator(plain_level)] = None
     """Another spelling of the level of `reasoning`; never sent under this name."""
     extra_body: dict[str, Any] | None = None
     """What has no option of its own; merged last into the request."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from kilo_gateway.adapters.arguments import explain, say_names, unify, without_none
 from kilo_gateway.adapters.connection import Connection, ask_for_key, await_key
 from kilo_gateway.adapters.secrets import hide_key, is_secret_header
+from kilo_gateway.adapters.signature import FieldSignature
 from kilo_gateway.catalog.discovery import known_catalog, known_to_be_free
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.refs import parse_model_id
@@ -83,6 +84,10 @@ class ModelObject(BaseModel):
         def __init__(self, *unnamed: Any, **arguments: Any) -> None:
             arguments = hide_key(arguments)
             self._set_up(arguments, *unnamed)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.__signature__ = FieldSignature()  # type: ignore[assignment] # made when asked for
 
     def _set_up(self, arguments: Mapping[str, Any], *unnamed: Any) -> None:
         """Become an object of these arguments.

@@ -10,6 +10,8 @@ ignore.
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, TypedDict, Union, get_args, get_origin
 
+from kilo_gateway.request.reasoning import Level
+
 Kind = Literal["a number", "a whole number", "true or false", "text", "a mapping", "a list", "anything"]
 NUMBER: Final = "a number"
 WHOLE: Final = "a whole number"
@@ -136,10 +138,10 @@ class RequestOptions(TypedDict, total=False):
     cache_control: dict[str, Any] | None
     """A cache mark for the whole prompt, such as `{"type": "ephemeral"}`. Anthropic's models."""
 
-    reasoning: Annotated[str | dict[str, Any] | None, OwnRule("request.reasoning")]
+    reasoning: Annotated[Level | dict[str, Any] | None, OwnRule("request.reasoning")]
     """How much to think: a level (`off`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`, `adaptive`), or the
     object as sent, such as `{"max_tokens": 2000}`. Models that take no injected reasoning get none."""
-    reasoning_effort: Annotated[str | None, OwnRule("request.reasoning")]
+    reasoning_effort: Annotated[Level | None, OwnRule("request.reasoning")]
     """Another spelling of the level of `reasoning`; never sent under this name."""
     extra_body: Annotated[dict[str, Any] | None, OwnRule("request.body")]
     """What has no option of its own; merged last into the request."""

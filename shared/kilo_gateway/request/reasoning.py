@@ -53,6 +53,12 @@ def parse_level(word: str) -> Level:
     raise InvalidRequestError(f"Unknown reasoning level {reprlib.repr(word)}: {hint} one of {', '.join(LEVELS)}.")
 
 
+def plain_level(value: Any) -> Any:
+    """Return a level as it is spelt, where blanks and case differ; anything else as it is."""
+    plain = value.strip().lower() if isinstance(value, str) else value
+    return plain if plain in LEVELS else value
+
+
 def split_reasoning(
     reasoning: str | Mapping[str, Any] | None, reasoning_effort: str | None
 ) -> tuple[Level | None, dict[str, Any] | None]:

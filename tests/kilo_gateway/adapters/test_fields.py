@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ def test_the_fields_are_those_of_the_tables() -> None:
     """The file of the fields is what `make fields` writes: an option or setting in the tables is a field."""
     writer = _writer()
     assert writer.PAGE.read_text(encoding="utf-8") == writer.render()
+    assert writer.ARGUMENTS.read_text(encoding="utf-8") == writer.render_arguments()
 
 
 @CHAT
@@ -67,3 +70,21 @@ def test_three_classes_at_most_stand_before_the_frameworks(kind: type) -> None:
     assert ours == [kind, ours[1], ModelObject]
     assert ours[1] in (ChatFields, EmbeddingFields)
     assert mine.__mro__[1:4] == tuple(ours)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        ("langchain_kilo.ChatKilo", "reasoning"),
+        ("langchain_kilo.KiloEmbeddings", "dimensions"),
+        ("llama_index_kilo.KiloLLM", "reasoning"),
+        ("llama_index_kilo.KiloEmbedding", "dimensions"),
+    ],
+)
+def test_the_arguments_show_before_the_first_object(owner: str, name: str) -> None:
+    """`?` and completion show every field of a class that was only imported, and no argument without a name."""
+    package, _, cls = owner.partition(".")
+    probe = f"import inspect, {package}; print(*inspect.signature({package}.{cls}).parameters)"
+    shown = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    assert {"api_key", "timeout", "callback_manager" if package == "llama_index_kilo" else "model", name} <= {*shown}
+    assert "unnamed" not in shown
