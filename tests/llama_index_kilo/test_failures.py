@@ -155,7 +155,7 @@ def test_retry_after_is_honoured(
 ) -> None:
     """The wait between two tries is what Retry-After asks for."""
     gateway.enqueue(Fault(status=429, body=DOWN, headers={"Retry-After": "7"}), Reply(text="fine"))
-    getattr(ask, entry_point)(make_llm(max_retries=1), "hi")
+    getattr(ask, entry_point)(make_llm(max_retries=1, shared_pause=False), "hi")
     assert len(waits) == 1
     assert 7 <= waits[0] < 9
 

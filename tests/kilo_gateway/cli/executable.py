@@ -27,9 +27,14 @@ _SECONDS = 20.0
 _REST_SECONDS = 2.0
 """How long what a run has written may be on its way after its end."""
 _PROGRAM = """#!{python} -IS
-import json, os, socket, sys
+import json, os, socket, sys, time
 server = socket.socket(socket.AF_UNIX)
-server.connect({path!r})
+for _ in range(600):  # the server may still be starting
+    try:
+        server.connect({path!r})
+        break
+    except OSError:
+        time.sleep(0.05)
 request = dict(run=0, words=sys.argv[1:], environ=dict(os.environ), folder=os.getcwd(), terminal=False, closed=[])
 socket.send_fds(server, [json.dumps(request).encode()], [0, 1, 2])
 for number in (0, 1, 2):
