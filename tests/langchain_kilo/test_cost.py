@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -83,11 +84,14 @@ def _python_calls(work: Callable[[], object]) -> int:
         count += event == "call"
 
     work()
+    gc.collect()
+    gc.disable()  # what other tests left behind is not this work's to count
     sys.setprofile(profile)
     try:
         work()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count
 
 

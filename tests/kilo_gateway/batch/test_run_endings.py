@@ -80,7 +80,7 @@ def test_what_a_callers_client_raises_is_an_error_of_its_row() -> None:
     gateway = Gateway(fate=lambda sent, number: LookupError("hook") if sent.custom_id == "r1" else None)  # type: ignore[arg-type,return-value]
     results = {result.custom_id: result for result in asyncio.run(collect(gateway.run(requests(5))))}
     assert isinstance(results["r1"].error, KiloError)
-    assert "LookupError: hook" in str(results["r1"].error)
+    assert "LookupError. It said: hook" in str(results["r1"].error)
     assert sum(result.is_done for result in results.values()) == 4
 
 
