@@ -70,6 +70,15 @@ def test_texts(data: str, gateway: EmbeddedGateway, run: Callable[..., Any], tmp
     assert parts(gateway)[0] == {"type": "text", "text": f"notes.png:\n\n{text}"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
+def test_text_of_other_widths(encoding: str, gateway: EmbeddedGateway, run: Callable[..., Any], tmp_path: Path) -> None:
+    """Text that begins with the mark of UTF-16 or UTF-32 is text, as editors on Windows write it."""
+    mark = "" if encoding in {"utf-16", "utf-32"} else "\ufeff"
+    (tmp_path / "note.txt").write_bytes(f"{mark}Grüße\n".encode(encoding))
+    run("chat", "What is it?", "-a", "note.txt")
+    assert parts(gateway)[0] == {"type": "text", "text": "note.txt:\n\nGrüße\n"}
+
+
 def test_pdf_order_and_stdin(gateway: EmbeddedGateway, run: Callable[..., Any], tmp_path: Path) -> None:
     """Attachments keep the order of both options, then comes the prompt; `-` is stdin."""
     (tmp_path / "a.bin").write_bytes(UNKNOWN)

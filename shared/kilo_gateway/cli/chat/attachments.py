@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,12 @@ _SIGNS: Final = (
     (0, b"%PDF-", "application/pdf"),
 )
 """Offset, bytes there, type."""
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16's, which it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _MPEG_AUDIO: Final = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3")
 _SUFFIXES: Final = {
     ".png": "image/png",
@@ -120,7 +127,7 @@ def _attach(source: str, name: str, data: bytes, stated: str) -> Attachment:
     kind = type_of(data, name, stated)
     if kind is None:
         raise wrong_usage(
-            f"What {source} is cannot be told: not PNG, JPEG, GIF, WebP, PDF, WAV, MP3 or UTF-8 text. "
+            f"What {source} is cannot be told: not PNG, JPEG, GIF, WebP, PDF, WAV, MP3 or text. "
             f"State its type: --at {source} TYPE."
         )
     part = _render_part(kind, name, data)
@@ -144,16 +151,20 @@ def type_of(data: bytes, name: str, stated: str) -> str | None:
 
 
 def is_text(data: bytes) -> bool:
-    """Return whether the bytes are UTF-8 text."""
+    """Return whether the bytes are text: UTF-8, or UTF-16 and UTF-32 with their mark."""
     try:
-        return not _CONTROLS.search(data.decode("utf-8-sig"))
+        return not _CONTROLS.search(data.decode(_encoding_of(data)))
     except UnicodeDecodeError:
         return False
 
 
+def _encoding_of(data: bytes) -> str:
+    return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8-sig")
+
+
 def _render_part(kind: str, name: str, data: bytes) -> dict[str, Any] | None:
     if kind.startswith("text/"):
-        return {"type": "text", "text": f"{name}:\n\n{data.decode('utf-8-sig', 'replace')}"}
+        return {"type": "text", "text": f"{name}:\n\n{data.decode(_encoding_of(data), 'replace')}"}
     encoded = base64.b64encode(data).decode()
     url = f"data:{kind};base64,{encoded}"
     if kind.startswith("image/"):
