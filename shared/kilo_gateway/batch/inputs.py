@@ -163,6 +163,8 @@ def _parse_object(line: int, text: bytes) -> Any:
         return Problem(line, "not UTF-8.")
     except RecursionError:
         return Problem(line, "nested too deep.")
+    except json.JSONDecodeError as error:
+        return Problem(line, f"not JSON: {error.msg} at byte {len(error.doc[: error.pos].encode()) + 1}.")
     except ValueError as error:
         return Problem(line, f"not JSON: {error}.")
     return value if isinstance(value, dict) else Problem(line, "not a JSON object.")

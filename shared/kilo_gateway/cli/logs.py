@@ -10,7 +10,7 @@ import click
 from kilo_gateway.cli.completion import complete_models
 from kilo_gateway.cli.groups import Entry, LazyGroup
 from kilo_gateway.cli.help import PlainCommand
-from kilo_gateway.cli.options import json_option
+from kilo_gateway.cli.options import Number, json_option
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
 from kilo_gateway.cli.streams import can_ask, stderr, stdout
 from kilo_gateway.cli.text import render_json
@@ -47,7 +47,7 @@ _yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command("list", cls=PlainCommand)
-@click.option("-n", "--count", type=click.IntRange(0), metavar="N", help="How many, the last ones; 0 is all. [3]")
+@click.option("-n", "--count", type=Number(0), metavar="N", help="How many, the last ones; 0 is all. [3]")
 @click.option("-q", "--query", metavar="TEXT", help="Only those that hold this text.")
 @click.option("-m", "--model", metavar="REF", shell_complete=complete_models, help="Only those of this model.")
 @click.option("-c", "--current", is_flag=True, help="Only the conversation with the latest answer.")

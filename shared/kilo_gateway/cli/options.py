@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,42 @@ from kilo_gateway.cli.completion import complete_models
 
 if TYPE_CHECKING:
     from kilo_gateway.client import KiloClient
+
+
+class Number(click.ParamType):  # type: ignore[type-arg] # generic in new versions of click only
+    """A number within bounds, whole unless `is_whole` is false."""
+
+    name = "n"
+
+    def __init__(
+        self,
+        least: float | None = None,
+        most: float | None = None,
+        *,
+        above: float | None = None,
+        is_whole: bool = True,
+    ) -> None:
+        self._least = least
+        self._most = most
+        self._above = above
+        self._is_whole = is_whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; what is none, or lies outside, is wrong usage."""
+        try:
+            number = int(value) if self._is_whole else float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no {'whole ' if self._is_whole else ''}number", param, ctx)
+        if self._least is not None and number < self._least:
+            self.fail(f"{value} is less than {self._least:g}", param, ctx)
+        if self._above is not None and number <= self._above:
+            self.fail(f"{value} is not more than {self._above:g}", param, ctx)
+        if self._most is not None and number > self._most:
+            self.fail(f"{value} is more than {self._most:g}", param, ctx)
+        return number
+
 
 base_url_option = click.option("--base-url", metavar="URL", help="Another gateway, such as the embedded one.")
 model_option = click.option(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kilo_gateway.cli.help import PlainCommand
-from kilo_gateway.cli.options import json_option
+from kilo_gateway.cli.options import Number, json_option
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
 from kilo_gateway.cli.streams import stderr, stdout
 from kilo_gateway.cli.text import render_json
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=PlainCommand)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Number(0, 65535), default=0, show_default=True, help="0 takes a free one.")
 @click.option(
     "--server-version",
     type=click.Choice(["newest", "2026-02"]),
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     help="The server to imitate.",
 )
 @click.option(
-    "--delay-ms", type=click.FloatRange(0), default=0, metavar="MS", help="The wait after each streamed event."
+    "--delay-ms", type=Number(0, is_whole=False), default=0, metavar="MS", help="The wait after each streamed event."
 )
 @click.option("--upstream", metavar="URL", help="Pass requests on to this gateway, with the key that they carry.")
 @json_option
@@ -37,7 +38,10 @@ def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | No
     """
     from kilo_gateway.testing import serve as run  # noqa: PLC0415 - the extra may be missing
 
+    listening = threading.Event()
+
     def announce(serving: Serving) -> None:
+        listening.set()
         _announce(serving, as_json=as_json)
 
     try:
@@ -45,6 +49,8 @@ def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | No
     except ImportError as error:
         raise wrong_usage(_missing_extra(error)) from None
     except OSError as error:
+        if listening.is_set():
+            raise
         raise CommandError(f"Port {port} cannot be used: {error.strerror}. Choose another --port.") from None
 
 

@@ -26,7 +26,7 @@ def explain_usage(error: click.UsageError) -> str:
         hint = error.format_message() if error.param is None else f"{_name(error.param)}: {error.message}"
         return f"{hint.rstrip('.')}. {see}"
     if error.message.startswith(_EXTRA_WORDS):
-        return f"There are too many words. Put a text of several words in quotes. {see}"
+        return f"{_too_many_words(error)} {see}"
     return f"{error.format_message().rstrip('.')}. {see}" if error.message.count(". ") == 0 else error.format_message()
 
 
@@ -45,6 +45,22 @@ def _option_hint(error: click.NoSuchOption) -> str:
     known = [] if error.ctx is None else [option for one in error.ctx.command.params for option in one.opts]
     found = nearest(error.option_name, [*known, "--help"])
     return f"Did you mean {found[0]}?" if found else ""
+
+
+def _too_many_words(error: click.UsageError) -> str:
+    context = error.ctx
+    if context is None or context.parent is None:
+        return "There are too many words."
+    extra = error.message.partition("(")[2].rstrip(")").split()
+    arguments = [one.name for one in context.command.params if isinstance(one, click.Argument)]
+    words = [*(str(context.params.get(name)) for name in arguments), *extra]
+    group = context.parent.command
+    found = nearest(words[0], group.list_commands(context.parent)) if isinstance(group, click.Group) and words else []
+    if found and context.parent.parent is not None and context.info_name not in found:
+        return f"There is no command {words[0]!r}. Did you mean {context.parent.command_path} {found[0]}?"
+    if not arguments:
+        return f"{context.command_path} takes options only."
+    return "There are too many words. Put a text of several words in quotes."
 
 
 def _missing(error: click.MissingParameter) -> str:

@@ -78,7 +78,7 @@ TABLE = ("in.csv", "out.csv", "-m", "lab/model", "--template", "{text}")
         ((*TABLE[:-1], "{txet}"), "there is no such column; there are text, label"),
         ((*TABLE, "--schema", "a thing"), "'thing' is no type"),
         (("in.jsonl", "out.jsonl", "--budget", "1", "--price", "0,inf"), "prices are amounts"),
-        (("in.jsonl", "out.jsonl", "--row-timeout", "0"), "row_timeout_seconds=0"),
+        (("in.jsonl", "out.jsonl", "--row-timeout", "0"), "0 is not more than 0"),
         ((*TABLE, "-o", "max_tokenz=5"), "max_tokens"),
         (("in.jsonl", "out.jsonl", "--concurency", "5"), "Did you mean --concurrency?"),
         (("in.jsonl",), "OUTPUT is missing"),

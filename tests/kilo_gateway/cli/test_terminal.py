@@ -193,7 +193,9 @@ def test_width_without_a_terminal(run: Callable[..., Any]) -> None:
         (("-m", "a/b", "Hi"), "kilo-gateway chat -m"),
         (("--vresion",), "--version"),
         (("models", "show"), "ID"),
-        (("logs", "clera"), "words"),
+        (("logs", "clera"), "kilo-gateway logs clear"),
+        (("models", "shwo", "openai/gpt-5"), "kilo-gateway models show"),
+        (("balance", "now"), "options only"),
         (("cassettes", "chek"), "check"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.cli.statuses import KEY, CommandError, wrong_usage
+from kilo_gateway.cli.wording import reword
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.settings.auth import has_credential
 
@@ -34,7 +35,7 @@ def refuse_problems(name: str, found: Inspection, say: Callable[[str], None]) ->
     if found.problem_count:
         rest = found.problem_count - len(found.problems)
         for problem in found.problems:
-            say(f"{name}, {problem}")
+            say(f"{name}, {reword(str(problem))}")
         if rest:
             say(f"... and {rest} more")
         raise wrong_usage(f"{found.problem_count} lines of {name} cannot be used. Mend them; nothing was sent.")
@@ -61,7 +62,7 @@ def check_budget(command: BatchCommand, found: Inspection, say: Callable[[str], 
         )
     if found.least_bound is not None and found.least_bound > command.budget.usd:
         raise wrong_usage(
-            f"No row fits the budget of ${command.budget.usd}: the cheapest may cost ${found.least_bound:f}. "
+            f"No row fits the budget of ${command.budget.usd:f}: the cheapest may cost ${found.least_bound:f}. "
             "Raise --budget, or lower max_tokens."
         )
     if found.estimates:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kilo_gateway.cli.chat.spelling import ChatCommand
+from kilo_gateway.cli.options import Number
 from kilo_gateway.cli.wording import reword
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> di
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path(path_type=Path), metavar="OUTPUT")
 @click.option("-m", "--model", help="The model of rows that name none; a row that names another one is refused.")
-@click.option("--concurrency", type=int, default=100, show_default=True, help="The most requests at once.")
+@click.option("--concurrency", type=Number(1), default=100, show_default=True, help="The most requests at once.")
 @click.option("--budget", metavar="USD", help="Stop before this sum could be passed.")
 @click.option("--price", metavar="IN,OUT", callback=_parse_price, help="Prices in USD per million tokens.")
 @click.option("--resume", is_flag=True, help="Go on with an output that is there.")
@@ -81,11 +82,11 @@ def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> di
     multiple=True,
     help="With --template: an option of each request, such as max_tokens=200.",
 )
-@click.option("--tries", type=int, default=3, show_default=True, help="How often a request is sent at the most.")
+@click.option("--tries", type=Number(1), default=3, show_default=True, help="How often a request is sent at the most.")
 @click.option(
     "--row-timeout",
     "row_timeout_seconds",
-    type=float,
+    type=Number(above=0, is_whole=False),
     default=600,
     show_default=True,
     metavar="SECONDS",
@@ -93,7 +94,7 @@ def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> di
 )
 @click.option(
     "--no-progress-seconds",
-    type=float,
+    type=Number(above=0, is_whole=False),
     default=600,
     show_default=True,
     metavar="SECONDS",
@@ -102,13 +103,13 @@ def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> di
 @click.option(
     "--grace",
     "grace_seconds",
-    type=float,
+    type=Number(0, is_whole=False),
     default=5,
     show_default=True,
     metavar="SECONDS",
     help="How long requests under way may go on when the run is stopped.",
 )
-@click.option("--max-errors", type=int, help="Stop after so many failed rows.")
+@click.option("--max-errors", type=Number(1), help="Stop after so many failed rows.")
 @click.option("--ordered", is_flag=True, help="Write rows in the order of the input; a slow one holds later ones back.")
 @click.option("--base-url", metavar="URL", help="Another gateway.")
 @click.option("--dry-run", is_flag=True, help="Check and price the whole input, send nothing.")

@@ -92,7 +92,8 @@ class Report:
         if len(totals.by_provider) > 1:
             yield f"together: {_sums(totals)}"
         if totals.truncated:
-            yield f"{totals.truncated:,} answers were cut at max_tokens (finish_reason length)."
+            answers = "answer was" if totals.truncated == 1 else "answers were"
+            yield f"{totals.truncated:,} {answers} cut at max_tokens (finish_reason length)."
         if self.run.cut_off:
             yield f"{self.run.cut_off:,} requests under way were not waited for; they may be paid, and paid again."
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from kilo_gateway.cli.chat.spelling import ChatCommand
-from kilo_gateway.cli.options import base_url_option, json_option, model_option
+from kilo_gateway.cli.options import Number, base_url_option, json_option, model_option
+from kilo_gateway.cli.streams import stderr
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -51,7 +52,7 @@ class _OptionName(click.ParamType):  # type: ignore[type-arg] # generic in new v
 @click.option("--tool", "tools", metavar="FILE[:NAME]", multiple=True, help="Functions that the model may call.")
 @click.option("-y", "--yes", is_flag=True, help="Run tools without asking.")
 @click.option(
-    "--cl", "--chain-limit", "chain_limit", type=click.IntRange(0), default=5, metavar="N", help="Rounds of tools. [5]"
+    "--cl", "--chain-limit", "chain_limit", type=Number(0), default=5, metavar="N", help="Rounds of tools. [5]"
 )
 @click.option("-x", "--extract", is_flag=True, help="Print the first fenced block only.")
 @click.option("--xl", "--extract-last", "extract_last", is_flag=True, help="Print the last fenced block only.")
@@ -72,7 +73,14 @@ def chat(*, prompt: str | None, **typed: Any) -> int:
     What is piped in goes before PROMPT, a blank line between; PROMPT alone may be - for stdin. A PROMPT that
     begins with a dash goes after --.
     """
-    from kilo_gateway.cli.chat.run import Typed, run_chat  # noqa: PLC0415 - imports the core
+    from kilo_gateway.cli.chat.screen import SignOfLife  # noqa: PLC0415 - help needs none
 
+    sign = SignOfLife(stderr())
+    if prompt not in {None, "-"} and not typed["as_json"]:
+        sign.start()  # what follows takes a moment
+    try:
+        from kilo_gateway.cli.chat.run import Typed, run_chat  # noqa: PLC0415 - imports the core
+    finally:
+        sign.stop()
     typed.pop("at")  # stands among the attachments, in the order of both
     return run_chat(prompt, Typed(**typed))
