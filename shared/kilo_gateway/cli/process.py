@@ -42,9 +42,9 @@ def _run_to_end(arguments: Sequence[str]) -> int:
     try:
         return _invoke(arguments)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        failure = Failure("The command was interrupted.", INTERRUPTED, "interrupted")
     except TerminatedError:
-        return TERMINATED
+        failure = Failure("The command was terminated.", TERMINATED, "interrupted")
     except ReaderGoneError:
         return READER_GONE
     except click.exceptions.NoArgsIsHelpError as error:
@@ -75,9 +75,11 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _report(failure: Failure, *, as_json: bool) -> None:
-    """Write the failure; a stream that cannot be written is left alone."""
+    """Write the failure, a signal's to scripts only; a stream that cannot be written is left alone."""
     texts = [(sys.stdout, failure.json())] if as_json else []
-    for stream, text in [*texts, (sys.stderr, failure.line())]:
+    if failure.exit_status not in {INTERRUPTED, TERMINATED}:
+        texts.append((sys.stderr, failure.line()))
+    for stream, text in texts:
         with suppress(OSError):
             stream.write(f"{text}\n")
             stream.flush()

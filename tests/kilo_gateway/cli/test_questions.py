@@ -328,6 +328,66 @@ def test_a_full_disk_is_an_error(words: tuple[str, ...], start: Callable[..., An
 
 
 @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
+@pytest.mark.parametrize("words", [("-x",), ("--schema", "name")])
+def test_a_signal_loses_no_part(
+    words: tuple[str, ...], number: int, status: int, gateway: EmbeddedGateway, start: Callable[..., Any]
+) -> None:
+    """What had arrived is printed too where the text is printed at the end."""
+    deltas = ['{"content":"one two"}', '{"reasoning":"thinking"}']  # the reasoning is seen, and came last
+    events = [f'data: {{"choices":[{{"index":0,"delta":{delta}}}]}}\n\n' for delta in [*deltas, *deltas]]
+    gateway.enqueue(Fault(stall_after_events=2, stall_seconds=30, reply=Reply(events=events)))
+    running = start("chat", "Hi", *words, terminal=("stderr",))
+    running.close_stdin()
+    running.wait_for("thinking")
+    running.interrupt(number)
+    assert running.wait() == status
+    assert running.stdout == "one two\n"
+    assert "error" not in running.shown
+
+
+@pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
+def test_a_signal_is_told_to_scripts(
+    number: int, status: int, gateway: EmbeddedGateway, start: Callable[..., Any]
+) -> None:
+    """With `--json` an interrupt is an error object with what had arrived, and stderr stays empty."""
+    gateway.enqueue(Fault(stall_after_events=4, stall_seconds=30, reply=Reply(text="one two three four")))
+    running = start("chat", "Hi", "--json")
+    running.close_stdin()
+    assert gateway.wait_until(lambda: gateway.open_streams == 1)
+    running.interrupt(number)
+    assert running.wait() == status
+    error = json.loads(running.stdout)["error"]
+    assert error["type"] == "interrupted"
+    assert error["partial"] is None or error["partial"].startswith("one")
+    assert running.stderr == ""
+
+
+def test_a_cut_stream_loses_no_part(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
+    """Where the text is printed at the end, what had arrived before the cut is printed before the error."""
+    gateway.enqueue(Fault(cut_after_events=3, reply=Reply(text="one two three four")))
+    done = run("chat", "Hi", "-x", status=3)
+    assert done.stdout.startswith("one")
+    assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("chat", "Hi", "--cl", "-1"), "-1 is less than 0"),
+        (("chat", "Hi", "--cl", "two"), "'two' is no whole number"),
+        (("serve", "--port", "70000"), "70000 is more than 65535"),
+        (("serve", "--delay-ms", "nan"), "'nan' is no number"),
+        (("logs", "-n", "-1"), "-1 is less than 0"),
+        (("batch", "a", "b", "--concurrency", "0"), "0 is less than 1"),
+        (("batch", "a", "b", "--row-timeout", "0"), "0 is not more than 0"),
+    ],
+)
+def test_numbers_out_of_bounds(words: tuple[str, ...], why: str, run: Callable[..., Any]) -> None:
+    """A number that an option cannot take is wrong usage, in words and not in formulas."""
+    assert f": {why}. See kilo-gateway {words[0]}" in run(*words, status=2).stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
 def test_signals_end_an_answer(number: int, status: int, gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
     """Ctrl-C and SIGTERM close the request within a second; what had arrived stays, and no word more."""
     gateway.enqueue(Fault(stall_after_events=4, stall_seconds=30, reply=Reply(text="one two three four")))

@@ -8,9 +8,9 @@ from kilo_gateway.cli.chat.fences import extract
 from kilo_gateway.cli.chat.result import turn_object
 from kilo_gateway.cli.chat.schema import fit_answer
 from kilo_gateway.cli.model_rows import nearest_ids
-from kilo_gateway.cli.statuses import DONE, NOT_AS_ASKED, CommandError
+from kilo_gateway.cli.statuses import DONE, INTERRUPTED, NOT_AS_ASKED, TERMINATED, CommandError, TerminatedError
 from kilo_gateway.cli.text import render_json
-from kilo_gateway.errors import ModelNotFoundError
+from kilo_gateway.errors import KiloError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from kilo_gateway.cli.chat.asking import Asker, Request
@@ -35,7 +35,7 @@ def answer_once(
         CommandError, KiloError: it failed, or the answer is not what was asked for.
     """
     try:
-        asker.ask(request, turn)
+        _ask(asker, request, turn, screen, typed)
         _print(screen, turn, typed, schema, recorder)
     except ModelNotFoundError as error:
         name_nearest(error, asker)
@@ -43,6 +43,21 @@ def answer_once(
     finally:
         recorder.record(request, turn)
     return DONE
+
+
+def _ask(asker: Asker, request: Request, turn: Turn, screen: Screen, typed: Typed) -> None:
+    """Ask; when it ends early, what had arrived is not lost where the text is printed at the end."""
+    try:
+        asker.ask(request, turn)
+    except (KeyboardInterrupt, TerminatedError, KiloError, CommandError) as end:
+        if not typed.as_json:
+            if typed.prints_later:
+                screen.whole(turn.text)
+        elif not isinstance(end, Exception):
+            status = INTERRUPTED if isinstance(end, KeyboardInterrupt) else TERMINATED
+            message = "The answer was interrupted."
+            raise CommandError(message, status, kind="interrupted", partial=turn.text or None) from None
+        raise
 
 
 def name_nearest(error: ModelNotFoundError, asker: Asker) -> None:
