@@ -7,9 +7,17 @@ Random examples are bounded by their number, not by the time that a busy machine
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import sys
 
 import pytest
 from hypothesis import settings
+
+# Compiled modules are kept, whatever the environment says: a suite that compiles the frameworks
+# and all tests again in every process takes twice as long.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("suite", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
@@ -20,3 +28,10 @@ settings.load_profile("suite")
 def _no_implicit_event_loop() -> None:
     """Let `asyncio.get_event_loop` make no loop of its own in the main thread: LlamaIndex would never close it."""
     asyncio.set_event_loop(None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave ten thousand tests out of every garbage collection that follows."""
+    gc.collect()
+    gc.freeze()
