@@ -56,15 +56,24 @@ class SessionFactory:
             decorated = getattr(getattr(item, "obj", None), _PATH_ATTRIBUTE, None)
             if decorated is not None:
                 expected.add(str(Path(decorated).resolve()))
-            for fixturedef in _shared_fixtures(item):
-                home = self._home_of(fixturedef, item.path)
-                if home is not None:
-                    expected.add(str(self._path_of_fixture(fixturedef, home, "").resolve()))
+        expected.update(str(path.resolve()) for path in self._paths_of_fixtures(items))
         return {
             "modules": sorted({str(item.path) for item in items}),
             "expected": sorted(expected),
             "partial": is_partial or self._names_single_tests() or bool(self._config.getoption("collectonly")),
         }
+
+    def _paths_of_fixtures(self, items: Sequence[pytest.Item]) -> Iterator[Path]:
+        """Yield the paths of the cassettes of all shared fixtures; thousands of tests share a few."""
+        seen: set[tuple[int, Path]] = set()
+        for item in items:
+            for fixturedef in _shared_fixtures(item):
+                if (id(fixturedef), item.path) in seen:
+                    continue
+                seen.add((id(fixturedef), item.path))
+                home = self._home_of(fixturedef, item.path)
+                if home is not None:
+                    yield self._path_of_fixture(fixturedef, home, "")
 
     def path_of(self, item: pytest.Item) -> Path:
         """Return the path of the cassette of a test."""
