@@ -10,6 +10,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 
 from kilo_gateway.catalog import discovery
+from kilo_gateway.gate import forget_gates
 from kilo_gateway.testing import EmbeddedGateway
 from llama_index_kilo import KiloLLM
 
@@ -39,8 +40,10 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("KILO")]:
         monkeypatch.delenv(name)
     discovery.forget()
+    forget_gates()
     yield
     discovery.forget()
+    forget_gates()
 
 
 @pytest.fixture
