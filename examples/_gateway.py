@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def a_gateway() -> Iterator[None]:
-    """Let everything inside the block that names no gateway find one."""
+def a_gateway() -> Iterator[bool]:
+    """Let everything inside the block that names no gateway find one; yield whether it is the embedded one."""
     if resolve_settings({}, os.environ).api_key is not None:
         print("A key is set: talking to the gateway itself.")
-        yield
+        yield False
         return
     with EmbeddedGateway() as gateway:
         print(f"No key is set: talking to the embedded gateway at {gateway.base_url}")
         os.environ |= {"KILOCODE_BASE_URL": gateway.base_url, "KILOCODE_API_KEY": gateway.api_key}
-        yield
+        yield True

@@ -70,7 +70,7 @@ def llama_index_query_engine() -> None:
     """Ask a query engine over the documents of this folder."""
     heading("LlamaIndex: a query engine over documents")
     documents = SimpleDirectoryReader(str(DOCUMENTS)).load_data()
-    llm = KiloLLM()
+    llm = KiloLLM(model="google/gemini-3-flash-preview")
     index = SimpleKeywordTableIndex.from_documents(documents, llm=llm)
     engine = index.as_query_engine(llm=llm, streaming=True, retriever_mode="simple")
     for question in ("How long is the Suez Canal?", "Who deciphered the dance of the honey bees?"):
@@ -128,6 +128,16 @@ def main() -> None:
     llama_index_query_engine()
 
 
+NEXT = """
+=== Next: the same with a model behind it ===
+1. Sign in at https://app.kilo.ai, open API Keys, generate one.
+2. export KILOCODE_API_KEY=...      (models whose id ends in :free need none)
+3. make demo                        asks the gateway itself; docs/index.md goes on from here.
+"""
+
+
 if __name__ == "__main__":
-    with a_gateway():
+    with a_gateway() as is_embedded:
         main()
+        if is_embedded:
+            print(NEXT.rstrip())
