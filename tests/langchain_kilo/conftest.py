@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kilo_gateway.catalog import discovery
+from kilo_gateway.gate import forget_gates
 from kilo_gateway.settings.settings import VARIABLES
 from kilo_gateway.testing import EmbeddedGateway
 from langchain_kilo import ChatKilo
@@ -32,6 +33,7 @@ def gateway(running_gateway: EmbeddedGateway) -> EmbeddedGateway:
     running_gateway.clear()
     running_gateway.options.accept_kilo_auto = False
     discovery.forget()
+    forget_gates()
     return running_gateway
 
 

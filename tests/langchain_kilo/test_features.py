@@ -87,6 +87,7 @@ def test_what_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Failures that pass are met by one more request, in calls and in streams that had not begun."""
+    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
     gateway.enqueue(RETRIED[name], Reply(text="There."))
     model = make(max_retries=1)

@@ -226,8 +226,12 @@ def test_retrieval_from_an_index(make_embedding: MakeEmbedding, embed: Embedder)
     assert found == [FACTS[1], FACTS[2], FACTS[0]]
 
 
-def test_errors_are_the_cores(make_embedding: MakeEmbedding, gateway: EmbeddedGateway, embed: Embedder) -> None:
+def test_errors_are_the_cores(
+    make_embedding: MakeEmbedding, gateway: EmbeddedGateway, embed: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Refusals have their class; what passes is tried again; a text that is empty is named."""
+    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
     slow = Fault(status=429, body={"error": {"message": "Slow down", "code": 429}})
     gateway.enqueue(slow, endpoint="embeddings")
     with pytest.raises(RateLimitError, match="Slow down"):

@@ -198,7 +198,7 @@ def test_every_wait_ends(serve_raw: Any, ask: Any, drip: str, bound: str) -> Non
         while not peer.ending.wait(0.02):
             peer.send(drop)
 
-    call = ask(serve_raw(play).base_url, timeout=Timeouts(**{bound: 0.2}))  # type: ignore[arg-type]
+    call = ask(serve_raw(play).base_url, timeout=Timeouts(**{bound: 0.1}))  # type: ignore[arg-type]
     begun = time.monotonic()
     with pytest.raises(RequestTimeoutError):
         call(stream=True)
@@ -220,7 +220,7 @@ def test_total_on_an_awaited_client_of_the_callers(serve_raw: Any, drip: str) ->
 
     async def main() -> None:
         async with httpx.AsyncClient() as own:
-            bounds = Timeouts(total=0.2)
+            bounds = Timeouts(total=0.1)
             client = AsyncKiloClient(base_url=server.base_url, http_client=own, timeout=bounds, **GIVEN)
             with pytest.raises(RequestTimeoutError, match=r"timeout\.total"):
                 await client.complete(ASK)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from kilo_gateway import InvalidSettingError, KiloClient, KiloError, TruncatedStreamError
+from kilo_gateway.gate import forget_gates
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
 from kilo_gateway.testing.page.upstream import parse_upstream
 from tests.kilo_gateway.testing.page.conftest import HELLO, running
@@ -152,6 +153,7 @@ def test_errors_of_the_gateway_behind_keep_their_class(real: EmbeddedGateway, fr
     for fault in answers:
         real.enqueue(fault, fault)
         seen = []
+        forget_gates()
         for client in (client_of(real, front), KiloClient(base_url=real.base_url, api_key=real.api_key, max_retries=0)):
             with pytest.raises(KiloError) as failed:
                 client.complete(HELLO, model="openai/gpt-5-mini")
