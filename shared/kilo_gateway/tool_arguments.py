@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 _LONGEST_FLAW = 100
 _NO_ARGUMENTS = ("null", '""', "[]")
 """Texts besides "" and "{}" with which servers say that a call has no arguments."""
+EMPTY_OBJECT = "{}"
+"""What some servers send first for a call whose arguments follow."""
 _HEX = "[0-9a-fA-F]"
 _ESCAPES = re.compile(
     rf"(?P<pair>\\u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}})"
@@ -72,7 +74,8 @@ def mend_escapes(text: str) -> str:
 class ArgumentText:
     """The JSON text of one call's arguments, put together from pieces that may be cut anywhere.
 
-    Hands on what is certain: a spelling of no arguments is "", and the beginning of an escape waits for its end.
+    Hands on what is certain: a spelling of no arguments is "", an empty object waits for arguments that replace it, and
+    the beginning of an escape for its end.
     """
 
     __slots__ = ("_held", "pieces")
@@ -86,10 +89,11 @@ class ArgumentText:
         text = self._held + piece if self._held else piece
         if not self.pieces:
             start = text.strip()
-            if start and any(spelling.startswith(start) for spelling in _NO_ARGUMENTS):
+            if start == EMPTY_OBJECT or (start and any(spelling.startswith(start) for spelling in _NO_ARGUMENTS)):
                 self._held = text
                 return ""
-            if self._held.strip() in _NO_ARGUMENTS:
+            held = self._held.strip()
+            if held in _NO_ARGUMENTS or (held == EMPTY_OBJECT and piece.lstrip().startswith("{")):
                 text = piece  # arguments after all
         self._held = ""
         if "\\" in text:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kilo_gateway.answer.fragments import parse_index
 from kilo_gateway.answer.reasoning_details import reasoning_text
+from kilo_gateway.answer.spellings import regular
 from kilo_gateway.answer.thinking import move_thinking
 from kilo_gateway.answer.tool_calls import parse_tool_calls
 
@@ -22,7 +23,8 @@ class CompletionChoice:
 
     index: int = 0
     message: Message = field(default_factory=lambda: cast("Message", {}))
-    """The message as sent, but for its tool calls: each has an id, a type, a function and arguments as JSON text."""
+    """The message as sent, but for other spellings and tool calls: each has an id, a type, a function and arguments as
+    JSON text."""
     finish_reason: str | None = None
     native_finish_reason: str | None = None
     """The provider's own word; an open set."""
@@ -40,7 +42,7 @@ class CompletionChoice:
             self.refusal,
             self.reasoning_details,
         )
-        return not any(held) and not any(self.message.get(key) for key in ("content", "annotations", "function_call"))
+        return not any(held) and not any(self.message.get(key) for key in ("content", "annotations"))
 
     @property
     def text(self) -> str:
@@ -94,7 +96,7 @@ def parse_choice(
     message = parse_object(raw.get("message")) or parse_object(raw.get("delta"))
     if not message and isinstance(raw.get("text"), str):
         message = {"role": "assistant", "content": raw["text"]}
-    message = move_thinking(message)
+    message = move_thinking(regular(message))
     index = parse_index(raw.get("index"))
     index = position if index is None else index
     if isinstance(sent_calls := message.get("tool_calls"), (list, dict)) and sent_calls:
@@ -113,9 +115,12 @@ def parse_text_part(part: Any) -> str | None:
     """Return the text of one part of a content list; None when the part is no text."""
     if isinstance(part, str):
         return part
-    if isinstance(part, dict) and part.get("type", "text") == "text" and isinstance(part.get("text"), str):
-        return cast("str", part["text"])
-    return None
+    if not isinstance(part, dict) or part.get("type", "text") not in ("text", "output_text"):
+        return None
+    text = part.get("text")
+    if isinstance(text, dict):
+        text = text.get("value")
+    return text if isinstance(text, str) else None
 
 
 def parse_word(value: Any) -> str | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from kilo_gateway.answer.choice import CompletionChoice, parse_choice, parse_object, parse_objects, parse_word
+from kilo_gateway.answer.choice import (
+    CompletionChoice,
+    parse_choice,
+    parse_object,
+    parse_objects,
+    parse_text_part,
+    parse_word,
+)
 from kilo_gateway.answer.usage import Usage, parse_count, parse_usage
 
 if TYPE_CHECKING:
@@ -223,7 +230,16 @@ def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, 
 def _extra(choice: CompletionChoice, raw_choice: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     message = cast("dict[str, Any]", choice.message)
     levels = ((message, _MESSAGE_KEYS), (raw_choice, _CHOICE_KEYS), (body, _BODY_KEYS))
-    return {key: value for values, known in levels for key, value in _unknown(values, known).items()}
+    extra = {key: value for values, known in levels for key, value in _unknown(values, known).items()}
+    content = message.get("content")
+    if isinstance(content, list) and not all(map(_is_known_part, content)):
+        extra["content"] = content
+    return extra
+
+
+def _is_known_part(part: Any) -> bool:
+    is_image = isinstance(part, dict) and part.get("type") == "image_url"
+    return is_image or part == {"type": "text", "text": None} or parse_text_part(part) is not None
 
 
 def _unknown(values: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:

@@ -14,6 +14,9 @@ _NO_IDS = frozenset({"null", "none", "nil", "undefined"})
 """What a server writes that turned an absent id into text."""
 _MARKS = re.compile(r'\\.|[\\"{}]', re.DOTALL)
 _FUNCTION_KEYS = frozenset({"name", "arguments"})
+_HOLDERS = ("function", "custom", "function_call")
+"""Where a call's name and arguments stand; some servers write them beside the id."""
+_ARGUMENT_KEYS = ("arguments", "parameters", "input", "args")
 
 
 @dataclass(slots=True)
@@ -35,9 +38,11 @@ def parse_fragment(item: Any) -> ToolCallFragment | None:
     """Return what the item says; None when it says nothing."""
     if not isinstance(item, dict):
         return None
-    function = item.get("function")
+    function, known = item.get("function"), _FRAGMENT_KEYS
     if not isinstance(function, dict):
-        function = {}
+        function, known = _find_function(item)
+    if not isinstance(function.get("arguments"), str):
+        function = _with_arguments(function)
     type_, name = item.get("type"), function.get("name")
     fragment = ToolCallFragment(
         index=parse_index(item.get("index")),
@@ -45,11 +50,33 @@ def parse_fragment(item: Any) -> ToolCallFragment | None:
         type=type_ if isinstance(type_, str) else "",
         name=name if isinstance(name, str) else "",
         arguments=_render_arguments(function.get("arguments")),
-        extra=None if item.keys() <= _FRAGMENT_KEYS else _unknown(item, _FRAGMENT_KEYS),
+        extra=None if item.keys() <= known else _unknown(item, known),
         function_extra=None if function.keys() <= _FUNCTION_KEYS else _unknown(function, _FUNCTION_KEYS),
     )
     says_something = fragment.id or fragment.name or fragment.arguments or fragment.extra or fragment.function_extra
     return fragment if says_something else None
+
+
+def _find_function(item: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the function of a call in another server's spelling, and the keys of the call that are understood."""
+    for key in _HOLDERS:
+        if isinstance(function := item.get(key), dict):
+            return function, _FRAGMENT_KEYS | {key}
+    own = {key: item[key] for key in ("name", *_ARGUMENT_KEYS) if key in item}
+    return own, _FRAGMENT_KEYS | own.keys()
+
+
+def _with_arguments(function: dict[str, Any]) -> dict[str, Any]:
+    """Return the function with its arguments under the wire's key."""
+    if function.get("arguments") is not None:
+        return function
+    key = next((key for key in _ARGUMENT_KEYS if isinstance(function.get(key), (dict, str))), None)
+    if key is None:
+        return function
+    return {
+        "arguments": function[key],
+        **{name: value for name, value in function.items() if name not in (key, "arguments")},
+    }
 
 
 def _unknown(item: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:

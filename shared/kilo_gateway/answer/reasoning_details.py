@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kilo_gateway.answer.thinking import thinking_text
+
 _MERGED_TYPES = frozenset({"reasoning.text", "reasoning.summary", "reasoning.encrypted"})
 _TEXT_KEYS = ("text", "summary")
 _OPAQUE_KEYS = ("data", "signature")
@@ -22,7 +24,8 @@ def find_reasoning(delta_or_message: dict[str, Any]) -> tuple[str, str]:
     """Return where the readable reasoning of a delta or a message stands, and its text, from one source only.
 
     The same words usually come twice. First choice: `text` of the details of type `reasoning.text`; then the first
-    non-empty string of `reasoning`, `reasoning_content`, `reasoning_text`; then `summary` of the details.
+    non-empty string of `reasoning`, `reasoning_content`, `reasoning_text`; then `summary` of the details; then what can
+    be read of details of other types.
     """
     details = delta_or_message.get("reasoning_details")
     text = _join(details, "reasoning.text", "text")
@@ -32,7 +35,11 @@ def find_reasoning(delta_or_message: dict[str, Any]) -> tuple[str, str]:
         flat = delta_or_message.get(key)
         if isinstance(flat, str) and flat:
             return key, flat
-    return "reasoning.summary", _join(details, "reasoning.summary", "summary")
+    if summary := _join(details, "reasoning.summary", "summary"):
+        return "reasoning.summary", summary
+    items = details if isinstance(details, list) else []
+    others = [item for item in items if isinstance(item, dict) and not _is_of_known_type(item)]
+    return "reasoning.other", thinking_text(others)
 
 
 def _join(details: Any, type_: str, key: str) -> str:
@@ -159,10 +166,14 @@ class _Entry:
         return {key: "".join(pieces) for key, pieces in self.pieces.items()}
 
 
+def _is_of_known_type(item: dict[str, Any]) -> bool:
+    type_ = item.get("type")
+    return isinstance(type_, str) and type_ in _MERGED_TYPES
+
+
 def _is_mergeable(item: dict[str, Any]) -> bool:
     """Whether the item is of a type whose fragments are known, and its texts are texts."""
-    type_ = item.get("type")
-    if not isinstance(type_, str) or type_ not in _MERGED_TYPES:
+    if not _is_of_known_type(item):
         return False
     return all(item.get(key) is None or isinstance(item[key], str) for key in _TEXT_KEYS)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kilo_gateway.answer.fragments import ObjectScanner, ToolCallFragment, parse_fragment
 from kilo_gateway.answer.merging import overlay
-from kilo_gateway.tool_arguments import ArgumentText, parse_arguments
+from kilo_gateway.tool_arguments import EMPTY_OBJECT, ArgumentText, parse_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -231,7 +231,7 @@ class _Call:
         if fragment.name and fragment.name != self.name and not (self.name and self.arguments):
             name = fragment.name
             self.name += name
-        arguments = self.arguments.add(fragment.arguments) if fragment.arguments else ""
+        arguments = self.arguments.add(fragment.arguments) if fragment.arguments and not self._repeats(fragment) else ""
         if fragment.type:
             self.type = fragment.type
         if fragment.extra:
@@ -240,8 +240,16 @@ class _Call:
             overlay(self.function_extra, fragment.function_extra)
         return name, arguments
 
+    def _repeats(self, fragment: ToolCallFragment) -> bool:
+        """Whether the fragment states the whole call once more, as some servers do at the end of a stream."""
+        if not fragment.name or fragment.name != self.name or not self.arguments:
+            return False
+        return fragment.arguments.strip() == str(self.arguments).strip() and self.has_whole_arguments()
+
     def has_whole_arguments(self) -> bool:
         """Whether the arguments so far are a JSON object, so that nothing can follow."""
+        if not self.arguments.pieces:
+            return str(self.arguments).strip() == EMPTY_OBJECT
         if self.scanner is None:
             self.scanner = ObjectScanner()
         for piece in self.arguments.pieces[self.scanner.pieces :]:

@@ -12,6 +12,7 @@ import orjson
 from kilo_gateway.answer.choice import parse_object, parse_text_part, parse_word
 from kilo_gateway.answer.merging import merge_audio, merge_values
 from kilo_gateway.answer.reasoning_details import ReasoningDetails, find_reasoning
+from kilo_gateway.answer.spellings import is_odd, regular
 from kilo_gateway.answer.thinking import is_sealed, is_thinking, thinking_detail, thinking_text
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta
 
@@ -110,6 +111,9 @@ class ChoiceAccumulator:
             self._take_choice(choice)
         thought = ""
         content = delta.get("content")
+        if content.__class__ is not str and content is not None:
+            delta = regular(delta)
+            content = delta.get("content")
         if content.__class__ is str:
             self._has_content_text = True
             if content:
@@ -124,6 +128,8 @@ class ChoiceAccumulator:
         others = {key: value for key, value in delta.items() if key not in _PLAIN_KEYS and (value or value == 0)}
         if not others and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
+        if is_odd(others):
+            others = regular(others)
         source, reasoning = find_reasoning(others)
         is_new = self._take_reasoning(source, reasoning) if reasoning else self._take_reasoning("content", thought)
         calls = self._take_others(others, is_repeat=bool(reasoning) and not is_new)
@@ -190,7 +196,7 @@ class ChoiceAccumulator:
         for key, value in others.items():
             if key in _REASONING_KEYS and isinstance(value, str):
                 continue
-            if key == "reasoning_details" and isinstance(value, list):
+            if key == "reasoning_details" and isinstance(value, list) and isinstance(value[0], dict):
                 (self._details.add_repeat if is_repeat else self._details.add)(value)
             elif key == "tool_calls" and isinstance(value, (list, dict)):
                 calls = self.tools.add(value)

@@ -50,6 +50,23 @@ A, B = ("a", "f", '{"x":1}'), ("b", "g", '{"y":2}')
 TWICE_A = [("a", "f", '{"x":1}'), ("call_gen_1", "f", '{"x":1}')]
 
 SHAPES: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
+    "the whole call once more at the end": (
+        [part(0, "a", "f", '{"x"'), part(0, arguments=":1}"), part(0, "a", "f", '{"x":1}')],
+        [A],
+    ),
+    "an empty object before the arguments": ([part(0, "a", "f", {}), part(0, arguments='{"x":1}')], [A]),
+    "an empty object and blanks alone": ([part(0, "a", "f", "{}"), part(0, arguments=" ")], [("a", "f", "{} ")]),
+    "two calls with empty objects and without ids": (
+        [part(None, None, "f", "{}"), part(None, None, "f", "{}")],
+        [("call_gen_0", "f", "{}"), ("call_gen_1", "f", "{}")],
+    ),
+    "name and arguments beside the id": ([{"index": 0, "id": "a", "name": "f", "arguments": {"x": 1}}], [A]),
+    "an input beside the id": ([{"id": "a", "type": "tool_use", "name": "f", "input": {"x": 1}}], [A]),
+    "arguments called parameters": ([{"id": "a", "function": {"name": "f", "parameters": {"x": 1}}}], [A]),
+    "a custom tool's call": (
+        [{"index": 0, "id": "a", "type": "custom", "custom": {"name": "f", "input": "ls"}}],
+        [("a", "f", "ls")],
+    ),
     "another id on every fragment": (
         [part(0, "a", "f", ""), part(0, "b", arguments='{"x":'), part(0, "c", arguments="1}")],
         [A],
@@ -250,7 +267,7 @@ def test_ids_and_names_are_reported_once() -> None:
 def test_made_up_ids_come_last_and_are_stable() -> None:
     """A call without an id gets the same one every time, from the id of the answer, or without it from a fixed word."""
     assembler = ToolCallAssembler()
-    assert assembler.add([part(0, None, "f", "{}")]) == [ToolCallDelta(0, None, "f", "{}")]
+    assert assembler.add([part(0, None, "f", '{"x":1}')]) == [ToolCallDelta(0, None, "f", '{"x":1}')]
     assert assembler.calls()[0]["id"] == "call_kilo_0"
     assert assembler.finish("gen-1") == [ToolCallDelta(0, "call_gen-1_0", None, "")]
     assert assembler.finish("gen-1") == []

@@ -457,7 +457,7 @@ def test_a_whole_message_in_place_of_a_delta_is_read() -> None:
 
 def test_an_id_made_up_at_the_end_is_the_id_in_the_answer() -> None:
     """A call without an id gets one from the answer's id, even when that comes last, in delta and body alike."""
-    call = {"function": {"name": "f", "arguments": "{}"}}
+    call = {"function": {"name": "f", "arguments": '{"x":1}'}}
     accumulator, deltas = accumulate(
         [{"choices": [{"delta": {"tool_calls": [call]}}]}, {"id": "msg_01", "choices": [{"delta": {}}]}]
     )

@@ -1,0 +1,94 @@
+"""Messages and deltas in other servers' spellings -> the gateway's own keys. Drops nothing that it cannot say there.
+
+A call as `function_call` or among the parts of the content, content that is one part, reasoning under other names or as
+an object. Works alike on a whole message and on each delta of a stream.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kilo_gateway.answer.thinking import is_sealed, thinking_detail, thinking_text
+
+REASONING_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
+"""Where the text of the reasoning stands; other values than a text are another spelling."""
+_OTHER_REASONING_KEYS = ("thinking", "thoughts", "thought", "thinking_blocks")
+_ODD_KEYS = frozenset({"function_call", *_OTHER_REASONING_KEYS})
+_CALL_PARTS = ("tool_use", "tool_call", "function_call")
+
+
+def is_odd(message: dict[str, Any]) -> bool:
+    """Return whether anything of the message or delta is spelt otherwise; most are not."""
+    if not _ODD_KEYS.isdisjoint(message):
+        return True
+    for key in REASONING_KEYS:
+        if isinstance(message.get(key), (dict, list)):
+            return True
+    content = message.get("content")
+    if content.__class__ is str or content is None:
+        return False
+    return isinstance(content, dict) or bool(_call_parts(content)) or any(map(_is_refusal, _objects(content)))
+
+
+def regular(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the message or delta in the gateway's spelling; itself when it is in that already."""
+    if not is_odd(message):
+        return message
+    mended = dict(message)
+    _mend_content(mended)
+    _mend_calls(mended)
+    _mend_reasoning(mended)
+    return mended
+
+
+def _call_parts(content: Any) -> list[dict[str, Any]]:
+    parts = content if isinstance(content, list) else []
+    return [part for part in parts if isinstance(part, dict) and part.get("type") in _CALL_PARTS and "name" in part]
+
+
+def _is_refusal(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "refusal" and isinstance(part.get("refusal"), str)
+
+
+def _mend_content(message: dict[str, Any]) -> None:
+    if isinstance(content := message.get("content"), dict):
+        message["content"] = content["parts"] if isinstance(content.get("parts"), list) else [content]
+    refusals = [part for part in _objects(message.get("content")) if _is_refusal(part)]
+    if refusals and not message.get("refusal"):
+        message["content"] = [part for part in message["content"] if part not in refusals]
+        message["refusal"] = "".join(part["refusal"] for part in refusals)
+
+
+def _mend_calls(message: dict[str, Any]) -> None:
+    """Move calls to `tool_calls`; where the message holds calls there already, it says the same twice."""
+    has_calls = bool(message.get("tool_calls"))
+    if parts := _call_parts(message.get("content")):
+        message["content"] = [part for part in message["content"] if part not in parts]
+        calls = [{key: part[key] for key in ("id", "name", "input", "arguments") if key in part} for part in parts]
+        message["tool_calls"] = message["tool_calls"] if has_calls else calls
+    if isinstance(function := message.get("function_call"), dict):
+        del message["function_call"]
+        message["tool_calls"] = message["tool_calls"] if message.get("tool_calls") else [{"function": function}]
+
+
+def _mend_reasoning(message: dict[str, Any]) -> None:
+    """Move readable reasoning to `reasoning`, and what is signed to `reasoning_details`."""
+    text = next((value for key in REASONING_KEYS if isinstance(value := message.get(key), str) and value), "")
+    for key in (*REASONING_KEYS, *_OTHER_REASONING_KEYS):
+        value = message.get(key)
+        if key in REASONING_KEYS and not isinstance(value, (dict, list)):
+            continue
+        sealed = list(filter(is_sealed, map(thinking_detail, _objects(value))))
+        said = thinking_text(value)
+        if text and said and said != text:
+            continue  # something else: it stays where it is
+        if said or sealed:
+            del message[key]
+        if sealed and not message.get("reasoning_details"):
+            message["reasoning_details"] = sealed
+        if said:
+            message["reasoning"] = text = said
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]

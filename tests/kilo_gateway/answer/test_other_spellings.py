@@ -1,0 +1,132 @@
+"""What other servers call the parts of a message is read as what it is, whole and streamed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kilo_gateway.answer.completion import Completion, parse_completion, render_metadata
+from kilo_gateway.stream.accumulator import Accumulator
+
+
+def both(message: dict[str, Any]) -> list[Completion]:
+    """Return the answer that holds the message, once whole and once out of a stream of one delta."""
+    whole = {"id": "gen-1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    accumulator = Accumulator()
+    accumulator.add({"id": "gen-1", "choices": [{"index": 0, "delta": message, "finish_reason": "stop"}]})
+    accumulator.finish()
+    return [parse_completion(whole), accumulator.completion()]
+
+
+def calls(completion: Completion) -> list[tuple[str, str]]:
+    """Return name and arguments of each call."""
+    return [(call["function"]["name"], call["function"]["arguments"]) for call in completion.tool_calls]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "function_call": {"name": "f", "arguments": '{"x":1}'}},
+        {"content": None, "function_call": {"name": "f", "arguments": {"x": 1}}},
+        {
+            "content": None,
+            "function_call": {"name": "f", "arguments": '{"x":1}'},
+            "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}],
+        },
+        {"content": [{"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}}]},
+    ],
+)
+def test_calls_in_other_spellings_are_calls(message: dict[str, Any]) -> None:
+    """A call as `function_call`, or among the parts of the content, is one call, and stands nowhere else."""
+    for completion in both(message):
+        assert calls(completion) == [("f", '{"x":1}')]
+        assert "extra" not in render_metadata(completion)
+        assert completion.text == ""
+
+
+def test_function_call_in_pieces_is_one_call() -> None:
+    """The pieces of a streamed `function_call` make one call with an id."""
+    accumulator = Accumulator()
+    for piece in ({"name": "f", "arguments": ""}, {"arguments": '{"x"'}, {"arguments": ":1}"}):
+        accumulator.add({"id": "gen-1", "choices": [{"index": 0, "delta": {"function_call": piece}}]})
+    assert [delta.tool_calls[0].id for delta in accumulator.finish()] == ["call_gen-1_0"]
+    assert calls(accumulator.completion()) == [("f", '{"x":1}')]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning": {"content": "R"}},
+        {"reasoning": ["R"]},
+        {"reasoning": {"summary": [{"type": "summary_text", "text": "R"}]}},
+        {"reasoning_content": [{"type": "text", "text": "R"}]},
+        {"thinking": "R"},
+        {"thoughts": ["R"]},
+        {"thought": "R", "reasoning": "R"},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "R"}], "reasoning_content": "R"},
+    ],
+)
+def test_reasoning_in_other_spellings_is_reasoning(fields: dict[str, Any]) -> None:
+    """Reasoning under another name, as an object or as a list is the reasoning, once."""
+    for completion in both({"content": "z", **fields}):
+        assert (completion.reasoning, completion.text) == ("R", "z")
+        assert completion.reasoning_details == []
+        assert "extra" not in render_metadata(completion)
+
+
+def test_signed_reasoning_goes_back_to_the_model() -> None:
+    """Reasoning with a signature becomes an entry of the details, which are sent back."""
+    for fields in (
+        {"thinking": {"thinking": "R", "signature": "c2ln"}},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "R", "signature": "c2ln"}]},
+    ):
+        for completion in both({"content": "z", **fields}):
+            assert completion.reasoning == "R"
+            assert completion.reasoning_details == [{"type": "reasoning.text", "text": "R", "signature": "c2ln"}]
+
+
+def test_words_that_are_no_reasoning_stay_as_they_are() -> None:
+    """A flag or a level under the name of reasoning is kept as sent."""
+    for completion in both({"content": "z", "thought": True, "reasoning": {"effort": "high"}}):
+        assert completion.reasoning == ""
+        assert render_metadata(completion)["extra"] == {"thought": True, "reasoning": {"effort": "high"}}
+
+
+def test_details_of_other_types_are_read_and_kept() -> None:
+    """Entries of types that are not known here go back as they came, and what can be read of them is the reasoning."""
+    details = [{"type": "thinking", "thinking": "R"}]
+    for completion in both({"content": "z", "reasoning_details": details}):
+        assert completion.reasoning == "R"
+        assert completion.reasoning_details == details
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"type": "text", "text": "A"}, "A"),
+        ({"parts": [{"text": "A"}, {"text": "B"}]}, "AB"),
+        ([{"type": "output_text", "text": "A", "annotations": []}], "A"),
+        ([{"type": "text", "text": {"value": "A", "annotations": []}}], "A"),
+    ],
+)
+def test_texts_in_other_spellings_are_text(content: Any, text: str) -> None:
+    """Content that is one part, and text parts of other interfaces, are the text."""
+    for completion in both({"content": content}):
+        assert completion.text == text
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "weird", "x": 1}, {"type": "audio", "audio": {"data": "QQ=="}}, {"city": "Oslo"}]
+)
+def test_parts_that_are_not_understood_are_kept(part: dict[str, Any]) -> None:
+    """A part of a kind that is not known here stands in the metadata, with the parts around it."""
+    for completion in both({"content": [part, {"type": "text", "text": "z"}]}):
+        assert completion.text == "z"
+        assert render_metadata(completion)["extra"] == {"content": [part, {"type": "text", "text": "z"}]}
+
+
+def test_a_refusal_among_the_parts_is_the_refusal() -> None:
+    """A part of type `refusal` says why the model refused."""
+    for completion in both({"content": [{"type": "refusal", "refusal": "No."}]}):
+        assert (completion.refusal, completion.text) == ("No.", "")
