@@ -6,6 +6,7 @@ import click
 
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
+from kilo_gateway.cli.sign_of_life import awaiting
 from kilo_gateway.cli.streams import stdout
 from kilo_gateway.cli.text import render_json
 
@@ -20,7 +21,8 @@ def render_usd(amount: float) -> str:
 @json_option
 def balance(*, base_url: str | None, as_json: bool) -> None:
     """Show what is left on the account; of the organization, where one is set."""
-    left = open_client(base_url=base_url).balance()
+    with awaiting(is_quiet=as_json):
+        left = open_client(base_url=base_url).balance()
     if not as_json:
         stdout().line(render_usd(left.balance))
         return

@@ -6,6 +6,7 @@ import click
 
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, model_option, open_client
+from kilo_gateway.cli.sign_of_life import awaiting
 from kilo_gateway.cli.streams import stdout
 from kilo_gateway.cli.tables import write_fact
 from kilo_gateway.cli.text import render_json
@@ -18,9 +19,10 @@ from kilo_gateway.cli.text import render_json
 @json_option
 def check(*, model: str | None, no_ask: bool, base_url: str | None, as_json: bool) -> int:
     """Check that key, gateway and model work together. Asks one short question."""
-    from kilo_gateway.cli.verdict import examine  # noqa: PLC0415 - imports the core
+    with awaiting(is_quiet=as_json):
+        from kilo_gateway.cli.verdict import examine  # noqa: PLC0415 - imports the core
 
-    verdict = examine(open_client(model=model, base_url=base_url), asks=not no_ask)
+        verdict = examine(open_client(model=model, base_url=base_url), asks=not no_ask)
     out = stdout()
     if as_json:
         out.line(render_json(verdict.describe()))

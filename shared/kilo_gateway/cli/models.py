@@ -12,6 +12,7 @@ from kilo_gateway.cli.completion import complete_labs, complete_models
 from kilo_gateway.cli.groups import Entry, LazyGroup
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
+from kilo_gateway.cli.sign_of_life import awaiting
 from kilo_gateway.cli.statuses import CommandError
 from kilo_gateway.cli.streams import stderr, stdout
 from kilo_gateway.cli.text import render_json
@@ -76,7 +77,7 @@ def list_models(*, search: str, base_url: str | None, as_json: bool, **wanted: A
     from kilo_gateway.cli.model_rows import Filters, model_object, models_table, sort_models  # noqa: PLC0415
 
     sort = wanted.pop("sort")
-    catalog = _catalog(base_url)
+    catalog = _catalog(base_url, is_quiet=as_json)
     filters = Filters(search=search, **wanted)
     found = sort_models([model for model in catalog if filters.pass_model(model)], sort)
     if not found:
@@ -101,20 +102,22 @@ def show_model(*, model: str, base_url: str | None, as_json: bool) -> None:
     from kilo_gateway.cli.model_page import known_endpoints, page_object, write_page  # noqa: PLC0415
 
     client = open_client(base_url=base_url)
-    catalog = _catalog(base_url)
+    catalog = _catalog(base_url, is_quiet=as_json)
     found = catalog.get(model)
     if found is None:
         raise CommandError(_no_match(model, catalog, what=f"There is no model {model!r}"))
-    endpoints = known_endpoints(client, found) if catalog.is_live else None
+    with awaiting(is_quiet=as_json):
+        endpoints = known_endpoints(client, found) if catalog.is_live else None
     if as_json:
         stdout().line(render_json(page_object(found, endpoints)))
     else:
         write_page(stdout(), found, endpoints)
 
 
-def _catalog(base_url: str | None) -> Catalog:
+def _catalog(base_url: str | None, *, is_quiet: bool) -> Catalog:
     """Return the models; a gateway out of reach is one warning."""
-    catalog = open_client(base_url=base_url).discover()
+    with awaiting(is_quiet=is_quiet):
+        catalog = open_client(base_url=base_url).discover()
     if not catalog.is_live:
         dated = f" of {catalog.origin.date}" if catalog.origin is not None and catalog.origin.date else ""
         stderr().line(f"warning: The gateway's list is out of reach; this is the bundled one{dated}.")

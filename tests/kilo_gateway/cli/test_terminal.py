@@ -26,6 +26,15 @@ def test_a_sign_of_life_leaves_no_trace(gateway: EmbeddedGateway, show: Callable
     assert done.screen().splitlines() == ["Hello.", "kilo-embedded/scripted-1 · Kilo Embedded · tokens 3/4"]
 
 
+@pytest.mark.parametrize("words", [("check",), ("balance",), ("models", "gpt"), ("models", "show", "openai/gpt-5")])
+def test_every_command_that_waits_shows_it(words: tuple[str, ...], show: Callable[..., Any]) -> None:
+    """Whatever asks the gateway shows a sign of life, which leaves no trace; with `--json` there is none."""
+    done = show(*words)
+    assert done.shown.startswith("waiting")
+    assert "waiting" not in done.screen()
+    assert "waiting" not in show(*words, "--json").shown
+
+
 def test_reasoning_is_dim_and_before_the_answer(gateway: EmbeddedGateway, show: Callable[..., Any]) -> None:
     """Reasoning is on the terminal, dim, with its controls shown; `-R` hides it, NO_COLOR takes the dimness."""
     reply = Reply(text="Yes.", reasoning="They \x1b[31mask.", usage={"prompt_tokens": 1, "completion_tokens": 1})
@@ -148,7 +157,7 @@ def test_help_fits(words: tuple[str, ...], width: int, show: Callable[..., Any])
 @pytest.mark.parametrize("width", [30, 60, 100, 200])
 def test_tables_fit(width: int, show: Callable[..., Any]) -> None:
     """A table is no wider than the terminal; columns go first, then a second line comes; no id is cut."""
-    shown = show("models", size=(24, width)).shown.replace("\r", "")
+    shown = re.sub(r"^waiting.*?\r +\r", "", show("models", size=(24, width)).shown).replace("\r", "")
     lines = shown.splitlines()
     assert max(map(len, lines)) <= max(width, 40)
     for model_id in ("kilo-auto/balanced", "anthropic/claude-sonnet-4.6", "google/gemini-3.1-flash-lite"):

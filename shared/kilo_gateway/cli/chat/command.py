@@ -9,7 +9,7 @@ import click
 
 from kilo_gateway.cli.chat.spelling import ChatCommand
 from kilo_gateway.cli.options import Number, base_url_option, json_option, model_option
-from kilo_gateway.cli.streams import stderr
+from kilo_gateway.cli.sign_of_life import awaiting
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -73,14 +73,7 @@ def chat(*, prompt: str | None, **typed: Any) -> int:
     What is piped in goes before PROMPT, a blank line between; PROMPT alone may be - for stdin. A PROMPT that
     begins with a dash goes after --.
     """
-    from kilo_gateway.cli.chat.screen import SignOfLife  # noqa: PLC0415 - help needs none
-
-    sign = SignOfLife(stderr())
-    if prompt not in {None, "-"} and not typed["as_json"]:
-        sign.start()  # what follows takes a moment
-    try:
-        from kilo_gateway.cli.chat.run import Typed, run_chat  # noqa: PLC0415 - imports the core
-    finally:
-        sign.stop()
+    with awaiting(is_quiet=prompt in {None, "-"} or typed["as_json"]):
+        from kilo_gateway.cli.chat.run import Typed, run_chat  # noqa: PLC0415 - imports the core, which takes a moment
     typed.pop("at")  # stands among the attachments, in the order of both
     return run_chat(prompt, Typed(**typed))
