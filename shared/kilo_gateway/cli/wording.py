@@ -27,6 +27,7 @@ _REWORDED: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"(Choose|choose) another output, or overwrite it", r"\1 another output, or add --overwrite"),
         (r"\bA budget is\b", "--budget is"),
         (r"and there is no other to take\.", "and there is no other to take. Name one with --model."),
+        (r"What had arrived is in `partial`; try again\.", "Try again."),
         (r"\bapi_key\b", "KILOCODE_API_KEY"),
         (r"pass it as an argument instead", "use its own option instead"),
         (r"\bargument (\w+)\b", r"\1"),

@@ -21,7 +21,7 @@ PYTHON_ONLY = re.compile(
 """Messages about what only Python code can do."""
 PYTHON_WORDS = re.compile(
     r"KiloClient|\bapi_key\b|(?<!-o )\bextra_body\b(?!=)|\(\)|httpx\.|\bNone\b|\bTrue\b|\bargument\b|discover="
-    r"|list_models|\bbase_url\b|http_client|raise timeout|\bdict\b"
+    r"|list_models|\bbase_url\b|http_client|raise timeout|`partial`|\bdict\b"
 )
 
 
