@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 _FIRST_HALVES = ("\ud800", "\udbff")
-_WHOLE_KEYS = frozenset({"id", "type", "role", "name", "data", "signature", "format", "finish_reason"})
+_WHOLE_KEYS = frozenset(
+    {"id", "type", "role", "name", "data", "signature", "format", "finish_reason", "annotations", "images"}
+)
 """Texts that are never put together from pieces."""
 
 _Place = tuple["str | int", ...]

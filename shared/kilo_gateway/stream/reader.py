@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kilo_gateway.stream.accumulator import Delta
 
 _DONE = b"[DONE]"
+_DONE_SPELLINGS = frozenset({_DONE, b"[done]", b"[Done]", b'"[DONE]"', b"DONE"})
 
 MAX_PLAIN_BYTES = 1024 * 1024
 """How much is kept of an answer that turns out to be no event stream, to say what it was."""
@@ -64,6 +65,9 @@ class StreamReader:
             if payload == _DONE:
                 self.is_done, self._plain = True, None
                 return
+            if payload and payload[:1] != b"{" and payload.strip() in _DONE_SPELLINGS:
+                self.is_done, self._plain = True, None
+                return
             if payload:
                 yield from self._read(self._parse(payload), _name_of(payload))
 
@@ -75,7 +79,7 @@ class StreamReader:
             GatewayError, MalformedAnswerError: the answer was no event stream, but an error, a page or nothing.
         """
         rest = self._sse.finish()
-        if rest == _DONE:
+        if rest is not None and rest.strip() in _DONE_SPELLINGS:
             self.is_done = True
         if rest and not self.is_done:
             yield from self._read_rest(rest)

@@ -299,3 +299,27 @@ def test_names_of_other_events_change_nothing() -> None:
 
     assert [delta.text for delta in reader.feed(stream)] == ["hi"]
     assert list(reader.finish()) == []
+
+
+@pytest.mark.parametrize("done", ["[DONE] ", "[done]", '"[DONE]"', "DONE"])
+@pytest.mark.parametrize("end", ["\n\n", ""])
+def test_other_spellings_of_done_end_an_answer(done: str, end: str) -> None:
+    """Blanks, quotes or small letters around the word that ends a stream do not spoil the answer."""
+    reader = StreamReader(model="m")
+    body = 'data: {"id":"g","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n' + f"data: {done}{end}"
+    deltas = [*reader.feed(body.encode()), *reader.finish()]
+    assert [delta.text for delta in deltas] == ["hi"]
+    assert reader.is_done
+
+
+def test_half_a_character_of_one_citation_is_not_joined_to_another() -> None:
+    """Citations come whole, so that half a character in one is replaced there."""
+    reader = StreamReader(model="m")
+    for title in ("\ud83d", "\ude00"):
+        delta = {"annotations": [{"url_citation": {"title": title}}]}
+        event = json.dumps({"id": "g", "choices": [{"index": 0, "delta": delta}]})
+        list(reader.feed(f"data: {event}\n\n".encode()))
+    list(reader.feed(b"data: [DONE]\n\n"))
+    list(reader.finish())
+    found = [item["url_citation"]["title"] for item in reader.completion().annotations]
+    assert found == ["\ufffd"]
