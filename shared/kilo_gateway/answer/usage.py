@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 _MICRODOLLARS_PER_DOLLAR = 1_000_000
 _MAX_COUNT = 2**53
+_INPUT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
+_OUTPUT = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens", "candidatesTokenCount")
+_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
+_ASKED = ("prompt_tokens_details", "input_tokens_details")
+_ANSWERED = ("completion_tokens_details", "output_tokens_details")
+"""The gateway's own name first, then those of other interfaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +65,11 @@ def parse_usage(body: Any) -> Usage | None:
     """Return the usage that a `usage` object states; None when there is none."""
     if not isinstance(body, dict) or not body:
         return None
-    asked = _parse_object(body.get("prompt_tokens_details"))
-    answered = _parse_object(body.get("completion_tokens_details"))
-    input_tokens = parse_count(body.get("prompt_tokens")) or 0
-    output_tokens = parse_count(body.get("completion_tokens")) or 0
-    total_tokens = parse_count(body.get("total_tokens"))
+    asked = _parse_object(_stated(body, _ASKED))
+    answered = _parse_object(_stated(body, _ANSWERED))
+    input_tokens = parse_count(_stated(body, _INPUT)) or 0
+    output_tokens = parse_count(_stated(body, _OUTPUT)) or 0
+    total_tokens = parse_count(_stated(body, _TOTAL))
     is_byok = body.get("is_byok")
     return Usage(
         input_tokens=input_tokens,
@@ -83,6 +89,14 @@ def parse_usage(body: Any) -> Usage | None:
         upstream_cost=_parse_number(_parse_object(body.get("cost_details")).get("upstream_inference_cost")),
         body=cast("UsageBody", body),
     )
+
+
+def _stated(body: dict[str, Any], keys: tuple[str, ...]) -> Any:
+    """Return what stands under the first key that the body has."""
+    for key in keys:
+        if (value := body.get(key)) is not None:
+            return value
+    return None
 
 
 def _parse_object(value: Any) -> dict[str, Any]:

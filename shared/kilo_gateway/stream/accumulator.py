@@ -105,5 +105,5 @@ class Accumulator:
         return state
 
     def _take_usage(self, usage: Any) -> None:
-        if isinstance(usage, dict) and usage:
-            self._usage = usage
+        if isinstance(usage, dict) and usage and (self._usage is None or any(usage.values())):
+            self._usage = usage  # one of zeros alone, behind another, is a filler

@@ -119,3 +119,31 @@ def test_counts_are_read_alike_the_short_way_and_the_long(value: Any) -> None:
         assert found == parse_count(str(value))
         if abs(value) < 2**53:
             assert found == parse_count(float(value))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"input_tokens": 3, "output_tokens": 4},
+        {"promptTokens": 3, "completionTokens": 4, "totalTokens": 7},
+        {"promptTokenCount": 3, "candidatesTokenCount": 4, "totalTokenCount": 7},
+        {"prompt_tokens": None, "completion_tokens": None, "input_tokens": "3", "output_tokens": 4.0},
+    ],
+)
+def test_tokens_under_other_names_are_counted(body: dict[str, Any]) -> None:
+    """Counts under the names of other interfaces are the counts, and are not taken for zero."""
+    usage = parse_usage(body)
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (3, 4, 7)
+
+
+def test_details_of_tokens_under_other_names_are_read() -> None:
+    """The Responses interface names the details after input and output."""
+    body = {
+        "input_tokens": 3,
+        "input_tokens_details": {"cached_tokens": 2},
+        "output_tokens_details": {"reasoning_tokens": 1},
+    }
+    usage = parse_usage(body)
+    assert usage is not None
+    assert (usage.cached_tokens, usage.reasoning_tokens) == (2, 1)

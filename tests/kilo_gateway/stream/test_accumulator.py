@@ -501,3 +501,14 @@ def test_no_json_makes_it_raise(chunks: list[dict[str, Any]]) -> None:
         names = [(call["id"], call["function"]["name"]) for call in choice.tool_calls]
         assert len({call.position for delta in own for call in delta.tool_calls}) == len(names) == len(set(names))
     orjson.dumps(render_metadata(completion))
+
+
+def test_usage_of_zeros_behind_another_is_a_filler() -> None:
+    """A last chunk that counts nothing does not wipe out what was counted before."""
+    accumulator, _ = accumulate(
+        [
+            chunk({"content": "a"}, finish_reason="stop") | {"usage": {"prompt_tokens": 3, "cost": 0.5}},
+            {"id": "gen-1", "choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}},
+        ]
+    )
+    assert accumulator.body()["usage"] == {"prompt_tokens": 3, "cost": 0.5}
