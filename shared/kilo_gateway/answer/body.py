@@ -67,6 +67,8 @@ def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> d
         MalformedAnswerError: empty, not JSON, or not an object; quotes how it begins.
     """
     answer = parse_json(body, model=model, status=status)
+    if isinstance(answer, list) and answer and isinstance(answer[0], dict) and find_error(answer[0]) is not None:
+        answer = answer[0]  # Google's servers put an error into a list
     if isinstance(answer, dict):
         return answer
     raise malformed_answer("is not a JSON object", body, model, status=status)

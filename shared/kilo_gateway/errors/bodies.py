@@ -90,7 +90,7 @@ def find_error(body: Mapping[str, Any], event_name: str | None = None) -> Mappin
     error = body.get("error")
     choices = body.get("choices")
     if error is not None and error is not False and (error or not (choices or body.get("data"))):
-        return _as_mapping(error)
+        return _as_mapping(error, body)
     if isinstance(choices, list) and (choices or "usage" in body):
         for choice in choices:
             found = _choice_error(choice) if isinstance(choice, (dict, Mapping)) else None
@@ -104,8 +104,10 @@ def find_error(body: Mapping[str, Any], event_name: str | None = None) -> Mappin
 
 def _choice_error(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
     error = choice.get("error")
+    if not error and isinstance(message := choice.get("message"), dict):
+        error = message.get("error")
     if error:
-        return _as_mapping(error)
+        return _as_mapping(error, choice)
     if choice.get("finish_reason") != "error":
         return None
     native = choice.get("native_finish_reason")
@@ -113,9 +115,12 @@ def _choice_error(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return {"message": f"The provider ended the answer with an error{reason}"}
 
 
-def _as_mapping(error: object) -> Mapping[str, Any]:
+def _as_mapping(error: object, holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an error as an object; a flag or a number stands for what its holder says beside it."""
     if isinstance(error, Mapping):
         return error
+    if isinstance(error, (bool, int)) and text_in(beside := {name: holder[name] for name in holder if name != "error"}):
+        return beside if isinstance(error, bool) else {"code": error, **beside}
     return {"message": text_in(error) or "The answer holds an error and does not say which"}
 
 

@@ -18,7 +18,7 @@ _MESSAGE_KEYS = (
     *("message", "error", "detail", "details", "msg", "errormessage", "errormsg", "errmsg", "errordescription"),
     *("description", "fault", "faultstring", "statusmessage", "statusmsg", "errors", "issues", "violations"),
     *("fieldviolations", "invalidparams", "statustext", "title", "exception", "failurereason", "reason"),
-    *("htmlmessage", "baseresp", "response"),
+    *("htmlmessage", "baseresp", "response", "text"),
 )
 """Where servers put the message, the most telling first; compared by letters and digits alone."""
 _MARKUP_KEY = "htmlmessage"

@@ -46,6 +46,7 @@ def _is_base_response(value: object) -> bool:
 
 _SIGNS: tuple[tuple[tuple[str, ...], Callable[[object], bool]], ...] = (
     (("object", "type", "event", "status", "state", "result", "level"), _is_failed),
+    (("type",), lambda value: isinstance(value, str) and value.endswith("Exception")),  # AWS: `__type`
     (("success", "ok", "issuccess", "succeeded"), lambda value: value is False),
     (("errors", "fault", "exception", "faultstring"), _is_filled),
     (("errormessage", "errormsg", "errmsg", "errordescription"), _is_filled),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.answer.body import check_completion, parse_json_object, quote
+from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
 from kilo_gateway.errors.stated import states_error
@@ -147,8 +148,12 @@ class StreamReader:
 
     def _read_plain(self, body: bytes) -> Iterator[Delta]:
         """Read an answer that was not streamed, though it was asked to be; HTTP says that it is whole."""
-        yield from self._read(parse_json_object(body, model=self._ref, status=self.status))
-        check_completion(self._accumulator.completion(), body, model=self._ref, status=self.status)
+        answer = parse_json_object(body, model=self._ref, status=self.status)
+        yield from self._read(answer)
+        completion = self._accumulator.completion()
+        if not completion.choices and not isinstance(answer.get("choices"), list):
+            completion = parse_completion(answer)  # what is no chat at all is not worth another try
+        check_completion(completion, body, model=self._ref, status=self.status)
 
     def _read_rest(self, rest: bytes) -> Iterator[Delta]:
         """Read an event that the end of the stream cut off, if it happens to be whole."""

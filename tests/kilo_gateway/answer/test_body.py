@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from kilo_gateway import GatewayError, InsufficientCreditsError, MalformedAnswerError, ServerError
 from kilo_gateway.answer.body import parse_answer, parse_json_object, quote
+from kilo_gateway.stream.reader import StreamReader
 
 SAMPLES = sorted((Path(__file__).parents[2] / "data" / "samples").rglob("*.json"))
 CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
@@ -136,3 +138,34 @@ def test_quotations_are_bounded() -> None:
     with pytest.raises(MalformedAnswerError) as caught:
         parse_json_object(b"y" * 1_000_000, model=None)
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ([{"error": {"message": "quota", "code": 429, "status": "RESOURCE_EXHAUSTED"}}], 429, "quota"),
+        ({"error": 429, "message": "boom"}, 429, "boom"),
+        ({"error": True, "message": "boom", "code": 503}, 503, "boom"),
+        ({"error": {"message": {"text": "boom"}, "code": 400}}, 400, "boom"),
+        ({"choices": [{"message": {"content": "", "error": {"message": "boom", "code": 502}}}]}, 502, "boom"),
+        ({"__type": "ThrottlingException", "message": "boom"}, 429, "boom"),
+    ],
+)
+def test_errors_of_other_servers_inside_a_success_keep_their_words(body: Any, status: int, said: str) -> None:
+    """An error in a list, beside a flag or a number, in a message or by AWS's type is read, whole and streamed."""
+    data = json.dumps(body).encode()
+    reader = StreamReader(model="lab/x")
+    for read in (lambda: parse_answer(data, model="lab/x"), lambda: [*reader.feed(data), *reader.finish()]):
+        with pytest.raises(GatewayError) as caught:
+            read()
+        assert caught.value.status == status
+        assert str(caught.value).startswith(said)
+
+
+def test_what_is_no_chat_is_not_tried_again_whole_or_streamed() -> None:
+    """The same body has the same fate and advice, whatever was asked for."""
+    reader = StreamReader(model="lab/x")
+    for read in (lambda: parse_answer(b"{}", model="lab/x"), lambda: [*reader.feed(b"{}"), *reader.finish()]):
+        with pytest.raises(MalformedAnswerError) as caught:
+            read()
+        assert caught.value.retry == "never"
