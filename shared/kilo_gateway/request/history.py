@@ -7,6 +7,7 @@ results in parts. The caller's messages are left as they are; what differs is a 
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from kilo_gateway import jsontext
@@ -21,6 +22,9 @@ _LONGEST_NAME = 64
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_NAME}}}")
 """What the `name` of a message may be; others are refused with status 400."""
+_LONGEST_ID = 64
+_NAMELESS = "unknown"
+"""The name of a call that came without one, which would be refused."""
 _TEXT_PART_KEYS = frozenset({"type", "text"})
 
 
@@ -31,6 +35,8 @@ def settle_history(messages: Sequence[Message]) -> list[Message]:
       answers it, and is left out when none does: without an answer every later request would be refused. A message that
       holds nothing else is left out with it.
     - A tool result of several texts is one text, a line for each, because many servers ignore a list there.
+    - An id of a call of more than 64 characters is replaced by its digest, in the call and in its result.
+    - A call without a name is called `unknown`.
     - A `name` is written in letters, digits, `_` and `-`; one that has none of them is left out.
     """
     answered: Collection[str] | None = None
@@ -39,7 +45,7 @@ def settle_history(messages: Sequence[Message]) -> list[Message]:
         if "name" in message:
             message = _with_plain_name(message)  # noqa: PLW2901 - a copy where it differs
         if message.get("role") == "tool":
-            message = _with_one_text(message)  # noqa: PLW2901 - as above
+            message = _with_short_id(_with_one_text(message), "tool_call_id")  # noqa: PLW2901 - as above
         elif message.get("tool_calls") and message.get("role") == "assistant":
             if answered is None:
                 answered = _answered_calls(messages)
@@ -66,6 +72,14 @@ def _with_plain_name(message: Message) -> Message:
     return cast("Message", {**rest, "name": plain} if plain else rest)
 
 
+def _with_short_id(holder: Any, key: str) -> Any:
+    """Return a call or a tool message with an id that servers take; the same id is cut to the same everywhere."""
+    id_ = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(id_, str) or len(id_) <= _LONGEST_ID:
+        return holder
+    return {**holder, key: f"call_{sha256(id_.encode('utf-8', 'replace')).hexdigest()[:32]}"}
+
+
 def _with_one_text(message: Message) -> Message:
     content: Any = message.get("content")
     if not isinstance(content, list):
@@ -89,7 +103,7 @@ def _with_whole_calls(message: Message, answered: Collection[str]) -> Message | 
     sent: Any = message.get("tool_calls")
     if not isinstance(sent, list):
         return message
-    calls = [call for item in sent if (call := _whole_call(item, answered)) is not None]
+    calls = [_with_short_id(call, "id") for item in sent if (call := _whole_call(item, answered)) is not None]
     if len(calls) == len(sent) and all(call is item for call, item in zip(calls, sent, strict=True)):
         return message
     if calls:
@@ -109,6 +123,9 @@ def _whole_call(call: Any, answered: Collection[str]) -> Any:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict):
         return call  # a kind of call that is not known here
+    if function.get("name") == "":
+        function = {**function, "name": _NAMELESS}
+        call = {**call, "function": function}
     text = function.get("arguments")
     if jsontext.is_object(text):
         return call

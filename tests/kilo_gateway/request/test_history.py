@@ -150,3 +150,31 @@ def test_names_are_written_as_the_wire_takes_them(role: str, name: Any, sent: st
     message = settled({"role": role, "content": "x", "name": name})[0]
     assert message.get("name") == sent
     assert ("name" in message) == (sent is not None)
+
+
+def test_long_ids_of_calls_are_shortened_with_those_of_their_results() -> None:
+    """An id that servers refuse for its length goes out as a shorter one, in the call and in the result alike."""
+    long = "z" * 90
+    call: Any = {"id": long, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    sent: Any = [
+        {"role": "assistant", "content": None, "tool_calls": [call, {**call, "id": "short"}]},
+        {"role": "tool", "tool_call_id": long, "content": "r"},
+        {"role": "tool", "tool_call_id": "short", "content": "r"},
+    ]
+    settled: Any = settle_history(sent)
+    ids = [one["id"] for one in settled[0]["tool_calls"]]
+    assert ids == [one["tool_call_id"] for one in settled[1:]]
+    assert ids[1] == "short"
+    assert len(ids[0]) <= 64
+    assert sent[1]["tool_call_id"] == long
+
+
+def test_a_call_without_a_name_is_sent_with_one() -> None:
+    """A name that is empty would have every later request refused."""
+    call: Any = {"id": "a", "type": "function", "function": {"name": "", "arguments": "{}"}}
+    sent: Any = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "r"},
+    ]
+    settled: Any = settle_history(sent)
+    assert settled[0]["tool_calls"][0]["function"]["name"] == "unknown"
