@@ -229,7 +229,9 @@ def test_whatever_is_answered_is_one_line_of_json(run: Run, server: CountingServ
 def test_an_answer_that_is_none_is_a_failed_row(run: Run, server: CountingServer) -> None:
     """A page, broken JSON and NaN fail their rows; nothing of them makes the output unreadable."""
     server.bare["Hello"] = b'{"choices": [{"message": {"content": NaN}, "finish_reason": "stop"}]}'
-    assert run("in.jsonl", "out.jsonl").exit_code == 6
+    done = run("in.jsonl", "out.jsonl")
+    assert done.exit_code == 6
+    assert "--resume --retry-failed asks them again" in done.stderr
     rows = [json.loads(text) for text in Path("out.jsonl").read_bytes().splitlines()]
     assert {row["error"]["code"] for row in rows} == {"malformed_answer"}
     assert {row["response"] for row in rows} == {None}

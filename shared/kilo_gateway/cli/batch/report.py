@@ -94,6 +94,8 @@ class Report:
         if totals.truncated:
             answers = "answer was" if totals.truncated == 1 else "answers were"
             yield f"{totals.truncated:,} {answers} cut at max_tokens (finish_reason length)."
+        if counts.failed and not counts.left:
+            yield "Why rows failed stands in their lines; --resume --retry-failed asks them again."
         if self.run.cut_off:
             yield f"{self.run.cut_off:,} requests under way were not waited for; they may be paid, and paid again."
 
