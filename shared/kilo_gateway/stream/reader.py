@@ -110,6 +110,8 @@ class StreamReader:
     def _parse(self, payload: bytes) -> dict[str, Any]:
         self._plain = None
         event = self._load(payload)
+        if isinstance(event, list) and event and isinstance(event[0], dict) and find_error(event[0]) is not None:
+            event = event[0]  # Google's servers put an error into a list
         if not isinstance(event, dict):
             if isinstance(payload, NamedEvent) and states_error({}, payload.name):
                 return {"message": event if isinstance(event, str) else payload.decode("utf-8", "replace")}

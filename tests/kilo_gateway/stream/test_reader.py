@@ -323,3 +323,12 @@ def test_half_a_character_of_one_citation_is_not_joined_to_another() -> None:
     list(reader.finish())
     found = [item["url_citation"]["title"] for item in reader.completion().annotations]
     assert found == ["\ufffd"]
+
+
+@pytest.mark.parametrize("name", ["", "event: error\n"])
+def test_an_error_in_a_list_keeps_its_code(name: str) -> None:
+    """An event that is a list with an error in it is that error."""
+    reader = StreamReader(model="m")
+    with pytest.raises(GatewayError, match="quota") as caught:
+        list(reader.feed(f'{name}data: [{{"error": {{"message": "quota", "code": 429}}}}]\n\n'.encode()))
+    assert caught.value.status == 429
