@@ -33,7 +33,7 @@ class Connection:
     def client(self) -> KiloClient:
         """The client for sync calls."""
         if self._client is None:
-            from kilo_gateway.client import KiloClient  # noqa: PLC0415 - imports httpx, which a constructor needs not
+            from kilo_gateway.client import KiloClient  # noqa: PLC0415 - loads the engine, which a constructor needs not
 
             self._client = KiloClient(self.settings, http_client=self._http_client)
         return self._client
@@ -42,7 +42,7 @@ class Connection:
     def async_client(self) -> AsyncKiloClient:
         """The client for async calls."""
         if self._async_client is None:
-            from kilo_gateway.async_client import AsyncKiloClient  # noqa: PLC0415 - as above: imports httpx
+            from kilo_gateway.async_client import AsyncKiloClient  # noqa: PLC0415 - as above
 
             self._async_client = AsyncKiloClient(self.settings, http_client=self._async_http_client)
         return self._async_client

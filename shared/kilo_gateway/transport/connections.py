@@ -15,13 +15,10 @@ from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from kilo_gateway.transport.engine.blocking import EngineCarrier
 from kilo_gateway.transport.engine.fitness import HAS_POLL, has_green_sockets
 from kilo_gateway.transport.engine.looped import AsyncEngineCarrier
-from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier, HttpcoreCarrier
-from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
+from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.patches import is_patched
 from kilo_gateway.transport.route import (
     Route,
@@ -32,28 +29,42 @@ from kilo_gateway.transport.route import (
     uses_proxy,
     wants_engine,
 )
-from kilo_gateway.transport.sockets.backends import is_asyncio, pause
+from kilo_gateway.transport.sockets.loops import is_asyncio, pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from kilo_gateway.transport.carrier import AsyncCarrier, Carrier
     from kilo_gateway.transport.given_client import AsyncHttpClient, HttpClient
+    from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier, HttpcoreCarrier
+    from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
 
 __all__ = ["Route", "async_carrier", "route_of", "sync_carrier"]
 
-_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+_LIMITS: dict[str, Any] = {"max_connections": None, "max_keepalive_connections": 100, "keepalive_expiry": 30.0}
 """No ceiling on connections: a hundred-and-first stream must not wait for the first to end."""
 
 
 def _client_options(route: Route) -> dict[str, Any]:
     """Return the arguments of a client; cookies are refused, for accounts share connections."""
     return {
-        "limits": _LIMITS,
+        "limits": httpx.Limits(**_LIMITS),
         "verify": tls_context(route),
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         "trust_env": uses_proxy(route),
     }
+
+
+def _over_httpx(client: Any, *, is_own: bool) -> HttpxCarrier:
+    from kilo_gateway.transport.httpx_path import HttpxCarrier  # noqa: PLC0415 - loads httpx
+
+    return HttpxCarrier(client, is_own=is_own)
+
+
+def _over_httpx_async(client: Any, *, is_own: bool) -> AsyncHttpxCarrier:
+    from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier  # noqa: PLC0415 - loads httpx
+
+    return AsyncHttpxCarrier(client, is_own=is_own)
 
 
 class _Carriers:
@@ -80,6 +91,8 @@ class _Carriers:
                 self._engine = EngineCarrier(partial(make_context, self._route))
             return self._engine
         if self._httpcore is None or self._httpcore.is_closed:
+            from kilo_gateway.transport.httpcore_path import HttpcoreCarrier  # noqa: PLC0415 - loads httpcore
+
             self._httpcore = HttpcoreCarrier(tls_context(self._route))
         return self._httpcore
 
@@ -87,7 +100,7 @@ class _Carriers:
         maker = (httpx.Client, httpx.Client.__init__)
         if self._maker != maker or self._stock[-1].is_closed:
             self._maker = maker
-            self._stock.append(HttpxCarrier(httpx.Client(**_client_options(self._route)), is_own=True))
+            self._stock.append(_over_httpx(httpx.Client(**_client_options(self._route)), is_own=True))
         return self._stock[-1]
 
     def close(self) -> None:
@@ -121,6 +134,8 @@ class _AsyncCarriers:
                 self._engine = AsyncEngineCarrier(partial(make_context, self._route))
             return self._engine
         if self._httpcore is None or self._httpcore.is_closed:
+            from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier  # noqa: PLC0415 - loads httpcore
+
             self._httpcore = AsyncHttpcoreCarrier(tls_context(self._route))
         return self._httpcore
 
@@ -128,7 +143,7 @@ class _AsyncCarriers:
         maker = (httpx.AsyncClient, httpx.AsyncClient.__init__)
         if self._maker != maker or self._stock[-1].is_closed:
             self._maker = maker
-            self._stock.append(AsyncHttpxCarrier(httpx.AsyncClient(**_client_options(self._route)), is_own=True))
+            self._stock.append(_over_httpx_async(httpx.AsyncClient(**_client_options(self._route)), is_own=True))
         return self._stock[-1]
 
     async def aclose(self) -> None:
@@ -202,7 +217,7 @@ _inherited: list[_Shared] = []
 def sync_carrier(route: Route, client: HttpClient | None = None) -> Carrier:
     """Return what carries a blocking call: the caller's client, else what all threads of this process share."""
     if client is not None:
-        return HttpxCarrier(client, is_own=False)
+        return _over_httpx(client, is_own=False)
     shared = _shared_here()
     carriers = shared.sync.get(route)
     if carriers is None:
@@ -216,7 +231,7 @@ def sync_carrier(route: Route, client: HttpClient | None = None) -> Carrier:
 async def async_carrier(route: Route, client: AsyncHttpClient | None = None) -> AsyncCarrier:
     """Return what carries an awaited call: the caller's client, else what the running event loop shares."""
     if client is not None:
-        return AsyncHttpxCarrier(client, is_own=False)
+        return _over_httpx_async(client, is_own=False)
     loop = _running_loop()
     entry, is_new = _shared_here().of_running(loop, route)
     if is_new:

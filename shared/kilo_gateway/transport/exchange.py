@@ -6,13 +6,12 @@ carries it, httpx or our own engine, is decided in `transport.connections`.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from kilo_gateway.errors import KiloError, MalformedAnswerError
 from kilo_gateway.transport.carrier import AsyncResponse, Response
-from kilo_gateway.transport.failures import FAILURES, refusal_of_proxy, translate
+from kilo_gateway.transport.failures import failures, refusal_of_proxy, translate
 from kilo_gateway.transport.outgoing import Bounds, Outgoing, host_of
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Exchange(_Exchange[Response]):
         """Send the request and wait for the status and headers."""
         try:
             self._response = carrier.send(self.outgoing, self._bounds)
-        except FAILURES as failure:
+        except failures() as failure:
             raise self._translate(failure) from failure
         self._check_proxy()
 
@@ -93,7 +92,7 @@ class Exchange(_Exchange[Response]):
         self._before_next()
         try:
             return self.opened.next_piece()
-        except FAILURES as failure:
+        except failures() as failure:
             raise self._translate(failure) from failure
 
     def read(self) -> bytes:
@@ -120,8 +119,10 @@ class Exchange(_Exchange[Response]):
 
     def drain(self) -> None:
         """Let the connection serve the next call, if the end of the finished stream is there or comes at once."""
-        with suppress(*FAILURES):
+        try:
             self.opened.drain()
+        except failures():
+            pass
 
     def close(self) -> None:
         """Close the connection unless the answer was read to its end."""
@@ -139,7 +140,7 @@ class AsyncExchange(_Exchange[AsyncResponse]):
         """Send the request and wait for the status and headers."""
         try:
             self._response = await carrier.send(self.outgoing, self._bounds)
-        except FAILURES as failure:
+        except failures() as failure:
             raise self._translate(failure) from failure
         self._check_proxy()
 
@@ -148,7 +149,7 @@ class AsyncExchange(_Exchange[AsyncResponse]):
         self._before_next()
         try:
             return await self.opened.next_piece()
-        except FAILURES as failure:
+        except failures() as failure:
             raise self._translate(failure) from failure
 
     async def read(self) -> bytes:
@@ -175,8 +176,10 @@ class AsyncExchange(_Exchange[AsyncResponse]):
 
     async def drain(self) -> None:
         """Let the connection serve the next call, if the end of the finished stream is there or comes at once."""
-        with suppress(*FAILURES):
+        try:
             await self.opened.drain()
+        except failures():
+            pass
 
     def abort(self) -> None:
         """Close the connection at once unless the answer was read to its end."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
-import httpx
 
 from kilo_gateway.errors import (
     ConnectionFailedError,
@@ -19,20 +19,11 @@ from kilo_gateway.errors import (
 )
 from kilo_gateway.errors.text import one_line
 from kilo_gateway.settings.base_url import is_loopback
+from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.outgoing import host_of
 from kilo_gateway.transport.reasons import TlsFailure, answered_instead, reason_of, tls_failure
 
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError)
-"""All that a broken exchange raises."""
-
 _LONGEST_REASON = 300
-
-_TIMEOUTS: tuple[tuple[type[httpx.TimeoutException], str, str], ...] = (
-    (httpx.ConnectTimeout, "connect", "could not be reached"),
-    (httpx.PoolTimeout, "pool", "had no free connection"),
-    (httpx.WriteTimeout, "write", "did not take the request"),
-    (httpx.ReadTimeout, "read", "sent nothing"),
-)
 
 _TLS = {
     "plain": "{host} does not speak TLS. Check the port of base_url, or begin it with http:// (this machine only).",
@@ -44,11 +35,27 @@ _TLS = {
 }
 
 
+@cache
+def failures() -> tuple[type[Exception], ...]:
+    """Return all that a broken exchange raises; to be asked once something was raised."""
+    return (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError)
+
+
+@cache
+def _timeouts() -> tuple[tuple[type[httpx.TimeoutException], str, str], ...]:
+    return (
+        (httpx.ConnectTimeout, "connect", "could not be reached"),
+        (httpx.PoolTimeout, "pool", "had no free connection"),
+        (httpx.WriteTimeout, "write", "did not take the request"),
+        (httpx.ReadTimeout, "read", "sent nothing"),
+    )
+
+
 def translate(failure: Exception, url: str) -> KiloError:
     """Return this package's error for what httpx raised on an exchange with this URL."""
     host = host_of(url)
     reason = one_line(reason_of(failure), _LONGEST_REASON)
-    for kind, bound, what in _TIMEOUTS:
+    for kind, bound, what in _timeouts():
         if isinstance(failure, kind):
             who = _first_host(url) if kind is httpx.ConnectTimeout else host
             return RequestTimeoutError(f"{who} {what}{_render_bound(failure, bound)}. Try again, or raise timeout.")

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest.mock import patch
 
-# The process's own clients are made here; a transport class that is not loaded yet could not be stood in front of.
+import httpx  # noqa: F401 - a transport class that is not loaded yet could not be stood in front of
+
+# The process's own clients are made here.
 from kilo_gateway.transport import connections as _connections  # noqa: F401
 
 if TYPE_CHECKING:

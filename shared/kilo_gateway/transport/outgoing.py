@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import httpx
-
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
+from kilo_gateway.transport.later import httpx
 
 if TYPE_CHECKING:
     from kilo_gateway.settings.headers import HeaderList

@@ -6,12 +6,13 @@ pools. They do so before this module is loaded or at any time after.
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
-import httpcore
-import httpx
+_LIBRARIES = ("httpx", "httpcore")
 
 _ON_THE_WAY = (
     "__init__",
@@ -24,42 +25,65 @@ _ON_THE_WAY = (
 )
 """Methods of a client through which a request of ours would go."""
 
-_PLACES: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    (httpx, ("Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport")),
-    (httpx.Client, _ON_THE_WAY),
-    (httpx.AsyncClient, _ON_THE_WAY),
-    (httpx.HTTPTransport, ("__init__", "handle_request")),
-    (httpx.AsyncHTTPTransport, ("__init__", "handle_async_request")),
-    (httpcore.ConnectionPool, ("handle_request",)),
-    (httpcore.AsyncConnectionPool, ("handle_async_request",)),
-)
 
-_HOMES = tuple(str(Path(module.__file__ or "").parent) for module in (httpx, httpcore))
+@cache
+def _libraries() -> tuple[ModuleType, ModuleType]:
+    import httpcore  # noqa: PLC0415 - one of the two is loaded already, else nobody stands in front of it
+    import httpx  # noqa: PLC0415 - as above
+
+    return httpx, httpcore
+
+
+@cache
+def _places() -> tuple[tuple[Any, tuple[str, ...]], ...]:
+    httpx, httpcore = _libraries()
+    return (
+        (httpx, ("Client", "AsyncClient", "HTTPTransport", "AsyncHTTPTransport")),
+        (httpx.Client, _ON_THE_WAY),
+        (httpx.AsyncClient, _ON_THE_WAY),
+        (httpx.HTTPTransport, ("__init__", "handle_request")),
+        (httpx.AsyncHTTPTransport, ("__init__", "handle_async_request")),
+        (httpcore.ConnectionPool, ("handle_request",)),
+        (httpcore.AsyncConnectionPool, ("handle_async_request",)),
+    )
+
+
+@cache
+def _homes() -> tuple[str, ...]:
+    return tuple(str(Path(module.__file__ or "").parent) for module in _libraries())
 
 
 def _is_genuine(found: Any) -> bool:
     """Return whether a class or function is httpx's or httpcore's own, not a wrapper of somebody's."""
     if isinstance(found, type):
-        return found.__module__.partition(".")[0] in {"httpx", "httpcore"}
-    return type(found) is FunctionType and found.__code__.co_filename.startswith(_HOMES)
+        return found.__module__.partition(".")[0] in _LIBRARIES
+    return type(found) is FunctionType and found.__code__.co_filename.startswith(_homes())
 
 
 def _look() -> tuple[tuple[dict[str, Any], str, Any], ...]:
     """Return each place with what stands there; something that equals nothing where it is not genuine."""
     seen = []
-    for holder, names in _PLACES:
+    for holder, names in _places():
         for name in names:
             found = vars(holder).get(name)
             seen.append((vars(holder), name, found if found is None or _is_genuine(found) else object()))
     return tuple(seen)
 
 
-_genuine = _look()
+_genuine: tuple[tuple[dict[str, Any], str, Any], ...] = ()
+"""What was last seen; empty until one of the libraries is loaded."""
 
 
 def is_patched() -> bool:
-    """Return whether a request that passes httpx's public client by would be missed by somebody. Takes about 1 us."""
-    global _genuine  # noqa: PLW0603 - what was patched at import may be taken off later
+    """Return whether a request that passes httpx's public client by would be missed by somebody. Takes about 1 us.
+
+    In front of a library that is not loaded stands nobody, and it is not loaded to find that out.
+    """
+    global _genuine  # noqa: PLW0603 - what was patched at first may be taken off later
+    if not _genuine:
+        if not any(name in sys.modules for name in _LIBRARIES):
+            return False
+        _genuine = _look()
     for attributes, name, own in _genuine:
         if attributes.get(name) is not own:  # by identity: wrapt's wrappers claim equality
             _genuine = _look()

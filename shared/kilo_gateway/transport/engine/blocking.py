@@ -5,8 +5,6 @@ from __future__ import annotations
 import select
 from typing import TYPE_CHECKING
 
-import httpx
-
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
@@ -14,6 +12,7 @@ from kilo_gateway.transport.engine.connection import BaseResponse, Connection, l
 from kilo_gateway.transport.engine.reader import Reader
 from kilo_gateway.transport.engine.request import Request, render_request
 from kilo_gateway.transport.free_list import FreeList
+from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.sockets.connecting import connect
 from kilo_gateway.transport.sockets.waits import run
 from kilo_gateway.transport.vocabulary import name_request

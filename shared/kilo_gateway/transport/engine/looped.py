@@ -7,8 +7,6 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import httpx
-
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
@@ -16,6 +14,7 @@ from kilo_gateway.transport.engine.connection import BaseResponse, Connection, l
 from kilo_gateway.transport.engine.reader import Reader
 from kilo_gateway.transport.engine.request import Request, render_request
 from kilo_gateway.transport.free_list import FreeList
+from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.sockets.connecting import connect_in_asyncio
 from kilo_gateway.transport.sockets.waits import run_async, wait_in_asyncio
 from kilo_gateway.transport.vocabulary import name_request

@@ -10,9 +10,9 @@ import re
 from enum import Enum
 
 import httptools
-import httpx
 
 from kilo_gateway.transport.engine.fields import Fields, tokens
+from kilo_gateway.transport.later import httpx
 
 MAX_HEAD_BYTES = 64 * 1024
 """The most that the head may take with the interim answers before it, and the lines between two pieces of a body."""

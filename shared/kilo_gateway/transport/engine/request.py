@@ -6,10 +6,10 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
-
 from kilo_gateway.transport.body import offered_codings
 from kilo_gateway.transport.decoding import ACCEPT_ENCODING, OFFERED
+from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.urls import parse_url
 
 if TYPE_CHECKING:
     from kilo_gateway.transport.outgoing import Outgoing
@@ -53,15 +53,14 @@ class Request(NamedTuple):
 @lru_cache(maxsize=64)
 def _parse(url: str) -> tuple[Origin, str, str]:
     """Return the origin, the target and the value of the Host field. URLs are few, parsing one is slow."""
-    parsed = httpx.URL(url)
+    parsed = parse_url(url)
     if parsed.scheme not in {"http", "https"}:
         raise httpx.UnsupportedProtocol(f"the protocol {parsed.scheme!r} is not spoken here")
-    target = parsed.raw_path.decode("latin-1") or "/"
-    if not _TARGET.match(target):
+    if not _TARGET.match(parsed.target):
         raise httpx.LocalProtocolError("the path of the URL holds a blank or a control character")
     is_tls = parsed.scheme == "https"
     port = parsed.port or (443 if is_tls else 80)
-    return Origin(is_tls, parsed.raw_host.decode("ascii"), port), target, parsed.netloc.decode("ascii")
+    return Origin(is_tls, parsed.host, port), parsed.target, parsed.netloc
 
 
 @lru_cache(maxsize=256)

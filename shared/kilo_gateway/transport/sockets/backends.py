@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,6 +11,7 @@ from kilo_gateway.clock import monotonic
 from kilo_gateway.transport.sockets.channel import Channel
 from kilo_gateway.transport.sockets.connecting import resolve
 from kilo_gateway.transport.sockets.dialing import dial, parse_addresses
+from kilo_gateway.transport.sockets.loops import is_asyncio, pause
 from kilo_gateway.transport.sockets.waits import run, run_async, wait_in_asyncio, wait_in_thread, wait_in_trio
 
 if TYPE_CHECKING:
@@ -232,27 +232,8 @@ class AsyncBackend(_Backend, httpcore.AsyncNetworkBackend):
         raise NotImplementedError
 
 
-def is_asyncio() -> bool:
-    """Return whether the running event loop is one of asyncio's."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 def _wait_of_loop() -> Callable[[Wait], Awaitable[bool]]:
     return wait_in_asyncio if is_asyncio() else wait_in_trio
-
-
-async def pause() -> None:
-    """Let the other tasks of the loop run."""
-    if is_asyncio():
-        await asyncio.sleep(0)
-    else:
-        import trio  # noqa: PLC0415 - only where trio runs already
-
-        await trio.lowlevel.checkpoint()
 
 
 async def _resolve(host: str, port: int, until: float | None) -> Any:
