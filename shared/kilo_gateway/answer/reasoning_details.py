@@ -35,6 +35,8 @@ def find_reasoning(delta_or_message: dict[str, Any]) -> tuple[str, str]:
         flat = delta_or_message.get(key)
         if isinstance(flat, str) and flat:
             return key, flat
+    if not details:
+        return "reasoning.summary", ""
     if summary := _join(details, "reasoning.summary", "summary"):
         return "reasoning.summary", summary
     items = details if isinstance(details, list) else []

@@ -231,7 +231,11 @@ class _Call:
         if fragment.name and fragment.name != self.name and not (self.name and self.arguments):
             name = fragment.name
             self.name += name
-        arguments = self.arguments.add(fragment.arguments) if fragment.arguments and not self._repeats(fragment) else ""
+        arguments = (
+            self.arguments.add(fragment.arguments)
+            if fragment.arguments and not (fragment.name and self._repeats(fragment))
+            else ""
+        )
         if fragment.type:
             self.type = fragment.type
         if fragment.extra:
@@ -242,7 +246,7 @@ class _Call:
 
     def _repeats(self, fragment: ToolCallFragment) -> bool:
         """Whether the fragment states the whole call once more, as some servers do at the end of a stream."""
-        if not fragment.name or fragment.name != self.name or not self.arguments:
+        if fragment.name != self.name or not self.arguments:
             return False
         return fragment.arguments.strip() == str(self.arguments).strip() and self.has_whole_arguments()
 

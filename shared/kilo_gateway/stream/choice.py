@@ -128,7 +128,7 @@ class ChoiceAccumulator:
         others = {key: value for key, value in delta.items() if key not in _PLAIN_KEYS and (value or value == 0)}
         if not others and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
-        if is_odd(others):
+        if (len(others) > 1 or "tool_calls" not in others) and is_odd(others):
             others = regular(others)
         source, reasoning = find_reasoning(others)
         is_new = self._take_reasoning(source, reasoning) if reasoning else self._take_reasoning("content", thought)

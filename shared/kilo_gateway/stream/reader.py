@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.stream.accumulator import Delta
 
+_BRACE = ord("{")
 _DONE = b"[DONE]"
 _DONE_SPELLINGS = frozenset({_DONE, b"[done]", b"[Done]", b'"[DONE]"', b"DONE"})
 
@@ -66,7 +67,7 @@ class StreamReader:
             if payload == _DONE:
                 self.is_done, self._plain = True, None
                 return
-            if payload and payload[:1] != b"{" and payload.strip() in _DONE_SPELLINGS:
+            if payload and payload[0] != _BRACE and payload.strip() in _DONE_SPELLINGS:
                 self.is_done, self._plain = True, None
                 return
             if payload:
