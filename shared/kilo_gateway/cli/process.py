@@ -27,6 +27,7 @@ _WIDEST_HELP = 100
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status. Writes at most one line about what went wrong."""
     prepare_streams()
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # its command line, long to import, is optional
     logging.getLogger("kilo_gateway").addHandler(logging.NullHandler())
     logging.getLogger("kilo_gateway").propagate = False
     with suppress(ValueError):  # not the main thread

@@ -150,3 +150,13 @@ sys.meta_path.insert(0, Finder())
 from kilo_gateway.cli import main
 main()
 """
+
+
+def test_a_question_imports_no_other_command_line(environ: dict[str, str]) -> None:
+    """The command line of httpx, which would be loaded with every question, is left out."""
+    script = (
+        "import sys; from kilo_gateway.cli.process import run; run(['balance'])\n"
+        "import httpx; assert httpx.Client and callable(httpx.main); assert sys.modules['httpx._main'] is None"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
