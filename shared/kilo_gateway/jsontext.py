@@ -14,6 +14,9 @@ from kilo_gateway.errors import InvalidRequestError
 
 _DEPTH = 200
 _TOO_DEEP = f"(nested more than {_DEPTH} deep, or in a circle)"
+_DEEPEST_READ = 500
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+"""A string of JSON text, whole, or a bracket outside of strings."""
 _LEAVES = frozenset({str, int, bool, type(None)})
 """Types that are never NaN and hold nothing: most of a request."""
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -49,6 +52,21 @@ def _dumps_slowly(value: Any, model: str | None) -> bytes:
         raise InvalidRequestError(
             f"{place} cannot be sent as JSON; pass text, numbers, booleans, lists and mappings.", model=model
         ) from None
+
+
+def is_too_deep(text: str) -> bool:
+    """Return whether JSON text is nested deeper than is read here: Pythons differ in where they give up."""
+    if text.count("{") + text.count("[") <= _DEEPEST_READ:
+        return False
+    depth = 0
+    for mark in _MARKS.findall(text):
+        if mark in "{[":
+            depth += 1
+            if depth > _DEEPEST_READ:
+                return True
+        elif mark in "}]":
+            depth -= 1
+    return False
 
 
 def is_object(text: Any) -> bool:

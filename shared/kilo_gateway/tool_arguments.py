@@ -6,7 +6,10 @@ import json
 import re
 from typing import Any, NoReturn
 
+from kilo_gateway.jsontext import is_too_deep
+
 _LONGEST_FLAW = 100
+_TOO_DEEP = "The arguments are nested too deeply to be read."
 _NO_ARGUMENTS = ("null", '""', "[]")
 """Texts besides "" and "{}" with which servers say that a call has no arguments."""
 EMPTY_OBJECT = "{}"
@@ -38,6 +41,8 @@ def parse_arguments(text: str | dict[str, Any] | None) -> dict[str, Any] | None:
     stripped = text.strip()
     if not stripped or stripped in _NO_ARGUMENTS:
         return {}
+    if is_too_deep(text):
+        return None
     try:
         value = json.loads(mend_escapes(text), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -51,6 +56,8 @@ def describe_flaw(text: Any) -> str | None:
         return None
     if not isinstance(text, str):
         return f"The arguments are a {type(text).__name__}, not the text of a JSON object."
+    if is_too_deep(text):
+        return _TOO_DEEP
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as flaw:
@@ -58,7 +65,7 @@ def describe_flaw(text: Any) -> str | None:
             return "The arguments are cut off: the JSON object does not end."
         return f"The arguments are not JSON: {flaw.msg} at character {flaw.pos}."
     except RecursionError:
-        return "The arguments are nested too deeply to be read."
+        return _TOO_DEEP
     except ValueError as constant:
         return f"The arguments are not JSON: {str(constant)[:_LONGEST_FLAW]} is no value of it."
     return f"The arguments are JSON, but a {type(value).__name__} and not an object."

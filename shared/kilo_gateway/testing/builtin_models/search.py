@@ -105,6 +105,8 @@ def _weight(one: str, frequency: int, rows: int) -> float:
     return idf * (_WEAK_WEIGHT if one in _WEAK_STEMS else 1.0)
 
 
+_METADATA = re.compile(r"\w+_\w+: \S+$")
+"""A fact about a document that frameworks write before its text."""
 _HEADING = re.compile(r"#{1,6} [^.!?]*\Z")
 _LABEL = re.compile(
     r"[^:.!?\d]{0,40}\b(?:answer|use|using|given|context|notes?|text|document|information|following|below|facts?)\b"
@@ -114,8 +116,8 @@ _LABEL = re.compile(
 
 
 def _said(sentence: str) -> str:
-    """Return what a sentence tells: nothing for a heading, and no label of a prompt, such as "Use these notes:"."""
-    if _HEADING.match(sentence):
+    """Return what a sentence tells: nothing for a heading or a fact such as `file_path: ...`, and no label of a prompt."""
+    if _HEADING.match(sentence) or _METADATA.match(sentence):
         return ""
     label = _LABEL.match(sentence)
     return sentence[label.end() :] if label else sentence

@@ -24,6 +24,8 @@ def parse_json(data: bytes | str) -> Any:
     """
     try:
         text = data if isinstance(data, str) else data.decode()
+        if is_too_deep(text):
+            return None
         value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
         render_json(value)
     except (ValueError, RecursionError):  # the errors of decoding and encoding are ValueErrors, too
