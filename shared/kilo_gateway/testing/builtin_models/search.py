@@ -116,7 +116,7 @@ _LABEL = re.compile(
 
 
 def _said(sentence: str) -> str:
-    """Return what a sentence tells: nothing for a heading or a fact such as `file_path: ...`, and no label of a prompt."""
+    """Return what a sentence tells: nothing for a heading or for `file_path: ...`, and no label of a prompt."""
     if _HEADING.match(sentence) or _METADATA.match(sentence):
         return ""
     label = _LABEL.match(sentence)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from kilo_gateway.jsontext import is_too_deep
+
 _EVENT_STREAM = "text/event-stream"
 _FIRST_OF_STREAM = ("data:", "event:", ": ")
 BLANK_LINE = "\n\n"
