@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -116,7 +117,7 @@ class GatewayCall(ABC, Generic[Answer]):
         """The model as messages name it."""
         return render_ref(self.model_id)
 
-    @property
+    @cached_property
     def has_own_authorization(self) -> bool:
         """Whether this call carries a bearer other than the anonymous one, be it in headers of its own."""
         return any(name.lower() == "authorization" and value != _ANONYMOUS_BEARER for name, value in self.headers)

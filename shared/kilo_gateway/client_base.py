@@ -30,7 +30,8 @@ from kilo_gateway.request.body import render_request
 from kilo_gateway.request.changes import TELL_CHANGES, add_changes, changes_of_request, find_changes
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import check_key, render_headers
-from kilo_gateway.settings.base_url import is_loopback
+from kilo_gateway.settings.base_url import is_loopback, keeps_keys_private
+from kilo_gateway.settings.headers import HeaderList
 from kilo_gateway.settings.settings import Settings, resolve_settings
 from kilo_gateway.settings.signature import ClientSignature
 from kilo_gateway.transport.connections import Route, route_of, sync_carrier
@@ -64,6 +65,8 @@ class ClientBase(Generic[C]):
     """
 
     _is_async: ClassVar[bool]
+    _rendered: tuple[tuple[Any, ...], HeaderList] | None = None
+    """The headers of the last call without its own, behind what they were made of."""
     __signature__ = ClientSignature()
 
     def __init__(
@@ -103,6 +106,21 @@ class ClientBase(Generic[C]):
         """Whether somebody looks at what is sent, on this machine: `kilo-gateway serve` names the variable to set."""
         return bool(os.environ.get(TELL_CHANGES)) and is_loopback(urlsplit(self.settings.base_url).hostname or "")
 
+    def _headers(self, extra: Mapping[str, str] | None) -> HeaderList:
+        """Return what `render_headers` does, which is done once for calls without headers of their own.
+
+        Those hang on the settings and one variable, where no proxy can make a key cross a network unencrypted.
+        `test_client_headers.py` holds them equal to those rendered for each call.
+        """
+        settings = self.settings
+        if extra or not keeps_keys_private(settings.base_url):
+            return render_headers(settings, environ=os.environ, extra=extra)
+        source = (settings, os.environ.get("KILOCODE_FEATURE"), dict(settings.default_headers))
+        rendered = self._rendered
+        if rendered is None or rendered[0][0] is not settings or rendered[0][1:] != source[1:]:
+            rendered = self._rendered = (source, render_headers(settings, environ=os.environ))
+        return HeaderList(rendered[1])
+
     def _call(
         self,
         messages: Sequence[Mapping[str, Any]],
@@ -116,7 +134,7 @@ class ClientBase(Generic[C]):
     ) -> Call:
         model_id = parse_model_id(self.settings.model if model is None else model)
         body = render_request(messages, model_id=model_id, stream=stream, options=options)
-        headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
+        headers = self._headers(extra_headers)
         if self._is_watched:
             add_changes(headers, changes_of_request(messages, options, body))
         call = Call(self.settings, body, headers=headers, timeout=timeout)
