@@ -35,18 +35,25 @@ def render_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     rendered: list[dict[str, Any]] = []
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     for message in messages:
-        render = next((by for kind, by in _RENDERERS if isinstance(message, kind)), None)
-        if render is None:
-            raise InvalidRequestError(
-                f"A {type(message).__name__} cannot be sent: use system, human, AI, tool or chat messages."
-            )
-        rendered.extend(one for one in render(message) if not _is_answered_elsewhere(one, message, answered))
+        written = (_RENDERER_OF.get(type(message)) or _find_renderer(message))(message)
+        if len(written) > 1 and isinstance(message, AIMessage):
+            written = [one for one in written if not _is_answered_elsewhere(one, answered)]
+        rendered += written
     return rendered
 
 
-def _is_answered_elsewhere(wire: Wire, message: BaseMessage, answered: Collection[str]) -> bool:
+def _find_renderer(message: BaseMessage) -> Callable[[Any], list[Wire]]:
+    render = next((by for kind, by in _RENDERER_OF.items() if isinstance(message, kind)), None)
+    if render is None:
+        raise InvalidRequestError(
+            f"A {type(message).__name__} cannot be sent: use system, human, AI, tool or chat messages."
+        )
+    return render
+
+
+def _is_answered_elsewhere(wire: Wire, answered: Collection[str]) -> bool:
     """Whether a tool message was made up for an invalid call that the history answers itself."""
-    return wire["role"] == "tool" and isinstance(message, AIMessage) and wire["tool_call_id"] in answered
+    return wire["role"] == "tool" and wire["tool_call_id"] in answered
 
 
 def _named(message: BaseMessage, wire: Wire) -> Wire:
@@ -166,12 +173,12 @@ def _reasoning_details(message: AIMessage) -> list[Any] | None:
     return details
 
 
-_RENDERERS: tuple[tuple[type[BaseMessage], Callable[[Any], list[Wire]]], ...] = (
-    (HumanMessage, _render_human),
-    (AIMessage, _render_ai),
-    (ToolMessage, _render_tool),
-    (SystemMessage, _render_system),
-    (FunctionMessage, _render_function),
-    (ChatMessage, _render_chat),
-)
-"""Message class -> how it is written; chunks are subclasses of these."""
+_RENDERER_OF: dict[type[BaseMessage], Callable[[Any], list[Wire]]] = {
+    HumanMessage: _render_human,
+    AIMessage: _render_ai,
+    ToolMessage: _render_tool,
+    SystemMessage: _render_system,
+    FunctionMessage: _render_function,
+    ChatMessage: _render_chat,
+}
+"""Message class -> how it and its subclasses, such as chunks, are written; no class is a subclass of another."""

@@ -187,6 +187,8 @@ def answer_invalid_calls(message: AIMessage, calls: Sequence[Mapping[str, Any]])
     `calls` are the calls of the message as rendered, the invalid ones at their end.
     """
     invalid = message.invalid_tool_calls
+    if not invalid:
+        return []
     rendered = calls[len(calls) - len(invalid) :]
     return [
         {"role": "tool", "tool_call_id": call["id"], "content": _not_called(broken)}

@@ -54,7 +54,8 @@ def render_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
     rendered = []
     for message in messages:
         uncalled |= find_uncalled(message.blocks)
-        rendered.append(_explain_uncalled(_render_message(message, nameless), uncalled))
+        wire = _render_message(message, nameless)
+        rendered.append(_explain_uncalled(wire, uncalled) if uncalled else wire)
     return rendered
 
 

@@ -154,6 +154,8 @@ def uncalled_name(call: ToolCallBlock, flaw: str) -> str:
 def find_uncalled(blocks: Sequence[Any]) -> dict[str, tuple[str, str]]:
     """Return the calls among the blocks that may not be run: id -> the name it was selected by, and why."""
     calls = [block for block in blocks if isinstance(block, ToolCallBlock)]
+    if not calls:
+        return {}
     flaws = [(call, flaw) for call in calls if (flaw := _find_block_flaw(call)) is not None]
     return {call.tool_call_id or "": (uncalled_name(call, flaw), flaw) for call, flaw in flaws}
 

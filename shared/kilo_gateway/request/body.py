@@ -88,7 +88,7 @@ def render_messages(messages: Sequence[Mapping[str, Any]], model_id: str) -> lis
 
 
 def _render_message(message: Any, place: int, model_id: str) -> Message:
-    if not isinstance(message, Mapping) or not isinstance(role := message.get("role"), str) or not role:
+    if not isinstance(message, (dict, Mapping)) or not isinstance(role := message.get("role"), str) or not role:
         raise InvalidRequestError(f"messages[{place}] is not a message: it needs a role and content.", model=model_id)
     if role == "developer":
         return {**message, "role": "system"}  # type: ignore[typeddict-item] # a Mapping is spread, not a TypedDict
