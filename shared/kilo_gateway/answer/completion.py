@@ -224,7 +224,7 @@ def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, 
         "audio": choice.audio,
         "extra": _extra(choice, raw_choice, body),
     }
-    return {key: value for key, value in values.items() if _has_value(value)}
+    return {key: value for key, value in values.items() if value or value == 0}
 
 
 def _extra(choice: CompletionChoice, raw_choice: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
@@ -243,7 +243,10 @@ def _is_known_part(part: Any) -> bool:
 
 
 def _unknown(values: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if _has_value(value) and not _is_known(value, known.get(key))}
+    """Return what has a value, which no empty text, list or object is, and no name of its own."""
+    return {
+        key: value for key, value in values.items() if (value or value == 0) and not _is_known(value, known.get(key))
+    }
 
 
 def _is_known(value: Any, types: tuple[type, ...] | None) -> bool:
@@ -253,7 +256,3 @@ def _is_known(value: Any, types: tuple[type, ...] | None) -> bool:
     if types is _ANYTHING or not isinstance(value, list):
         return True
     return all(isinstance(item, dict) or (str in types and isinstance(item, str)) for item in value)
-
-
-def _has_value(value: Any) -> bool:
-    return value is not None and value not in ("", [], {})

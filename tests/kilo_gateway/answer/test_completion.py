@@ -78,6 +78,21 @@ def test_the_provider_of_an_answer_through_vercel() -> None:
     )
 
 
+def test_empty_values_are_left_out_and_zeros_are_not() -> None:
+    """Metadata, named or not, have no null and no empty text, list or object; 0 and False are facts."""
+    empty = {"new_null": None, "new_text": "", "new_list": [], "new_object": {}}
+    facts = {"new_zero": 0, "new_fraction": 0.0, "new_no": False, "new_word": "x", "new_nulls": [None]}
+    usage = {"cost": 0, "is_byok": False, "prompt_tokens": 1}
+    body = {"usage": usage, "service_tier": "", "system_fingerprint": None, **empty, **facts, "choices": [{**facts}]}
+    assert render_metadata(parse_completion(body)) == {
+        "cost": 0,
+        "billed_cost": 0,
+        "is_byok": False,
+        "usage": usage,
+        "extra": facts,
+    }
+
+
 @pytest.mark.parametrize(
     "body",
     [
