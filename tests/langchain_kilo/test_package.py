@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from types import FunctionType
 
 import pytest
 from langchain_core.messages.block_translators import get_translator
 
 import langchain_kilo
 from kilo_gateway import _version
+from langchain_kilo import ChatKilo
 
 
 def test_public_names_exist_and_are_sorted() -> None:
@@ -40,3 +43,12 @@ def test_missing_langchain_is_said_plainly(missing: str) -> None:
     is_said = 'pip install "kilo-gateway[langchain]"' in done.stderr
     assert done.returncode != 0
     assert is_said is (missing == "langchain_core")
+
+
+@pytest.mark.parametrize("name", ["_generate", "_agenerate"])
+def test_signatures_made_once_are_those_made_anew(name: str) -> None:
+    """What LangChain is told of a method's arguments is what Python would say."""
+    method = getattr(ChatKilo, name)
+    bare = FunctionType(method.__code__, {}, name, method.__defaults__)
+    assert list(inspect.signature(method).parameters) == list(inspect.signature(bare).parameters)
+    assert "run_manager" in inspect.signature(getattr(ChatKilo(api_key="k"), name)).parameters
