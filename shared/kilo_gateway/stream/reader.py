@@ -70,8 +70,15 @@ class StreamReader:
             if payload and payload[0] != _BRACE and payload.strip() in _DONE_SPELLINGS:
                 self.is_done, self._plain = True, None
                 return
-            if payload:
-                yield from self._read(self._parse(payload), _name_of(payload))
+            if not payload:
+                continue
+            event, name = self._parse(payload), _name_of(payload)
+            if find_error(event, name) is None:
+                for delta in self._accumulator.add(event):  # what `_read` does, without a generator for each event
+                    self.has_delivered = True
+                    yield delta
+            else:
+                yield from self._read(event, name)
 
     def finish(self) -> Iterator[Delta]:
         """Yield what is left at the end of the stream, and check that the answer is whole.
