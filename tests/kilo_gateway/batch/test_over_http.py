@@ -259,9 +259,9 @@ def test_a_second_process_ends_at_once(source: Path, tmp_path: Path) -> None:
     [
         (("--budget", "0.05", "--price", "1,1000"), 5, "The budget of $0.05 is used up"),
         (("--budget", "0.000001", "--price", "1,1000"), 2, "No row fits the budget"),
-        (("--budget", "five"), 2, "A budget is an amount"),
+        (("--budget", "five"), 2, "--budget is an amount"),
         (("--price", "1"), 2, "IN,OUT"),
-        (("--concurrency", "0"), 2, "concurrency=0"),
+        (("--concurrency", "0"), 2, "is less than 1"),
         (("--resume", "--overwrite"), 2, "exclude each other"),
         (("--dry-run", "--price", "1,1"), 0, "Nothing was sent"),
         (("--nonsense",), 2, "--nonsense"),
