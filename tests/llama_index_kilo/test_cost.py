@@ -48,7 +48,7 @@ def test_dependencies() -> None:
     llama_index = {re.split("[<>=;~!]", line)[0] for line in needed if line.startswith("llama-index")}
     assert llama_index == {"llama-index-core"}
     plain = {re.split("[<>=;~!]", line)[0] for line in needed if "extra==" not in line}
-    assert plain <= {"anyio", "httpcore", "httptools", "httpx", "orjson", "pydantic"}
+    assert plain <= {"anyio", "certifi", "httpcore", "httptools", "httpx", "orjson", "pydantic"}
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
