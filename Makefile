@@ -40,7 +40,7 @@ test: $(STAMP) ## Run the tests: offline, no key
 
 browser: ## Install Chromium for the tests of the live page, where apt can (they are skipped without)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
-	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 || \
+	  timeout 180 sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium' >/dev/null 2>&1 || \
 	  echo "No Chromium: the tests of the page in a browser are skipped."
 
 record: $(STAMP) ## Record the cassettes anew (embedded gateway unless KILOCODE_API_KEY is set)
