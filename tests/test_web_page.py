@@ -25,12 +25,13 @@ def test_the_page_shows_an_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
         monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
         gateway.enqueue(Reply(text="The <b>night</b> train leaves at 20:29."))
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
         thread = Thread(target=server.run)
         thread.start()
         try:
             while not server.started:
                 thread.join(0.01)
+                assert thread.is_alive(), "the server ended before it had started"
             port = server.servers[0].sockets[0].getsockname()[1]
             with Browser(tmp_path) as browser:
                 tab = browser.open(f"http://127.0.0.1:{port}/")
