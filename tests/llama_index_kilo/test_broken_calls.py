@@ -30,7 +30,7 @@ pytestmark = [  # of LlamaIndex's own
 WRITTEN = '{"path": "/srv/data/old", "pat'
 REASON = "The arguments are cut off: the JSON object does not end."
 BROKEN = {"name": "remove", "arguments": WRITTEN, "id": "call_1"}
-GOOD = {"name": "remove", "arguments": {"path": "/tmp/x"}, "id": "call_2"}
+GOOD = {"name": "remove", "arguments": {"path": "/srv/x"}, "id": "call_2"}
 
 
 class Remover:
@@ -124,7 +124,7 @@ def test_agents_run_no_broken_call(
 
     result, events = asyncio.run(run())
     assert str(result) == "Done."
-    assert remover.runs == [{"path": "/tmp/x"}]
+    assert remover.runs == [{"path": "/srv/x"}]
     outputs = {event.tool_id: event.tool_output for event in events if isinstance(event, ToolCallResult)}
     assert outputs["call_1"].is_error
     assert "cut off" in outputs["call_1"].content
@@ -151,7 +151,7 @@ def test_predict_and_call_runs_no_broken_call(
     assert both.response == f"Encountered error: {REASON}\n\nremoved"
     unknown = ask.call(llm, "predict_and_call", [remover.tool], user_msg="x")
     assert unknown.response == "Encountered error: There is no tool 'delete'. There are: 'remove'."
-    assert remover.runs == [{"path": "/tmp/x"}]
+    assert remover.runs == [{"path": "/srv/x"}]
 
 
 def test_predict_and_call_is_otherwise_as_before(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
@@ -32,6 +33,8 @@ _SETTINGS = tuple(name for name in VARIABLES if name != "model")
 
 PER_CALL = frozenset(VARIABLES) - {"model", "timeout", "discover"}
 """Settings that a call may replace, making a connection of its own; model and timeout are arguments of every call."""
+
+_ANYWHERE, _OTHERS = Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_KEYWORD
 
 _PICKLED: Any = ((), None)
 """What an object out of a pickle has in place of a connection, so that it can say why it has no key."""
@@ -84,6 +87,9 @@ class ModelObject(BaseModel):
         def __init__(self, *unnamed: Any, **arguments: Any) -> None:
             arguments = hide_key(arguments)
             self._set_up(arguments, *unnamed)
+
+        # What pydantic shows once it has built a class: nobody is to write an argument without its name.
+        __init__.__signature__ = Signature([Parameter("self", _ANYWHERE), Parameter("arguments", _OTHERS)])
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from kilo_gateway.stream.accumulator import Delta
 
 _BRACE = ord("{")
-_DONE = b"[DONE]"
-_DONE_SPELLINGS = frozenset({_DONE, b"[done]", b"[Done]", b'"[DONE]"', b"DONE"})
+_DONE_SPELLINGS = frozenset({b"[DONE]", b"[done]", b"[Done]", b'"[DONE]"', b"DONE"})
 
 MAX_PLAIN_BYTES = 1024 * 1024
 """How much is kept of an answer that turns out to be no event stream, to say what it was."""
@@ -64,14 +63,11 @@ class StreamReader:
         if self._plain is not None:
             self._keep_plain(data)
         for payload in payloads:
-            if payload == _DONE:
-                self.is_done, self._plain = True, None
-                return
-            if payload and payload[0] != _BRACE and payload.strip() in _DONE_SPELLINGS:
-                self.is_done, self._plain = True, None
-                return
             if not payload:
                 continue
+            if payload[0] != _BRACE and payload.strip() in _DONE_SPELLINGS:
+                self.is_done, self._plain = True, None
+                return
             event, name = self._parse(payload), _name_of(payload)
             if find_error(event, name) is None:
                 for delta in self._accumulator.add(event):  # what `_read` does, without a generator for each event

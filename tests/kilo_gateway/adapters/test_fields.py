@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_three_classes_at_most_stand_before_the_frameworks(kind: type) -> None:
     assert ours == [kind, ours[1], ModelObject]
     assert ours[1] in (ChatFields, EmbeddingFields)
     assert mine.__mro__[1:4] == tuple(ours)
+
+
+@ALL
+def test_the_arguments_show_behind_the_first_object(kind: type[BaseModel]) -> None:
+    """An object that was made changes nothing of what `?` shows but the order."""
+    before = {*inspect.signature(kind).parameters}
+    kind(api_key="test-key")
+    assert {*inspect.signature(kind).parameters} - {"arguments"} <= before
+    assert {"api_key", "timeout"} <= {*inspect.signature(kind).parameters}
 
 
 def test_the_arguments_show_before_the_first_object() -> None:

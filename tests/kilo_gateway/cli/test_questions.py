@@ -51,11 +51,12 @@ def test_a_newline_is_added_where_none_is(gateway: EmbeddedGateway, run: Callabl
 
 
 def test_the_answer_comes_as_it_arrives(gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
-    """Each piece is written at once."""
+    """Each piece is written at once: what has come is shown while the rest is still to come."""
     gateway.enqueue(Fault(stall_after_events=3, stall_seconds=30, reply=Reply(text="one two three four five")))
     running = start("chat", "Hi")
     running.close_stdin()
     running.wait_for("one", stream="stdout")
+    assert "five" not in running.stdout
 
 
 @pytest.mark.parametrize(

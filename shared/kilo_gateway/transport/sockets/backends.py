@@ -228,8 +228,10 @@ class AsyncBackend(_Backend, httpcore.AsyncNetworkBackend):
             self._fail(failure)
 
     async def sleep(self, seconds: float) -> None:
-        """Never asked for: httpcore sleeps between connecting again, which it is not told to do."""
-        raise NotImplementedError
+        """Wait; httpcore does so between connecting again, which it is not told to do here."""
+        import anyio  # noqa: PLC0415 - no call needs it
+
+        await anyio.sleep(seconds)
 
 
 def _wait_of_loop() -> Callable[[Wait], Awaitable[bool]]:
