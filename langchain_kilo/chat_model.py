@@ -17,6 +17,7 @@ from langchain_kilo.answers import parse_result
 from langchain_kilo.costs import counted, counting
 from langchain_kilo.errors import chat_error
 from langchain_kilo.messages import render_messages
+from langchain_kilo.observers import awatched, run_of, show_usage, watched
 from langchain_kilo.parameters import arguments_of
 from langchain_kilo.profile import CatalogProfile, render_profile
 from langchain_kilo.retries import listener
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.language_models.base import LangSmithParams
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
 
     from kilo_gateway import Catalog, ModelInfo
@@ -142,6 +143,7 @@ class ChatKilo(ChatFields, BaseChatModel):
             told = listener(run_manager)
             with counting(run_manager):
                 completion = connection.client.complete(render_messages(messages), on_retry=told, **call.client)
+            show_usage(run_of(run_manager), completion.usage)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
@@ -159,6 +161,7 @@ class ChatKilo(ChatFields, BaseChatModel):
             told, client = listener(run_manager), connection.async_client
             with counting(run_manager):
                 completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
+            show_usage(run_of(run_manager), completion.usage)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
@@ -170,7 +173,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        writer = self._chunk_writer(run_manager)
+        writer, run = self._chunk_writer(run_manager), run_of(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = self._connection(call.settings)
@@ -183,6 +186,7 @@ class ChatKilo(ChatFields, BaseChatModel):
                             run_manager.on_llm_new_token(delta.text, chunk=chunk)
                         yield chunk
                 last = writer.finish(stream.completion)
+                show_usage(run, stream.completion.usage)
                 if run_manager is not None:
                     run_manager.on_llm_new_token("", chunk=last)
                 yield last
@@ -196,7 +200,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        writer = self._chunk_writer(run_manager)
+        writer, run = self._chunk_writer(run_manager), run_of(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             connection = await self._async_connection(call.settings)
@@ -209,11 +213,30 @@ class ChatKilo(ChatFields, BaseChatModel):
                             await run_manager.on_llm_new_token(delta.text, chunk=chunk)
                         yield chunk
                 last = writer.finish(stream.completion)
+                show_usage(run, stream.completion.usage)
                 if run_manager is not None:
                     await run_manager.on_llm_new_token("", chunk=last)
                 yield last
         except KiloError as error:
             raise chat_error(error) from error.__cause__
+
+    def stream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Return the answer as it grows, in chunks whose sum is what `invoke` returns."""
+        return watched(super().stream, config, self.callbacks, input=input, **kwargs)
+
+    def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Return what `stream` does, asynchronously."""
+        return awatched(super().astream, config, self.callbacks, input=input, **kwargs)
 
     def _chunk_writer(self, run_manager: Any) -> ChunkWriter:
         """Return what makes the chunks of a stream; LangChain names a run here only for its events of version 3."""

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from kilo_gateway import DEFAULT_BASE_URL
 from kilo_gateway.adapters.embedding import DEFAULT_EMBEDDING_MODEL, check_embedding_fields, options_of_texts
 from kilo_gateway.adapters.fields import EmbeddingFields
+from kilo_gateway.adapters.shown_costs import describe_usage, openinference_span
 from llama_index_kilo.costs import counting
 from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
@@ -116,4 +117,5 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
 def _report(embeddings: Embeddings) -> list[list[float]]:
     """Return the vectors, after telling what they used and cost."""
     dispatcher.event(EmbeddingUsageEvent(**render_usage(embeddings)))
+    describe_usage(openinference_span(), embeddings.usage)
     return embeddings.vectors

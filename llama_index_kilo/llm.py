@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from kilo_gateway import DEFAULT_BASE_URL
 from kilo_gateway.adapters.fields import ChatFields
+from kilo_gateway.adapters.shown_costs import describe_usage, openinference_span
 from llama_index_kilo import structured
 from llama_index_kilo.answers import parse_chat_response, parse_completion_response
 from llama_index_kilo.costs import counted, counting
@@ -145,13 +146,13 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     @_chat_callback
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
-        return arespond(await self._astream(messages, kwargs))
+        return arespond(await self._astream(messages, kwargs), openinference_span())
 
     @_completion_callback
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
         stream = await self._astream(self._prompt_messages(prompt, formatted), kwargs)
-        return arespond(stream, parse_completion_response)
+        return arespond(stream, openinference_span(), parse_completion_response)
 
     def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
@@ -160,17 +161,21 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         options = options_of_call(self.__dict__, kwargs)
         with counting(self.callback_manager):
-            return parse_chat_response(self._connection().client.complete(render_messages(messages), **options))
+            completion = self._connection().client.complete(render_messages(messages), **options)
+        describe_usage(openinference_span(), completion.usage)
+        return parse_chat_response(completion)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
         with counting(self.callback_manager):
-            return parse_chat_response(await connection.async_client.complete(render_messages(messages), **options))
+            completion = await connection.async_client.complete(render_messages(messages), **options)
+        describe_usage(openinference_span(), completion.usage)
+        return parse_chat_response(completion)
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         options = options_of_call(self.__dict__, kwargs)
         begin, rendered = self._connection().client.stream, render_messages(messages)
-        return respond(counted(self.callback_manager, begin, rendered, **options))
+        return respond(counted(self.callback_manager, begin, rendered, **options), openinference_span())
 
     async def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
         options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()

@@ -14,6 +14,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
+from kilo_gateway.adapters.shown_costs import describe_usage
 from llama_index_kilo.answers import parse_chat_response
 from llama_index_kilo.tools import keep_one_call
 
@@ -114,18 +115,19 @@ class _CallSoFar:
         self.wire: dict[str, Any] = {"id": self._id, "type": "function", "function": function}
 
 
-def respond(stream: Any) -> ChatResponseGen:
-    """Yield the responses of a stream."""
+def respond(stream: Any, span: Any = None) -> ChatResponseGen:
+    """Yield the responses of a stream; `span`, one of OpenInference's, gets what it used and cost."""
     writer = ResponseWriter()
     with stream:
         for delta in stream:
             if writer.shows(delta):
                 yield writer.add(delta)
+        describe_usage(span, stream.completion.usage)
         yield writer.finish(stream.completion)
 
 
 async def arespond(
-    stream: AsyncChatStream, parse: Callable[[ChatResponse], Any] = lambda response: response
+    stream: AsyncChatStream, span: Any = None, parse: Callable[[ChatResponse], Any] = lambda response: response
 ) -> AsyncGenerator[Any, None]:
     """Yield what `parse` makes of each response.
 
@@ -137,6 +139,7 @@ async def arespond(
         async for delta in stream:
             if writer.shows(delta):
                 yield parse(writer.add(delta))
+        describe_usage(span, stream.completion.usage)
         yield parse(writer.finish(stream.completion))
 
 
