@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 DOCS_STAMP := $(VENV)/.docs
-PEERS := langchain-openai llama-index-llms-openrouter matplotlib
+PEERS := langchain langchain-openai langchain-openrouter llama-index-llms-openrouter llama-index-llms-openai-like matplotlib
 
 .DEFAULT_GOAL := help
 
@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 
-$(BENCH_STAMP): pyproject.toml
+$(BENCH_STAMP): pyproject.toml Makefile
 	@test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	@echo "Installing the peers into $(BENCH) ..."
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[all]" $(PEERS)
@@ -85,10 +85,13 @@ bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a pi
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) --png docs/performance.png
 	@$(BENCH)/bin/python -m benchmarks.batch $(if $(QUICK),--rounds 1) --png docs/batch-performance.png
 
+compare: $(BENCH_STAMP) ## Try every feature with us and with the nearest packages, write the tables of docs/comparison.md
+	@$(BENCH)/bin/python -W ignore -m benchmarks.features
+
 models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (needs the network)
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
 clean: ## Remove the virtual environment and caches
 	@rm -rf dist site .cache $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test browser versions docs docs-serve release audit record error-messages check format serve bench models clean
+.PHONY: help install demo test browser versions docs docs-serve release audit record error-messages check format serve bench compare models clean
