@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     """A client that is awaited. One object may be used from any number of event loops, one after another or at once.
 
+    Arguments are those of `KiloClient`.
+
     Example:
         ```python
         async for delta in AsyncKiloClient().stream([{"role": "user", "content": "Hello"}]):

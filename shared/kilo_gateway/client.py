@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 class KiloClient(ClientBase[HttpClient]):
     """A client that blocks. Safe to share between threads and across a fork; holds no connection of its own.
 
+    Arguments are the settings of `kilo_gateway.Settings`, which says what each does, or one such object; an HTTP client
+    of your own is `http_client`. What is not given comes from the environment: `KILOCODE_API_KEY` and its like.
+
     Example:
         ```python
         answer = KiloClient().complete([{"role": "user", "content": "Hello"}])

@@ -72,6 +72,9 @@ class ClientBase(Generic[C]):
     def __init__(
         self, settings: Settings | None = None, *, http_client: C | None = None, **arguments: Unpack[SettingArguments]
     ) -> None:
+        if not isinstance(settings, (Settings, type(None))):
+            name = type(self).__name__
+            raise InvalidSettingError(f"{name} takes settings or named arguments: write {name}(model='...').")
         if settings is not None and arguments:
             raise InvalidSettingError(f"Give settings or {', '.join(sorted(arguments))}, not both.")
         if isinstance(key := arguments.get("api_key"), str):

@@ -69,6 +69,13 @@ def test_arguments_of_a_client(cls: Any, arguments: Any, said: str) -> None:
 
 
 @BOTH
+def test_a_model_without_its_name_says_what_to_write(cls: Any) -> None:
+    """`KiloClient("x")` is told how arguments are given; what may be a key is not shown."""
+    with pytest.raises(InvalidSettingError, match=rf"^{cls.__name__} takes settings or named arguments"):
+        cls("openai/gpt-5-mini")
+
+
+@BOTH
 def test_settings_are_given_one_way(cls: Any) -> None:
     """Settings made before and arguments beside them are refused, not silently dropped."""
     with pytest.raises(InvalidSettingError, match="max_retries"):

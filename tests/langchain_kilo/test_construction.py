@@ -236,5 +236,5 @@ def test_a_model_without_its_name_says_what_to_write() -> None:
     """`ChatKilo("x")` is told the argument's name; what looks like a key is not shown."""
     with pytest.raises(core.InvalidSettingError, match=r"write ChatKilo\(model='z-ai/glm-5'\)"):
         ChatKilo("z-ai/glm-5")  # type: ignore[misc]
-    with pytest.raises(core.InvalidSettingError, match=r"write ChatKilo\(model='openai/gpt-5-mini'\)"):
+    with pytest.raises(core.InvalidSettingError, match=r"write ChatKilo\(model='kilocode/kilo/auto'\)"):
         ChatKilo("sk-kilo-0123456789abcdef")  # type: ignore[misc]

@@ -44,7 +44,6 @@ ALIASES: Mapping[str, str] = {
 _RIVALS = (("reasoning", "reasoning_effort"), ("max_tokens", "max_completion_tokens"))
 """Spellings of one thing: a call that uses one of them replaces the constructor's other."""
 
-_EXAMPLE = "openai/gpt-5-mini"
 _LONGEST_MODEL = 100
 
 
@@ -86,15 +85,21 @@ def _unknown(name: str, known: Collection[str], owner: str) -> str:
     if name in NOTES:
         return f"{refused} {NOTES[name]}"
     meant = next((one for one in MEANT.get(name, ()) if one in known), None)
-    near = meant or next(iter(difflib.get_close_matches(name[:LONGEST_COMPARED], list(known), n=1)), None)
+    near = meant or _nearest(name[:LONGEST_COMPARED], known)
     hint = f" Did you mean {near!r}?" if near else ""
     return f"{refused}{hint} What has no option of its own goes into extra_body."
 
 
-def say_names(owner: str, model_field: str, unnamed: object) -> str:
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that is most like this one; letters that changed places (`modle`) count as the least."""
+    near = difflib.get_close_matches(name, list(known), n=3)
+    return min(near, key=lambda one: sorted(one) != sorted(name), default=None)
+
+
+def say_names(owner: str, model_field: str, unnamed: object, *, example: str) -> str:
     """Return the message for an argument without a name; it is shown only where it looks like a model, not a key."""
     is_model = isinstance(unnamed, str) and "/" in unnamed and unnamed.isprintable() and len(unnamed) <= _LONGEST_MODEL
-    return f"{owner} takes named arguments only: write {owner}({model_field}={unnamed if is_model else _EXAMPLE!r})."
+    return f"{owner} takes named arguments only: write {owner}({model_field}={unnamed if is_model else example!r})."
 
 
 def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:

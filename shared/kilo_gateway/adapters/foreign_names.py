@@ -41,6 +41,7 @@ MEANT: Mapping[str, tuple[str, ...]] = {
     "engine": ("model",),
     "deployment_name": ("model",),
     "azure_deployment": ("model",),
+    "deployment": ("model",),
     "fallback_models": ("models",),
     # how long, how often
     "request_timeout": ("timeout",),
@@ -77,6 +78,7 @@ MEANT: Mapping[str, tuple[str, ...]] = {
 
 _ONE_API = "The gateway has one API, chat completions: leave it out."
 _ATTRIBUTION = "How the gateway attributes calls is the setting 'feature'; other headers go into default_headers."
+_AS_THEY_ARE = "Texts are sent as they are, never as token ids: leave it out, and cut long texts before."
 
 NOTES: Mapping[str, str] = {
     "stream_usage": "The usage comes with every stream: leave it out.",
@@ -90,6 +92,11 @@ NOTES: Mapping[str, str] = {
     "api_version": "The gateway's API has no versions: leave it out.",
     "openai_api_version": "The gateway's API has no versions: leave it out.",
     "model_version": "A version is part of the model's id: write it into model.",
+    "trace": "What a tracer is to know goes into extra_body, as trace.",
+    "check_embedding_ctx_length": _AS_THEY_ARE,
+    "embedding_ctx_length": _AS_THEY_ARE,
+    "tiktoken_enabled": _AS_THEY_ARE,
+    "skip_empty": "An empty text is refused: leave it out.",
     "default_query": "Requests to the gateway have no query: leave it out, or put what it says into default_headers.",
     "openai_proxy": "Set HTTPS_PROXY, or pass an HTTP client of your own that has a proxy.",
     "proxy": "Set HTTPS_PROXY, or pass an HTTP client of your own that has a proxy.",

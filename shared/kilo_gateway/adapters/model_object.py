@@ -103,7 +103,8 @@ class ModelObject(BaseModel):
         """
         cls = type(self)
         if unnamed:
-            raise InvalidSettingError(say_names(cls.__name__, cls._model_field, unnamed[0]))
+            example = cls.model_fields[cls._model_field].default
+            raise InvalidSettingError(say_names(cls.__name__, cls._model_field, unnamed[0], example=example))
         given = unify(arguments, cls.model_fields, owner=cls.__name__, aliases=cls._aliases)
         given = without_none(self._check_arguments(given))
         settings = self._resolve(given)

@@ -17,7 +17,8 @@ _LONGEST_COMPARED = 100
 def suggest_model(model_id: str, catalog: Catalog) -> str | None:
     """Return the id of the catalog that is most like one it does not know; None when none is like it.
 
-    The lab may be missing (`gpt-4o`), `.`, `-` and `_` may be mixed up, and letters wrong (`claude-sonet-4.6`).
+    The lab may be missing (`gpt-4o`), `.`, `-` and `_` may be mixed up, and letters wrong (`claude-sonet-4.6`). Of some
+    words of a name (`sonnet`, `llama-3.3`) the newest model is meant.
     """
     if catalog.get(model_id) is not None:
         return None
@@ -30,7 +31,13 @@ def suggest_model(model_id: str, catalog: Catalog) -> str | None:
     names = get_close_matches(wanted, by_name, n=1, cutoff=_LIKENESS)
     if not names and "/" in model_id:
         names = get_close_matches(_plain(model_id.rpartition("/")[2]), by_name, n=1, cutoff=_LIKENESS)
-    return by_name[names[0]] if names else None
+    return by_name[names[0]] if names else _newest_with(wanted, catalog)
+
+
+def _newest_with(words: str, catalog: Catalog) -> str | None:
+    found = [model for model in catalog if words and f"-{words}-" in f"-{_plain(model.id.rpartition('/')[2])}-"]
+    newest = max(found, key=lambda model: (model.created or 0, model.id), default=None)
+    return None if newest is None else newest.id
 
 
 def _plain(model_id: str) -> str:

@@ -46,6 +46,7 @@ def test_a_field_of_that_name_is_itself() -> None:
         ("request_timeout", "timeout"),
         ("stream_options", "extra_body"),
         ("modelname", "model_name"),
+        ("modle", "model"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_was_meant(given: str, meant: str) -> None:

@@ -36,6 +36,9 @@ CATALOG = Catalog(
         ("gpt-4o", "openai/gpt-4o"),
         ("azure/gpt-5-mini", "openai/gpt-5-mini"),
         ("glm-5", "z-ai/glm-5:free"),
+        ("sonnet", "anthropic/claude-sonnet-4.6"),
+        ("Opus 4.6", "anthropic/claude-opus-4.6"),
+        ("-", None),
         ("openai/gpt-4o", None),
         ("nobody/has-this", None),
         ("x" * 10_000, None),
@@ -43,5 +46,5 @@ CATALOG = Catalog(
     ],
 )
 def test_the_model_that_was_meant(typed: str, meant: str | None) -> None:
-    """A missing lab, another separator and a wrong letter are seen through; what is like nothing gets no suggestion."""
+    """No lab, another separator, a wrong letter and a part of a name are seen through; else nothing is suggested."""
     assert suggest_model(typed, CATALOG) == meant
