@@ -6,10 +6,12 @@ All amounts are exact decimals in USD. A cost that nobody told counts as its upp
 from __future__ import annotations
 
 import threading
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING
 
+from kilo_gateway.costs.exact import EXACT
 from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.forks import renew_after_fork
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing
@@ -36,6 +38,12 @@ class Budget:
         self.reserved = Decimal(0)
         """Held by requests under way, in USD."""
         self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def begin_in_child(self) -> None:
+        """Count what the parent's calls hold as spent: they end there."""
+        self._lock = threading.Lock()
+        self.settle(self.reserved, None)
 
     def __repr__(self) -> str:
         return f"Budget(usd={self.usd}, spent={self.spent}, reserved={self.reserved})"
@@ -43,21 +51,21 @@ class Budget:
     @property
     def left(self) -> Decimal:
         """What is neither spent nor reserved, in USD."""
-        return self.usd - self.spent - self.reserved
+        return EXACT.subtract(EXACT.subtract(self.usd, self.spent), self.reserved)
 
     def reserve(self, usd: Decimal) -> bool:
         """Hold an amount for a request; False, and nothing held, when it does not fit."""
         with self._lock:
             if usd > self.left:
                 return False
-            self.reserved += usd
+            self.reserved = EXACT.add(self.reserved, usd)
             return True
 
     def settle(self, reserved: Decimal, cost: Decimal | None) -> None:
         """Replace a reservation by what the request cost; None, an unknown cost, counts as all that was reserved."""
         with self._lock:
-            self.reserved -= reserved
-            self.spent += reserved if cost is None else cost
+            self.reserved = EXACT.subtract(self.reserved, reserved)
+            self.spent = EXACT.add(self.spent, reserved if cost is None else cost)
 
 
 def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int, images: int = 0) -> Decimal | None:
@@ -70,5 +78,6 @@ def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int, imag
         return None
     dearest_input = max(pricing.prompt, pricing.cache_write or 0)
     dearest_output = max(pricing.completion, pricing.internal_reasoning or 0)
-    tokens = dearest_input * body_bytes + dearest_output * output_tokens
-    return tokens / _PER_MILLION + (pricing.request or 0) + (pricing.image or 0) * images
+    with localcontext(EXACT):
+        tokens = dearest_input * body_bytes + dearest_output * output_tokens
+        return tokens / _PER_MILLION + (pricing.request or 0) + (pricing.image or 0) * images

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.costs.prices import bound_of_body, listed_price
 from kilo_gateway.costs.sums import Sums, cost_of
-from kilo_gateway.costs.tracker import active_trackers
+from kilo_gateway.costs.tracker import active_trackers, held_budget
 from kilo_gateway.errors import BudgetExceededError, ConnectionFailedError, GatewayError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class CallCosts:
 
     def __init__(self, trackers: Mapping[CostTracker, tuple[str, ...]]) -> None:
         self._trackers = trackers
-        budgets = {tracker.budget: tracker for tracker in trackers if tracker.budget is not None}
+        budgets = {one.budget: one for one in trackers if one.budget is not None and one.budget is not held_budget()}
         self._budgets: dict[Budget, CostTracker] = budgets
         self._held: dict[Budget, Decimal] = {}
         self._is_sent = False

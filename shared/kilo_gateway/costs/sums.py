@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from kilo_gateway.costs.exact import EXACT
 
 if TYPE_CHECKING:
     from kilo_gateway.answer.usage import Usage
-
-_EXACT = Context(prec=60)
-"""Of our own: exact whatever precision the application has set."""
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class Sums:
         if cost is None:
             self.unknown_costs += 1
         else:
-            self.cost = _EXACT.add(self.cost, cost)
+            self.cost = EXACT.add(self.cost, cost)
 
 
 def cost_of(usage: Usage | None) -> Decimal | None:

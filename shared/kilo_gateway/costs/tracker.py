@@ -13,7 +13,10 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
+from kilo_gateway.catalog.embedding_models import full_embedding_id
 from kilo_gateway.costs.sums import Sums
+from kilo_gateway.forks import renew_after_fork
+from kilo_gateway.refs import parse_model_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -35,10 +38,15 @@ class CostTracker:
     def __init__(self, *, budget: Budget | None = None, price: Pricing | Mapping[str, Pricing] | None = None) -> None:
         self.budget = budget
         """What the calls may spend; None: no limit."""
-        self._price = price
+        self._price = {_id_of(ref): one for ref, one in price.items()} if isinstance(price, Mapping) else price
         self._lock = threading.Lock()
+        renew_after_fork(self)
         self._total = Sums()
         self._parts: dict[str, dict[str, Sums]] = {"model": {}, "provider": {}, "tag": {}}
+
+    def begin_in_child(self) -> None:
+        """Take a new lock; the child counts for itself from here on."""
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         total = self.total
@@ -71,7 +79,7 @@ class CostTracker:
 
     def price_of(self, model_id: str) -> Pricing | None:
         """Return the prices that were stated for a model; None where none were."""
-        return self._price.get(model_id) if isinstance(self._price, Mapping) else self._price
+        return self._price.get(_id_of(model_id)) if isinstance(self._price, Mapping) else self._price
 
     def add(self, change: Callable[[Sums], None], *, model: str, provider: str | None, tags: Iterable[str]) -> None:
         """Change all sums that a request belongs to."""
@@ -119,8 +127,14 @@ class CostTracker:
         return counted
 
 
+def _id_of(ref: str) -> str:
+    """Return what names one model however it is spelled: ref or id, and embedding models by their short names."""
+    return full_embedding_id(parse_model_id(ref)).lower()
+
+
 _active: ContextVar[tuple[tuple[CostTracker, tuple[str, ...]], ...]] = ContextVar("kilo_trackers", default=())
 _tags: ContextVar[tuple[str, ...]] = ContextVar("kilo_cost_tags", default=())
+_held: ContextVar[Budget | None] = ContextVar("kilo_held_budget", default=None)
 
 
 def cost_tracker(*, budget: Budget | None = None, price: Pricing | Mapping[str, Pricing] | None = None) -> CostTracker:
@@ -157,6 +171,21 @@ def counting_in(trackers: Iterable[CostTracker], tags: Iterable[str] = ()) -> It
         yield
     finally:
         _active.reset(token)
+
+
+@contextmanager
+def held_by_caller(budget: Budget | None) -> Iterator[None]:
+    """Leave a budget to whoever makes the calls of a block, such as a batch, which reserves and settles by itself."""
+    token = _held.set(budget)
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+def held_budget() -> Budget | None:
+    """Return the budget that a call made here leaves to its caller."""
+    return _held.get()
 
 
 def active_trackers() -> dict[CostTracker, tuple[str, ...]]:

@@ -7,10 +7,12 @@ lasts, then one request tries, and the rest follows when it got through. Decides
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import threading
 from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.forks import renew_after_fork
 from kilo_gateway.gate.line import FOLLOWERS, Line
 from kilo_gateway.gate.retry_budget import RetryBudget
 
@@ -36,6 +38,7 @@ class Gate:
         self.is_of_model = is_of_model
         """Whether it holds back one model only."""
         self._lock = threading.Lock()
+        renew_after_fork(self)
         self._rng = rng
         self._listeners: set[Callable[[], None]] = set()
         self.line: Line[Ticket] = Line(self.enter, self._open_up)
@@ -60,6 +63,14 @@ class Gate:
         """What all callers together may spend on trying again."""
         self.refused_status: int | None = None
         """The HTTP status of the last refusal."""
+
+    def begin_in_child(self) -> None:
+        """Keep a pause, which the gateway means for the child too; the parent's calls wait and try elsewhere."""
+        self._lock = threading.Lock()
+        self._listeners = set()
+        self._probe = None
+        self.line = Line(self.enter, self._open_up)
+        self._open_up()
 
     @property
     def paused_until(self) -> float:
@@ -170,6 +181,15 @@ class Ticket:
 
 _gates: dict[tuple[str, bytes], Gate] = {}
 _gates_lock = threading.Lock()
+
+
+def _renew_lock_after_fork() -> None:
+    global _gates_lock  # noqa: PLW0603 - a thread that held it may not exist in the child
+    _gates_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock_after_fork)
 
 
 def gate_of(settings: Settings) -> Gate:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from kilo_gateway.forks import renew_after_fork
+
 FIRST_RETRIES: Final = 100.0
 """Retries that a process has from its start; also what time alone fills up to."""
 MOST_RETRIES: Final = 500.0
@@ -24,6 +26,11 @@ class RetryBudget:
         self._lock = threading.Lock()
         self.is_full = False
         """Whether an answered call adds nothing: looked at once a call."""
+        renew_after_fork(self)
+
+    def begin_in_child(self) -> None:
+        """Take a new lock."""
+        self._lock = threading.Lock()
 
     def add(self) -> None:
         """Note a call that was answered."""
