@@ -12,6 +12,7 @@ from kilo_gateway.batch.results import Result
 from kilo_gateway.call import Call, EmbeddingCall
 from kilo_gateway.clock import monotonic
 from kilo_gateway.costs.prices import listed_price
+from kilo_gateway.costs.tracker import held_by_caller
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.jsontext import dumps
 from kilo_gateway.settings.auth import render_headers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kilo_gateway.batch.spending import PriceOf
     from kilo_gateway.catalog.prices import Pricing
     from kilo_gateway.client import KiloClient
+    from kilo_gateway.costs.budget import Budget
 
 
 class _ChatRow(Call):
@@ -63,19 +65,23 @@ def client_without_retries(client: AsyncKiloClient | KiloClient | None) -> Async
     return AsyncKiloClient(settings)
 
 
-def ask_with(client: AsyncKiloClient) -> Callable[[PreparedRequest, float], Awaitable[Result]]:
-    """Return what sends a prepared request once, within a number of seconds."""
+def ask_with(client: AsyncKiloClient, budget: Budget | None) -> Callable[[PreparedRequest, float], Awaitable[Result]]:
+    """Return what sends a prepared request once, within a number of seconds.
+
+    The run itself keeps to `budget`; that a tracker around it has the same one is no second limit.
+    """
     given = client.settings.timeout
 
     async def ask(request: PreparedRequest, seconds: float) -> Result:
         began = monotonic()
         row = _ChatRow if request.endpoint == "chat" else _EmbeddingRow
-        call: Any = row(
-            client.settings,
-            request.body,
-            headers=render_headers(client.settings, environ=os.environ),
-            timeout=replace(given, total=seconds, silence=given.silence and max(given.silence, seconds)),
-        )
+        with held_by_caller(budget):
+            call: Any = row(
+                client.settings,
+                request.body,
+                headers=render_headers(client.settings, environ=os.environ),
+                timeout=replace(given, total=seconds, silence=given.silence and max(given.silence, seconds)),
+            )
         answer = await client._ask(call)
         return Result(
             request.custom_id,

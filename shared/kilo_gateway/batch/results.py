@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from kilo_gateway.costs.sums import cost_of
 from kilo_gateway.errors import GatewayError, RequestTimeoutError
 from kilo_gateway.jsontext import dumps
 
@@ -54,9 +55,8 @@ class Result:
 
     @property
     def cost(self) -> Decimal | None:
-        """What the answer cost, in USD; None where the gateway did not say."""
-        usage = None if self.answer is None else self.answer.usage
-        return None if usage is None or usage.cost is None else Decimal(str(usage.cost))
+        """What the gateway bills for the answer, in USD; None where it did not say."""
+        return None if self.answer is None else cost_of(self.answer.usage)
 
     @property
     def finish_reason(self) -> str | None:

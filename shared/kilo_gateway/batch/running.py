@@ -74,7 +74,7 @@ def arun_batch(requests: Iterable[Request] | AsyncIterable[Request], **options: 
     numbers = RunOptions(**given)
     return BatchRun(
         _prepared(requests, model),
-        ask_with(client),
+        ask_with(client, budget),
         gate=gate_of(client.settings),
         options=numbers,
         budget=budget,

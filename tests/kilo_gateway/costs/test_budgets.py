@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -114,6 +114,44 @@ def test_threads_at_once_never_pass_the_budget(gateway: EmbeddedGateway) -> None
         results = list(pool.map(costs.bind(ask), range(40)))
     assert results.count(True) == 10
     assert budget.spent == Decimal("0.10")
+
+
+def test_a_batch_and_the_block_around_it_may_have_one_budget(gateway: EmbeddedGateway) -> None:
+    """A budget that a batch and a tracker around it share is reserved and settled once, not twice."""
+    gateway.enqueue(Reply(text="a", usage=CHEAP, times=99))
+    client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    body = {"model": MODEL, "messages": ASK, "max_tokens": 10}
+    budget = Budget("0.05")
+    with cost_tracker(budget=budget, price=PRICE) as costs:
+        rows = [Request(f"r{number}", body) for number in range(10)]
+        results = list(run_batch(rows, client=client, budget=budget, price=PRICE))
+        client.complete(ASK, max_tokens=10)
+    assert costs.total.calls == len(results) + 1 == 11
+    assert budget.spent == costs.total.cost == Decimal("0.044")
+    assert budget.reserved == 0
+
+
+def test_amounts_are_exact_whatever_the_application_has_set(connect: Any, gateway: EmbeddedGateway) -> None:
+    """A budget loses no digit in an application that computes with few, and its bounds are not rounded down."""
+    gateway.enqueue(Reply(text="a", usage={**CHEAP, "cost": 0.0012345}, times=9))
+    budget = Budget("123.4567")
+    with localcontext() as context, cost_tracker(budget=budget, price=PRICE):
+        context.prec = 2
+        for _ in range(3):
+            connect().complete(max_tokens=10)
+        left = budget.left
+    assert (budget.spent, left) == (Decimal("0.0037035"), Decimal("123.4529965"))
+
+
+@pytest.mark.parametrize(
+    "name", ["kilocode/openai/text-embedding-3-small", "text-embedding-3-small", "OpenAI/Text-Embedding-3-Small"]
+)
+def test_prices_are_stated_for_any_spelling_of_a_model(name: str, connect: Any, gateway: EmbeddedGateway) -> None:
+    """A price is found under the ref, the id and the short name of a model."""
+    session = connect()
+    with cost_tracker(budget=Budget(1), price={name: Pricing(prompt=Decimal("0.02"))}) as costs:
+        session.wait(session.client.embed(["Hello"], model="text-embedding-3-small"))
+    assert (costs.total.calls, costs.total.unknown_costs) == (1, 0)
 
 
 def test_a_batch_inside_a_block_counts_there(gateway: EmbeddedGateway) -> None:

@@ -79,7 +79,7 @@ async def _run(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, co
     with ExitStack() as stack:
 
         def start(requests: Iterator[PreparedRequest]) -> BatchRun:
-            ask = ask_with(client)
+            ask = ask_with(client, command.budget)
             run = report.run = BatchRun(
                 requests,
                 ask if command.schema is None else _and_check(ask, command.schema),
