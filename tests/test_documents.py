@@ -41,7 +41,7 @@ def test_every_block_runs(
     with EmbeddedGateway() as gateway:
         monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
         monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
-        exec(compile(code, name, "exec"), {"__name__": "page"})
+        exec(compile(code, name, "exec"), {"__name__": "__main__"})
     discovery.forget()
     assert capsys.readouterr().out or "assert " in code
 
