@@ -75,6 +75,11 @@ class AsyncChatStream:
             self._attempt.exchange.abort()
         self._client._note_left(self._call)
 
+    def __del__(self) -> None:
+        """Count what was dropped without being closed, and free what it held; its connection closes itself."""
+        if self.__dict__.get("_attempt") is not None and not self._is_over:
+            self._client._note_left(self._call)
+
     async def _next(self) -> Delta | None:
         """Return the next delta; None at the end of the answer, and of a stream that was closed."""
         if not self._is_prepared and not self._is_over:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from kilo_gateway._version import __version__
 from kilo_gateway.clock import monotonic
+from kilo_gateway.span_attributes import render_request, render_usage
 from kilo_gateway.span_contents import render_answer, render_messages
 from kilo_gateway.stream.reader import StreamReader
 
@@ -21,30 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.answer.usage import Usage
     from kilo_gateway.embeddings import Embeddings
 
 CAPTURE_VARIABLE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURING: Final = frozenset({"true", "1", "span_only", "span_and_event"})
-_REQUEST: Final = {
-    "max_tokens": "gen_ai.request.max_tokens",
-    "max_completion_tokens": "gen_ai.request.max_tokens",
-    "temperature": "gen_ai.request.temperature",
-    "top_p": "gen_ai.request.top_p",
-    "top_k": "gen_ai.request.top_k",
-    "frequency_penalty": "gen_ai.request.frequency_penalty",
-    "presence_penalty": "gen_ai.request.presence_penalty",
-    "seed": "gen_ai.request.seed",
-    "n": "gen_ai.request.choice.count",
-}
-_USAGE: Final = {
-    "input_tokens": "gen_ai.usage.input_tokens",
-    "output_tokens": "gen_ai.usage.output_tokens",
-    "cached_tokens": "gen_ai.usage.cache_read.input_tokens",
-    "cache_write_tokens": "gen_ai.usage.cache_creation.input_tokens",
-    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
-    "billed_cost": "gen_ai.usage.cost",
-}
 
 
 class TimedReader(StreamReader):
@@ -84,22 +64,12 @@ class CallSpan:
         self._is_trying = True
         if self._span is not None:
             return
-        model, place = body["model"], urlsplit(url)
-        attributes: dict[str, Any] = {
-            "gen_ai.operation.name": operation,
-            "gen_ai.provider.name": "kilo",
-            "gen_ai.request.model": model,
-            "server.address": place.hostname or "",
-            "server.port": place.port or (443 if place.scheme == "https" else 80),
-        }
-        attributes |= {name: body[key] for key, name in _REQUEST.items() if isinstance(body.get(key), (int, float))}
-        if body.get("stream"):
-            attributes["gen_ai.request.stream"] = True
-        if stop := body.get("stop"):
-            attributes["gen_ai.request.stop_sequences"] = [stop] if isinstance(stop, str) else list(stop)
         self._began_at = monotonic()
         self._span = self._tracer.start_span(
-            f"{operation} {model}", context=self._parent, kind=self._trace.SpanKind.CLIENT, attributes=attributes
+            f"{operation} {body['model']}",
+            context=self._parent,
+            kind=self._trace.SpanKind.CLIENT,
+            attributes=render_request(operation, body, url),
         )
         if self._has_contents and "messages" in body:
             self._span.set_attribute("gen_ai.input.messages", render_messages(body["messages"]))
@@ -149,7 +119,7 @@ class CallSpan:
             "gen_ai.response.id": answer.id,
             "gen_ai.response.finish_reasons": reasons or None,
             "kilo.provider": answer.provider,
-            **_describe_usage(answer.usage),
+            **render_usage(answer.usage, has_output=hasattr(answer, "choices")),
         }
         first = getattr(reader, "first_delta_at", None)
         if first is not None:
@@ -163,10 +133,6 @@ class CallSpan:
             self._span.set_attribute("kilo.retries", self._retries)
             self._span.end()
             self._span = None
-
-
-def _describe_usage(usage: Usage | None) -> dict[str, Any]:
-    return {} if usage is None else {name: getattr(usage, field) for field, name in _USAGE.items()}
 
 
 def _set(span: Any, found: Iterable[tuple[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -15,11 +16,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from kilo_gateway import Budget, KiloError, Pricing, cost_tracker
+from kilo_gateway import AsyncKiloClient, Budget, KiloClient, KiloError, Pricing, cost_tracker
 from kilo_gateway.spans import CAPTURE_VARIABLE
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
 
 MODEL = "openai/gpt-4.1-mini"
+ASK = [{"role": "user", "content": "Hello"}]
 USAGE = {
     "prompt_tokens": 10,
     "completion_tokens": 5,
@@ -141,6 +143,32 @@ def test_a_stream_that_is_left_early_ends_its_span(connect: Any, gateway: Embedd
     connect().stream(first=2)
     _, attributes = recorded.one()
     assert attributes["kilo.left_early"] is True
+
+
+def test_a_call_that_is_cancelled_or_dropped_ends_its_span(gateway: EmbeddedGateway, recorded: Recorded) -> None:
+    """Tasks that are cancelled and streams that nobody closes leave no span open, and no money held."""
+    client = AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    budget = Budget(1)
+
+    async def run() -> None:
+        gateway.enqueue(Reply(text="Late.", delay_seconds=5))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.complete(ASK, max_tokens=5)
+        gateway.enqueue(Reply(text="One two three. " * 50, event_delay_seconds=0.01, times=2))
+        stream = client.stream(ASK, max_tokens=5)
+        await anext(stream)
+        del stream
+        KiloClient(client.settings).stream(ASK)  # never read: not sent, no span
+        blocking = KiloClient(client.settings).stream(ASK, max_tokens=5)
+        next(blocking)
+        del blocking
+
+    with cost_tracker(budget=budget) as costs:
+        asyncio.run(run())
+    assert [dict(span.attributes or {})["kilo.left_early"] for span in recorded.spans()] == [True, True, True]
+    assert (costs.total.calls, costs.total.unknown_costs) == (3, 3)
+    assert budget.reserved == 0
 
 
 def test_contents_are_in_a_span_by_choice_only(

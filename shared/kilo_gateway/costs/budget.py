@@ -37,12 +37,12 @@ class Budget:
         """Settled so far, in USD."""
         self.reserved = Decimal(0)
         """Held by requests under way, in USD."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         renew_after_fork(self)
 
     def begin_in_child(self) -> None:
         """Count what the parent's calls hold as spent: they end there."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.settle(self.reserved, None)
 
     def __repr__(self) -> str:

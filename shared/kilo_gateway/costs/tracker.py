@@ -39,14 +39,14 @@ class CostTracker:
         self.budget = budget
         """What the calls may spend; None: no limit."""
         self._price = {_id_of(ref): one for ref, one in price.items()} if isinstance(price, Mapping) else price
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         renew_after_fork(self)
         self._total = Sums()
         self._parts: dict[str, dict[str, Sums]] = {"model": {}, "provider": {}, "tag": {}}
 
     def begin_in_child(self) -> None:
         """Take a new lock; the child counts for itself from here on."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         total = self.total

@@ -37,7 +37,7 @@ class Gate:
     def __init__(self, *, rng: Callable[[], float] = random.random, is_of_model: bool = False) -> None:
         self.is_of_model = is_of_model
         """Whether it holds back one model only."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         renew_after_fork(self)
         self._rng = rng
         self._listeners: set[Callable[[], None]] = set()
@@ -66,7 +66,7 @@ class Gate:
 
     def begin_in_child(self) -> None:
         """Keep a pause, which the gateway means for the child too; the parent's calls wait and try elsewhere."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._listeners = set()
         self._probe = None
         self.line = Line(self.enter, self._open_up)
@@ -180,12 +180,12 @@ class Ticket:
 
 
 _gates: dict[tuple[str, bytes], Gate] = {}
-_gates_lock = threading.Lock()
+_gates_lock = threading.RLock()
 
 
 def _renew_lock_after_fork() -> None:
     global _gates_lock  # noqa: PLW0603 - a thread that held it may not exist in the child
-    _gates_lock = threading.Lock()
+    _gates_lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

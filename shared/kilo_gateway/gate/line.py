@@ -35,7 +35,7 @@ class Line(Generic[Ticket]):
     def __init__(self, enter: Callable[[float], Ticket | float | None], on_empty: Callable[[], None]) -> None:
         self._enter = enter
         self._on_empty = on_empty
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._places: deque[Place] = deque()
 
     def __len__(self) -> int:

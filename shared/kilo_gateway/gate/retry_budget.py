@@ -23,14 +23,14 @@ class RetryBudget:
     def __init__(self) -> None:
         self._left = FIRST_RETRIES
         self._counted_at = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.is_full = False
         """Whether an answered call adds nothing: looked at once a call."""
         renew_after_fork(self)
 
     def begin_in_child(self) -> None:
         """Take a new lock."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def add(self) -> None:
         """Note a call that was answered."""
