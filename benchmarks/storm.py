@@ -9,7 +9,14 @@ import urllib.request
 from dataclasses import dataclass
 from statistics import mean
 
-from benchmarks.storm_server import CALM_REQUESTS, LATENCY_SECONDS, RETRY_AFTER_SECONDS, Arrival, storm_gateway
+from benchmarks.storm_server import (
+    CALM_REQUESTS,
+    LATENCY_SECONDS,
+    RETRY_AFTER_SECONDS,
+    STORM_SECONDS,
+    Arrival,
+    storm_gateway,
+)
 
 BIN_SECONDS = 0.25
 _BINS_BEFORE = 4
@@ -42,10 +49,15 @@ def measure_storm(name: str, *, at_once: int, rows: int = ROWS) -> Storm:
     with storm_gateway() as base_url:
         command = [sys.executable, "-m", "benchmarks.batch_process", name, base_url, str(rows), str(at_once), "Hello"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        with urllib.request.urlopen(f"{base_url}log") as answer:
-            arrivals = [Arrival(*item) for item in json.load(answer)]
+        arrivals = read_arrivals(base_url)
     lost = sum(int(line.removeprefix("lost=")) for line in done.stdout.splitlines() if line.startswith("lost="))
     return _judge(arrivals, lost)
+
+
+def read_arrivals(base_url: str) -> list[Arrival]:
+    """Return what a gateway in a storm has counted."""
+    with urllib.request.urlopen(f"{base_url}log") as answer:
+        return [Arrival(*item) for item in json.load(answer)]
 
 
 def _judge(arrivals: list[Arrival], lost: int) -> Storm:
@@ -96,3 +108,13 @@ def render_storms(storms: dict[str, Storm], at_once: int) -> str:
         figures = (storm.refused, storm.under_way, storm.inside_pause, storm.lost, back)
         lines.append(f"| {name} | " + " | ".join(map(str, figures)) + " |")
     return "\n".join([*lines, "", f"{ROWS} rows, {at_once} at once, 429 after {CALM_REQUESTS} requests for 5 s."])
+
+
+def render_chains(found: dict[tuple[str, bool], tuple[int, int, int, float]], count: int) -> str:
+    """Return what chains drew and lost, each without the shared pause and with it, as a table in Markdown."""
+    heads = ("requests", "429s drawn", "calls lost", "seconds")
+    lines = ["| calls of | shared pause | " + " | ".join(heads) + " |", "|---" * (len(heads) + 2) + "|"]
+    for (name, shares), (requests, refused, lost, seconds) in found.items():
+        lines.append(f"| {name} | {'on' if shares else 'off'} | {requests} | {refused} | {lost} | {seconds:.1f} |")
+    storm = f"429 with Retry-After: {RETRY_AFTER_SECONDS} for {STORM_SECONDS:.0f} s after half of them"
+    return "\n".join([*lines, "", f"{count} calls at once; {storm}."])

@@ -37,14 +37,15 @@ class Arrival(NamedTuple):
 
 
 class _Server:
-    def __init__(self) -> None:
+    def __init__(self, calm_requests: int) -> None:
+        self._calm_requests = calm_requests
         self.arrivals: list[Arrival] = []
         self.under_way = 0
         self._storm_at: float | None = None
 
     def is_refused(self, now: float) -> bool:
         """Return whether a request that arrives now gets a 429; begins the storm when its time has come."""
-        if self._storm_at is None and len(self.arrivals) >= CALM_REQUESTS:
+        if self._storm_at is None and len(self.arrivals) >= self._calm_requests:
             self._storm_at = now
         return self._storm_at is not None and now < self._storm_at + STORM_SECONDS
 
@@ -72,7 +73,7 @@ class _Server:
         if is_refused:
             wait = b"retry-after: %d\r\n" % RETRY_AFTER_SECONDS
             return _render(429, b'{"error": {"message": "Slow down", "code": 429}}', wait)
-        return render_answer()
+        return _EMBEDDED if b"/embeddings" in head.partition(b"\r\n")[0] else render_answer()
 
     def _log(self) -> bytes:
         return _render(200, json.dumps(self.arrivals).encode())
@@ -82,17 +83,29 @@ def _render(status: int, body: bytes, headers: bytes = b"") -> bytes:
     return b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n%s\r\n%s" % (status, len(body), headers, body)
 
 
-async def _main() -> None:
-    server = await asyncio.start_server(_Server().serve, "127.0.0.1", 0, backlog=4096)
+_EMBEDDED = _render(
+    200,
+    json.dumps(
+        {
+            "model": "openai/text-embedding-3-small",
+            "data": [{"index": 0, "embedding": [0.5] * 8}],
+            "usage": {"prompt_tokens": 2, "total_tokens": 2, "cost": 0.0000001},
+        }
+    ).encode(),
+)
+
+
+async def _main(calm_requests: int) -> None:
+    server = await asyncio.start_server(_Server(calm_requests).serve, "127.0.0.1", 0, backlog=4096)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
 @contextmanager
-def storm_gateway() -> Iterator[str]:
+def storm_gateway(calm_requests: int = CALM_REQUESTS) -> Iterator[str]:
     """Run the server in another process; yields its base URL."""
-    command = [sys.executable, "-m", "benchmarks.storm_server"]
+    command = [sys.executable, "-m", "benchmarks.storm_server", str(calm_requests)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -102,4 +115,4 @@ def storm_gateway() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(_main(int(sys.argv[1])))
