@@ -1,4 +1,7 @@
-"""Embed a corpus: a request for some paragraphs each, the vectors in the order of the paragraphs."""
+"""Embed a corpus: a request for some paragraphs each, the vectors in the order of the paragraphs.
+
+Needs `pip install "kilo-gateway[batch]"`.
+"""
 
 from __future__ import annotations
 

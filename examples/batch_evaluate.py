@@ -1,4 +1,7 @@
-"""Evaluate two models over a dataset: every question to both, answers as they finish, within one budget."""
+"""Evaluate two models over a dataset: every question to both, answers as they finish, within one budget.
+
+Needs `pip install "kilo-gateway[batch]"`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Label a table from the command line: a prompt for each row, the answer's fields as columns, resumed at will."""
+"""Label a table from the command line: a prompt for each row, the answer's fields as columns, resumed at will.
+
+Needs `pip install "kilo-gateway[cli]"`.
+"""
 
 from __future__ import annotations
 

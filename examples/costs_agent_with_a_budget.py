@@ -1,6 +1,6 @@
 """An agent with a budget: it ends before the request that could pass it, and says what it spent.
 
-Needs `pip install langchain langgraph`.
+Needs `pip install langchain-kilo langchain langgraph`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Costs by user in a web service: one tracker for all, a tag for each request, in ten lines of middleware.
 
-Needs `pip install starlette httpx`; a server such as uvicorn runs `app` as it is.
+Needs `pip install kilo-gateway starlette httpx`; a server such as uvicorn runs `app` as it is.
 """
 
 from __future__ import annotations

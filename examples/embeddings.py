@@ -1,6 +1,8 @@
 """Search by meaning: texts become vectors with the core, with LangChain and with LlamaIndex.
 
 With KILOCODE_API_KEY set it talks to the real gateway; without, to the embedded one, which needs no key and no network.
+
+Needs `pip install langchain-kilo llama-index-llms-kilo numpy`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Agents: `create_agent` with memory, retries, a second model in reserve, and a stream of what happens.
 
-Needs `pip install langchain langgraph`.
+Needs `pip install langchain-kilo langchain langgraph`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Errors: which there are, what they know, and how retries and fallbacks work with them."""
+"""Errors: which there are, what they know, and how retries and fallbacks work with them.
+
+Needs `pip install langchain-kilo`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Fallbacks: another model when one fails, decided at the gateway or here, and for which errors.
 
-The first model is made to fail by a gateway of our own, so this example never talks to another one.
+Needs `pip install langchain-kilo`. The first model is made to fail by a gateway of our own, so this example never talks
+to another one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """MCP: an agent uses the tools of a server that speaks the Model Context Protocol.
 
-Needs `pip install langchain langchain-mcp-adapters "mcp<2"`. Here the server is a process of our own; a remote one is
-the same with `{"transport": "streamable_http", "url": ...}`.
+Needs `pip install langchain-kilo langchain langchain-mcp-adapters "mcp<2"`. Here the server is a process of our own; a
+remote one is the same with `{"transport": "streamable_http", "url": ...}`.
 """
 
 from __future__ import annotations

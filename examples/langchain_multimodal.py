@@ -1,4 +1,7 @@
-"""Pictures and files in a message, as LangChain's standard content blocks; sound and video go the same way."""
+"""Pictures and files in a message, as LangChain's standard content blocks; sound and video go the same way.
+
+Needs `pip install langchain-kilo`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reasoning: how much, where it is in the answer, and how it goes back on the next turn."""
+"""Reasoning: how much, where it is in the answer, and how it goes back on the next turn.
+
+Needs `pip install langchain-kilo`.
+"""
 
 from __future__ import annotations
 

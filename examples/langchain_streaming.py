@@ -1,4 +1,7 @@
-"""Streaming: text as it comes, reasoning apart from it, and the whole message at the end, sync and async."""
+"""Streaming: text as it comes, reasoning apart from it, and the whole message at the end, sync and async.
+
+Needs `pip install langchain-kilo`.
+"""
 
 from __future__ import annotations
 

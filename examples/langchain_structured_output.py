@@ -1,4 +1,7 @@
-"""Structured output: objects instead of text, by any of three methods, whole or growing in a stream."""
+"""Structured output: objects instead of text, by any of three methods, whole or growing in a stream.
+
+Needs `pip install langchain-kilo`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tools: bind them, run what the model asks for, send the results back."""
+"""Tools: bind them, run what the model asks for, send the results back.
+
+Needs `pip install langchain-kilo`.
+"""
 
 from __future__ import annotations
 

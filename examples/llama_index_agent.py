@@ -1,4 +1,7 @@
-"""Agents: FunctionAgent with tools and memory, its events as they happen, and what the run cost."""
+"""Agents: FunctionAgent with tools and memory, its events as they happen, and what the run cost.
+
+Needs `pip install llama-index-llms-kilo`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Query engines: retrieval with KiloEmbedding, an answer that streams, a chat engine, and an answer as an object."""
+"""Query engines: retrieval with KiloEmbedding, an answer that streams, a chat engine, and an answer as an object.
+
+Needs `pip install llama-index-llms-kilo`.
+"""
 
 from __future__ import annotations
 

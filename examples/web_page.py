@@ -1,6 +1,7 @@
 """A web page that streams: a FastAPI endpoint sends the answer as server-sent events, a small page shows it.
 
-Needs `pip install fastapi uvicorn`. `uvicorn web_page:app` serves it; run as it is, it asks itself once.
+Needs `pip install langchain-kilo fastapi uvicorn httpx`. `uvicorn web_page:app` serves it; run as it is,
+it asks itself once.
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ from kilo_gateway.testing import EmbeddedGateway
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 OWN_TEST = {"testing-with-cassettes.md"}
 """Pages whose blocks belong together and have a test of their own."""
 

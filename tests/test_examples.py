@@ -1,14 +1,19 @@
 """The examples run as they are, with no key and no network; the demo as a person starts it."""
 
+import ast
+import asyncio
+import math
 import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kilo_gateway.catalog import discovery
+from kilo_gateway.testing import EmbeddedGateway, Reply
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path for path in (ROOT / "examples").glob("[!_]*.py") if path.stem != "demo")
@@ -36,6 +41,29 @@ def test_every_example_runs(
     runpy.run_path(str(path), run_name="__main__")
     assert len(capfd.readouterr().out.splitlines()) > 3
     assert not [record for record in caplog.records if record.name.startswith("kilo_gateway")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_says_what_it_needs(path: Path) -> None:
+    """The first lines of an example say what to install, and the list of examples leads to it."""
+    assert "Needs `pip install " in (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
+    assert f"({path.name})" in (path.parent / "README.md").read_text("utf-8")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of LlamaIndex, about itself
+def test_the_evaluation_counts_what_a_judge_says(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """With a model that can judge, the evaluation asks it about every answer."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    main = runpy.run_path(str(ROOT / "examples" / "llama_index_evaluation.py"))["main"]
+    with EmbeddedGateway() as gateway:
+        monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
+        monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
+        gateway.enqueue(Reply(text="YES", times=math.inf))
+        asyncio.run(main(has_judge=True))
+    out = capsys.readouterr().out
+    assert "faithful     3 of 3" in out
+    assert "relevant     3 of 3" in out
 
 
 def test_the_demo_shows_what_a_person_wants_to_see() -> None:
