@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ def run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KILOCODE_API_KEY", "key-of-a-batch-test")
     monkeypatch.setenv("KILOCODE_BASE_URL", server.base_url)
+    monkeypatch.setattr(logging.getLogger("kilo_gateway"), "propagate", True)  # as it was, once the command has run
     write(Path("in.jsonl"), line("a"), line("b"))
     write(Path("in.csv"), "text,label", "good,?", "bad,?")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

@@ -98,10 +98,10 @@ def test_a_changed_fixture_says_what_changed(pytester: pytest.Pytester, run: Any
     """A fixture whose request changed fails with the words that changed and the command that records again."""
     pytester.makepyfile(test_it=ASK + FIXTURES["module"] + TWO)
     run().assert_outcomes(passed=2)
-    pytester.makepyfile(test_it=ASK + FIXTURES["module"].replace("'w'", "'v'") + TWO)
+    pytester.makepyfile(test_it=ASK + FIXTURES["module"].replace("'w'", "'vw'") + TWO)
     result = run("-k", "test_a")
     result.assert_outcomes(errors=1, deselected=1)
-    result.stdout.fnmatch_lines(["*recorded: 'w'", "*now:      'v'", '*--kilo-record=rewrite "test_it.py::test_a"'])
+    result.stdout.fnmatch_lines(["*recorded: 'w'", "*now:      'vw'", '*--kilo-record=rewrite "test_it.py::test_a"'])
     run("-k", "test_a", "--kilo-record=rewrite").assert_outcomes(passed=1, deselected=1)
     run("--kilo-record=none").assert_outcomes(passed=2)
 
