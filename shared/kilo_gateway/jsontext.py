@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -175,30 +175,58 @@ def loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
-        data = text.encode() if isinstance(text, str) else bytes(text)
-        mended = _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", data)
+        mended = _mend_halves(text)
     try:
         return orjson.loads(mended)
     except ValueError:
-        return loads_leniently(mended)
+        return _loads_slowly(_join_halves(mended.decode("utf-8", "surrogatepass")), parse_constant=_refuse)
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
+def loads_answer(text: bytes) -> Any:
+    """Return the JSON that a server wrote: as `loads`, and NaN, infinity and bytes that are not UTF-8 are read too.
+
+    Raises:
+        ValueError: not even that.
+    """
+    try:
+        return loads(text)
+    except ValueError:
+        return _loads_slowly(_join_halves(_mend_halves(text).decode("utf-8", "replace")))
 
 
 def loads_leniently(text: bytes) -> Any:
-    """Return JSON as Python reads it: escaped halves of a surrogate pair stay, numbers too large become infinite.
+    """Return JSON as Python reads it: escaped halves of a surrogate pair stay, NaN and infinity are numbers.
 
-    NaN itself stays refused.
+    Bytes that are not UTF-8 become U+FFFD.
 
     Raises:
         ValueError: not JSON.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return _loads_slowly(text)
+    except UnicodeDecodeError:
+        return _loads_slowly(text.decode("utf-8", "replace"))
+
+
+def _mend_halves(text: bytes | str) -> bytes:
+    data = text.encode() if isinstance(text, str) else bytes(text)
+    return _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", data)
+
+
+def _join_halves(text: str) -> str:
+    """Return the text with surrogate pairs, as CESU-8 writes them, as the characters they stand for."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _loads_slowly(text: bytes | str, parse_constant: Callable[[str], Any] | None = None) -> Any:
+    try:
+        return json.loads(text, parse_constant=parse_constant)
     except RecursionError as error:
         raise ValueError(str(error)) from None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def without_fence(text: str) -> str:

@@ -24,6 +24,7 @@ from kilo_gateway.jsontext import (
     find_non_finite,
     find_unserializable,
     loads,
+    loads_answer,
     without_fence,
 )
 
@@ -219,3 +220,25 @@ def test_a_longer_fence_holds_shorter_ones() -> None:
     """The fence that a text begins with is the one that it ends with."""
     assert without_fence("````\n```\na\n```\n````") == "```\na\n```"
     assert without_fence("a ```b``` c") == "a ```b``` c"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"a":-Infinity,"b":[1,Infinity]}', {"a": -math.inf, "b": [1, math.inf]}),
+        (b'{"a":"caf\xe9"}', {"a": "caf\ufffd"}),
+        (b'{"a":"\xed\xa0\xbd\xed\xb8\x80"}', {"a": "\U0001f600"}),
+        (b'{"a":"\\ud83d","b":Infinity}', {"a": "\ufffd", "b": math.inf}),
+    ],
+)
+def test_what_servers_write_beyond_json_is_read(text: bytes, value: Any) -> None:
+    """Numbers that JSON has not, and bytes that are no UTF-8, cost no answer."""
+    assert loads_answer(text) == value
+
+
+def test_nan_is_read_where_a_server_wrote_it() -> None:
+    """NaN of an answer is a number; what is no JSON otherwise stays a ValueError."""
+    assert math.isnan(loads_answer(b"[NaN]")[0])
+    for text in (b"", b"nan", b"{'a':1}", b'{"a":"\xff'):
+        with pytest.raises(ValueError):  # noqa: PT011 - the parser's own message
+            loads_answer(text)

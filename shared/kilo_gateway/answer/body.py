@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kilo_gateway.answer.completion import Completion, parse_completion
 from kilo_gateway.errors import MalformedAnswerError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
-from kilo_gateway.jsontext import loads
+from kilo_gateway.jsontext import loads_answer
 from kilo_gateway.refs import render_ref
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> d
         answer = answer[0]  # Google's servers put an error into a list
     if isinstance(answer, dict):
         return answer
+    if answer is None:
+        raise malformed_answer("is null", body, model, status=status, is_passing=True)
     raise malformed_answer("is not a JSON object", body, model, status=status)
 
 
@@ -81,7 +83,7 @@ def parse_json(body: bytes, *, model: str | None, status: int = 200) -> Any:
         MalformedAnswerError: empty, or not JSON; quotes how it begins.
     """
     try:
-        return loads(body)
+        return loads_answer(body)
     except ValueError:
         text = body.strip()
     if not text:

@@ -14,7 +14,7 @@ from kilo_gateway.clock import monotonic
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.costs.tracker import held_by_caller
 from kilo_gateway.errors import InvalidSettingError
-from kilo_gateway.jsontext import dumps
+from kilo_gateway.jsontext import dumps, loads_answer
 from kilo_gateway.settings.auth import render_headers
 from kilo_gateway.stream.sse import is_event_stream
 
@@ -35,7 +35,7 @@ class _ChatRow(Call):
 
     def parse_answer(self, body: bytes) -> Any:
         answer = super().parse_answer(body)
-        self.answer_body = dumps(answer.body) if is_event_stream(body) else body
+        self.answer_body = dumps(answer.body) if is_event_stream(body) else _strict_json(body)
         return answer
 
 
@@ -45,8 +45,19 @@ class _EmbeddingRow(EmbeddingCall):
     answer_body = b""
 
     def parse_answer(self, body: bytes) -> Any:
-        self.answer_body = body
-        return super().parse_answer(body)
+        answer = super().parse_answer(body)
+        self.answer_body = _strict_json(body)
+        return answer
+
+
+def _strict_json(body: bytes) -> bytes:
+    """Return a body that was read as it is, unless others could not read it: NaN and infinity become null."""
+    try:
+        body.decode()
+        is_strict = b"NaN" not in body and b"Infinity" not in body
+    except UnicodeDecodeError:
+        is_strict = False
+    return body if is_strict else dumps(loads_answer(body))
 
 
 def client_without_retries(client: AsyncKiloClient | KiloClient | None) -> AsyncKiloClient:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kilo_gateway.catalog.catalog import Catalog, bundled_catalog, merge_catalogs, parse_catalog
-from kilo_gateway.jsontext import loads
+from kilo_gateway.jsontext import loads_answer
 from kilo_gateway.request.families import is_free_id
 from kilo_gateway.settings.auth import has_credential
 from kilo_gateway.settings.timeouts import Timeouts
@@ -84,7 +84,7 @@ def read_catalog(body: bytes) -> Catalog:
         MalformedAnswerError: no usable model list.
     """
     try:
-        parsed = loads(body)
+        parsed = loads_answer(body)
     except ValueError:
         parsed = None
     models, skipped = parse_catalog(parsed)

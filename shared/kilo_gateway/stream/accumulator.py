@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["Accumulator", "Delta", "ToolCallDelta"]
 
 
+_CHUNK_KEYS = frozenset(
+    {"id", "object", "created", "model", "provider", "choices", "usage", "system_fingerprint", "service_tier"}
+)
+
+
 class Accumulator:
     """The state of one streamed answer.
 
@@ -75,6 +80,11 @@ class Accumulator:
     def has_content(self) -> bool:
         """Whether anything of an answer has arrived."""
         return any(choice.has_content for choice in self._choices.values())
+
+    @property
+    def unknown_facts(self) -> dict[str, Any]:
+        """What chunks stated that is no part of an answer: the words of a server that gives none."""
+        return {key: value for key, value in self._facts.items() if key not in _CHUNK_KEYS}
 
     def body(self) -> CompletionBody:
         """Return the answer so far, in the shape of one that was not streamed."""

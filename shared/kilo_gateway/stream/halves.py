@@ -48,10 +48,21 @@ class HalfJoiner:
             }
         if isinstance(value, list):
             return [
-                self._join_value(item, (*place, _index_of(item, position)), is_pieced=is_pieced)
+                self._join_part(item, place)
+                if is_pieced and place[-1] == "content" and _is_text_part(item)
+                else self._join_value(item, (*place, _index_of(item, position)), is_pieced=is_pieced)
                 for position, item in enumerate(value)
             ]
         return value
+
+    def _join_part(self, part: dict[str, Any], place: _Place) -> dict[str, Any]:
+        """Return a text among the parts of a content; the next piece may come as a part or as the content itself."""
+        return {
+            key: self._join_text(item, place)
+            if key == "text"
+            else self._join_value(item, (*place, key), is_pieced=False)
+            for key, item in part.items()
+        }
 
     def _join_text(self, text: str, place: _Place) -> str:
         if not text:
@@ -66,6 +77,10 @@ class HalfJoiner:
 def _mend(text: str) -> str:
     """Return the text with pairs of halves as the character they are, and a half without the other as U+FFFD."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _is_text_part(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type", "text") == "text" and isinstance(item.get("text"), str)
 
 
 def _index_of(item: Any, position: int) -> int:

@@ -9,7 +9,7 @@ from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
 from kilo_gateway.errors.stated import states_error
-from kilo_gateway.jsontext import loads, loads_fast, loads_leniently
+from kilo_gateway.jsontext import dumps, loads_answer, loads_fast, loads_leniently
 from kilo_gateway.refs import render_ref
 from kilo_gateway.stream.accumulator import Accumulator
 from kilo_gateway.stream.halves import HalfJoiner
@@ -93,12 +93,7 @@ class StreamReader:
         if self._plain is not None:
             yield from self._read_plain(bytes(self._plain))
         elif not self._accumulator.is_complete and not (self.is_done and self._accumulator.has_content):
-            raise TruncatedStreamError(
-                f"The answer of model {self._ref!r} stopped before its end: no finish reason came. "
-                + ("What had arrived is in `partial`; try again." if self._accumulator.has_content else "Try again."),
-                model=self._ref,
-                status=self.status,
-            )
+            raise self._truncated()
         for delta in self._accumulator.finish():
             self.has_delivered = True
             yield delta
@@ -114,6 +109,8 @@ class StreamReader:
     def _parse(self, payload: bytes) -> dict[str, Any]:
         self._plain = None
         event = self._load(payload)
+        if event is None and payload.strip() == b"null":
+            event = {}  # says nothing, as a comment does
         if isinstance(event, list) and event and isinstance(event[0], dict) and find_error(event[0]) is not None:
             event = event[0]  # Google's servers put an error into a list
         if not isinstance(event, dict):
@@ -140,7 +137,7 @@ class StreamReader:
         except ValueError:
             return None
         if not isinstance(event, dict):
-            return loads(payload)
+            return loads_answer(payload)
         self._halves = self._halves or HalfJoiner()
         return self._halves.join(event)
 
@@ -165,11 +162,21 @@ class StreamReader:
         """Read an event that the end of the stream cut off, if it happens to be whole."""
         self._plain = None
         try:
-            event = loads(rest)
+            event = loads_answer(rest)
         except ValueError:
             return
         if isinstance(event, dict):
             yield from self._read(event, _name_of(rest))
+
+    def _truncated(self) -> TruncatedStreamError:
+        has_content, said = self._accumulator.has_content, self._accumulator.unknown_facts
+        quoted = f" The server said: {quote(dumps(said)).rstrip('. ')}." if said and not has_content else ""
+        return TruncatedStreamError(
+            f"The answer of model {self._ref!r} stopped before its end: no finish reason came.{quoted} "
+            + ("What had arrived is in `partial`; try again." if has_content else "Try again."),
+            model=self._ref,
+            status=self.status,
+        )
 
     def _keep_plain(self, data: bytes) -> None:
         if self._plain is not None and len(self._plain) < MAX_PLAIN_BYTES:

@@ -229,14 +229,23 @@ def test_whatever_is_answered_is_one_line_of_json(run: Run, server: CountingServ
 
 
 def test_an_answer_that_is_none_is_a_failed_row(run: Run, server: CountingServer) -> None:
-    """A page, broken JSON and NaN fail their rows; nothing of them makes the output unreadable."""
-    server.bare["Hello"] = b'{"choices": [{"message": {"content": NaN}, "finish_reason": "stop"}]}'
+    """Broken JSON fails its rows; nothing of it makes the output unreadable."""
+    server.bare["Hello"] = b'{"choices": [{"message": {"content": nan}, "finish_reason": "stop"}]}'
     done = run("in.jsonl", "out.jsonl")
     assert done.exit_code == 6
     assert "--resume --retry-failed asks them again" in done.stderr
     rows = [json.loads(text) for text in Path("out.jsonl").read_bytes().splitlines()]
     assert {row["error"]["code"] for row in rows} == {"malformed_answer"}
     assert {row["response"] for row in rows} == {None}
+
+
+def test_numbers_that_json_has_not_are_null(run: Run, server: CountingServer) -> None:
+    """An answer with NaN in it is one; what is written of it stays JSON."""
+    server.bare["Hello"] = b'{"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "score": NaN}'
+    assert run("in.jsonl", "out.jsonl").exit_code == 0
+    for text in Path("out.jsonl").read_text().splitlines():
+        assert "NaN" not in text
+        assert json.loads(text)["response"]["body"]["score"] is None
 
 
 def test_rows_in_the_order_of_the_input(run: Run) -> None:

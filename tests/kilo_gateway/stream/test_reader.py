@@ -332,3 +332,44 @@ def test_an_error_in_a_list_keeps_its_code(name: str) -> None:
     with pytest.raises(GatewayError, match="quota") as caught:
         list(reader.feed(f'{name}data: [{{"error": {{"message": "quota", "code": 429}}}}]\n\n'.encode()))
     assert caught.value.status == 429
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"choices":[{"index":0,"delta":{"content":"z"},"logprobs":{"content":[{"token":"z","logprob":-Infinity}]}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"z"}}],"score":NaN}',
+        b'{"choices":[{"index":0,"delta":{"content":"z"},"note":"caf\xe9"}]}',
+    ],
+)
+def test_an_event_that_is_json_to_python_alone_is_read(event: bytes) -> None:
+    """NaN, infinity and bytes that are no UTF-8 cost nothing of an answer."""
+    deltas, error, reader = read(b"data: " + event + b"\n\n", DONE)
+    assert error is None
+    assert "".join(delta.text for delta in deltas) == reader.completion().text == "z"
+
+
+def test_half_a_character_of_a_part_meets_the_rest_in_the_content() -> None:
+    """Content that is a list of parts and content that is a text are one text."""
+    events = (
+        b'{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a\\ud83d"}]}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"\\ude00b"}}]}',
+    )
+    _, _, reader = read(*(b"data: " + event + b"\n\n" for event in events), DONE)
+    assert reader.completion().text == "a\U0001f600b"
+
+
+def test_events_of_null_say_nothing() -> None:
+    """A null between the events of an answer is passed over."""
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"z"},"finish_reason":"stop"}]}\n\n'
+    _, error, reader = read(b"data: null\n\n", event, b"data: null\n\n", DONE)
+    assert error is None
+    assert reader.completion().text == "z"
+
+
+def test_a_stream_without_an_answer_keeps_the_words_of_its_events() -> None:
+    """What events said that were no part of an answer stands in the error, which is worth another try."""
+    _, error, _ = read(b'data: {"promptFeedback":{"blockReason":"SAFETY"}}\n\n', DONE)
+    assert isinstance(error, TruncatedStreamError)
+    assert 'The server said: {"promptFeedback":{"blockReason":"SAFETY"}}. Try again.' in str(error)
+    assert error.retry == "soon"
