@@ -13,7 +13,7 @@ from kilo_gateway.answer.choice import (
     parse_text_part,
     parse_word,
 )
-from kilo_gateway.answer.usage import Usage, parse_count, parse_usage
+from kilo_gateway.answer.usage import Usage, find_usage, parse_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +41,7 @@ _CHOICE_KEYS: Mapping[str, tuple[type, ...]] = {
     "delta": (dict,),
     "text": (str,),
     "finish_reason": (str,),
+    "finishReason": (str,),
     "native_finish_reason": (str,),
     "logprobs": (dict,),
     "usage": (dict,),
@@ -165,7 +166,6 @@ def parse_completion(
     raw_choices = parse_objects(body.get("choices"))
     id_ = parse_word(body.get("id"))
     choices = tuple(parse_choice(raw, position, id_, call_seed) for position, raw in enumerate(raw_choices))
-    usages = (parse_usage(holder.get("usage")) for holder in (body, *reversed(raw_choices)))
     return Completion(
         choices=choices,
         id=id_,
@@ -173,7 +173,7 @@ def parse_completion(
         requested_model=requested_model,
         provider=parse_word(body.get("provider")) or _find_provider(choices),
         created=parse_count(body.get("created")),
-        usage=next((usage for usage in usages if usage is not None), None),
+        usage=find_usage(body, raw_choices),
         body=cast("CompletionBody", body),
         headers={} if headers is None else headers,
     )

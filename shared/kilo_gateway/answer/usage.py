@@ -11,12 +11,27 @@ if TYPE_CHECKING:
 
 _MICRODOLLARS_PER_DOLLAR = 1_000_000
 _MAX_COUNT = 2**53
-_INPUT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount")
-_OUTPUT = ("completion_tokens", "output_tokens", "completionTokens", "outputTokens", "candidatesTokenCount")
+_INPUT = ("prompt_tokens", "input_tokens", "promptTokens", "inputTokens", "promptTokenCount", "prompt_eval_count")
+_OUTPUT = (
+    "completion_tokens",
+    "output_tokens",
+    "completionTokens",
+    "outputTokens",
+    "candidatesTokenCount",
+    "eval_count",
+)
 _TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
-_ASKED = ("prompt_tokens_details", "input_tokens_details")
-_ANSWERED = ("completion_tokens_details", "output_tokens_details")
-"""The gateway's own name first, then those of other interfaces."""
+_ASKED = ("prompt_tokens_details", "input_tokens_details", "promptTokensDetails", "inputTokenDetails")
+_ANSWERED = ("completion_tokens_details", "output_tokens_details", "completionTokensDetails", "outputTokenDetails")
+_CACHED = (
+    *("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount"),  # DeepSeek
+    *("cachedTokens", "cachedInputTokens", "cacheReadInputTokens"),
+)
+_CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cacheWriteInputTokens")
+_REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
+"""The gateway's own name first, then those of other interfaces; `_INPUT` to `_TOTAL` also where Ollama writes them."""
+_HOLDERS = ("x_groq", "usageMetadata", "usage_metadata")
+"""Keys of an answer whose object counts the tokens, or holds a `usage` that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +77,31 @@ class Usage:
 
 
 def parse_usage(body: Any) -> Usage | None:
-    """Return the usage that a `usage` object states; None when there is none."""
+    """Return the usage that a `usage` object, or a list of one, states; None when there is none."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
     if not isinstance(body, dict) or not body:
         return None
     asked = _parse_object(_stated(body, _ASKED))
     answered = _parse_object(_stated(body, _ANSWERED))
+    cached = _stated_twice(asked, body, _CACHED)
+    written = _stated_twice(asked, body, _CACHE_WRITES)
+    reasoning = _stated_twice(answered, body, _REASONING)
     input_tokens = parse_count(_stated(body, _INPUT)) or 0
+    if "cache_read_input_tokens" in body and "prompt_tokens" not in body:  # Anthropic counts these apart
+        input_tokens += (cached or 0) + (written or 0)
     output_tokens = parse_count(_stated(body, _OUTPUT)) or 0
+    if "candidatesTokenCount" in body:  # so does Gemini with the thoughts
+        output_tokens += reasoning or 0
     total_tokens = parse_count(_stated(body, _TOTAL))
     is_byok = body.get("is_byok")
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
-        cached_tokens=parse_count(asked.get("cached_tokens")),
-        cache_write_tokens=parse_count(asked.get("cache_write_tokens")),
-        reasoning_tokens=parse_count(answered.get("reasoning_tokens")),
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
         audio_input_tokens=parse_count(asked.get("audio_tokens")),
         audio_output_tokens=parse_count(answered.get("audio_tokens")),
         image_input_tokens=parse_count(asked.get("image_tokens")),
@@ -89,6 +113,30 @@ def parse_usage(body: Any) -> Usage | None:
         upstream_cost=_parse_number(_parse_object(body.get("cost_details")).get("upstream_inference_cost")),
         body=cast("UsageBody", body),
     )
+
+
+def find_usage(body: dict[str, Any], choices: list[dict[str, Any]]) -> Usage | None:
+    """Return the usage of a whole answer: its own, that of a choice or its message, or where other servers put it."""
+    if (usage := parse_usage(body.get("usage"))) is not None:
+        return usage
+    for choice in reversed(choices):
+        for holder in (choice, choice.get("message"), choice.get("delta")):
+            if (usage := parse_usage(_parse_object(holder).get("usage"))) is not None:
+                return usage
+    for holder in (*(_parse_object(body.get(key)) for key in _HOLDERS), body):
+        counts = _parse_object(holder.get("usage")) or holder
+        if _stated(counts, _INPUT) is not None and _stated(counts, _OUTPUT) is not None:
+            return parse_usage({key: counts[key] for key in counts if counts is not body or key in _INPUT + _OUTPUT})
+    return None
+
+
+def _stated_twice(details: dict[str, Any], body: dict[str, Any], keys: tuple[str, ...]) -> int | None:
+    """Return the count under the first of these keys that the details have, else the first that the usage has."""
+    count = parse_count(details.get(keys[0]))
+    if count is not None:
+        return count
+    stated = _stated(details, keys)
+    return parse_count(_stated(body, keys) if stated is None else stated)
 
 
 def _stated(body: dict[str, Any], keys: tuple[str, ...]) -> Any:

@@ -50,6 +50,30 @@ def test_every_count_and_cost_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"prompt_tokens": 7, "prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 3}, (7, 4, None, None)),
+        ({"prompt_tokens": 7, "cached_tokens": 4, "reasoning_tokens": 2}, (7, 4, None, 2)),
+        (
+            {"input_tokens": 7, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3},
+            (14, 4, 3, None),
+        ),
+        ({"prompt_tokens": 14, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3}, (14, 4, 3, None)),
+        ({"promptTokenCount": 7, "cachedContentTokenCount": 4, "thoughtsTokenCount": 2}, (7, 4, None, 2)),
+        ({"inputTokens": 7, "cachedInputTokens": 4, "reasoningTokens": 2}, (7, 4, None, 2)),
+        ({"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 4}, "cached_tokens": 5}, (7, 4, None, None)),
+        ({"prompt_tokens": 7, "prompt_tokens_details": {"cache_creation_tokens": 3}}, (7, None, 3, None)),
+    ],
+)
+def test_caches_and_thoughts_are_counted_under_other_names(body: Any, expected: tuple[int | None, ...]) -> None:
+    """DeepSeek, Moonshot, Anthropic, Gemini and Vercel say otherwise what came from a cache and what was thought."""
+    usage = parse_usage(body)
+    assert usage is not None
+    found = (usage.input_tokens, usage.cached_tokens, usage.cache_write_tokens, usage.reasoning_tokens)
+    assert found == expected
+
+
 @pytest.mark.parametrize("body", [None, {}, [], "usage", 3, True])
 def test_no_usage_is_none(body: Any) -> None:
     """Whatever is no object with something in it is no usage."""
