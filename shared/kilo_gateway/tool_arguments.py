@@ -10,7 +10,7 @@ from kilo_gateway.jsontext import is_too_deep
 
 _LONGEST_FLAW = 100
 _TOO_DEEP = "The arguments are nested too deeply to be read."
-_NO_ARGUMENTS = ("null", '""', "[]")
+_NO_ARGUMENTS = ("null", '""', "[]", "None", "undefined", '"{}"')
 """Texts besides "" and "{}" with which servers say that a call has no arguments."""
 EMPTY_OBJECT = "{}"
 """What some servers send first for a call whose arguments follow."""
@@ -29,8 +29,8 @@ _REPLACEMENT = r"\ufffd"
 def parse_arguments(text: str | dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the arguments of a call; {} for none at all; None when the text is not a whole JSON object.
 
-    `null`, `""` and `[]` are spellings of none. Whole numbers keep all their digits. Half of a surrogate pair, which no
-    JSON writer takes, becomes U+FFFD.
+    `null`, `""` and `[]` are spellings of none. An object that was encoded twice counts; line ends inside strings are
+    read. Whole numbers keep all their digits. Half of a surrogate pair, which no JSON writer takes, becomes U+FFFD.
     """
     if isinstance(text, dict):
         return text
@@ -44,7 +44,9 @@ def parse_arguments(text: str | dict[str, Any] | None) -> dict[str, Any] | None:
     if is_too_deep(text):
         return None
     try:
-        value = json.loads(mend_escapes(text), parse_constant=_refuse_constant)
+        value = _parse(mend_escapes(text))
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = _parse(mend_escapes(value))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -59,7 +61,7 @@ def describe_flaw(text: Any) -> str | None:
     if is_too_deep(text):
         return _TOO_DEEP
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _parse(text)
     except json.JSONDecodeError as flaw:
         if flaw.pos >= len(text.rstrip()) or flaw.msg.startswith("Unterminated string"):
             return "The arguments are cut off: the JSON object does not end."
@@ -69,6 +71,10 @@ def describe_flaw(text: Any) -> str | None:
     except ValueError as constant:
         return f"The arguments are not JSON: {str(constant)[:_LONGEST_FLAW]} is no value of it."
     return f"The arguments are JSON, but a {type(value).__name__} and not an object."
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant, strict=False)
 
 
 def mend_escapes(text: str) -> str:

@@ -105,7 +105,7 @@ def parse_choice(
     return CompletionChoice(
         index=index,
         message=cast("Message", message),
-        finish_reason=parse_word(raw.get("finish_reason")),
+        finish_reason=parse_finish_reason(raw),
         native_finish_reason=parse_word(raw.get("native_finish_reason")),
         logprobs=parse_object(raw.get("logprobs")) or None,
     )
@@ -121,6 +121,11 @@ def parse_text_part(part: Any) -> str | None:
     if isinstance(text, dict):
         text = text.get("value")
     return text if isinstance(text, str) else None
+
+
+def parse_finish_reason(choice: dict[str, Any]) -> str | None:
+    """Return why a choice ended; None while it has not, or nobody says so."""
+    return parse_word(choice.get("finish_reason")) or parse_word(choice.get("finishReason"))
 
 
 def parse_word(value: Any) -> str | None:

@@ -137,6 +137,11 @@ class ObjectScanner:
         self._in_string = False
         self._rest = ""  # a backslash whose character comes with the next piece
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an object has begun and not ended."""
+        return self._depth > 0
+
     def feed(self, piece: str) -> None:
         """Read the next piece."""
         self.pieces += 1

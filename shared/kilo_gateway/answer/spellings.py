@@ -6,7 +6,10 @@ an object. Works alike on a whole message and on each delta of a stream.
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import orjson
 
 from kilo_gateway.answer.thinking import is_sealed, thinking_detail, thinking_text
 
@@ -14,7 +17,15 @@ REASONING_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
 """Where the text of the reasoning stands; other values than a text are another spelling."""
 _OTHER_REASONING_KEYS = ("thinking", "thoughts", "thought", "thinking_blocks")
 _ODD_KEYS = frozenset({"function_call", *_OTHER_REASONING_KEYS})
+_PART_KEYS = {"type", "text"}
+"""What a part of a content has, and the JSON object that a model was asked for has not."""
 _CALL_PARTS = ("tool_use", "tool_call", "function_call")
+
+
+def find_thinking(delta: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the pieces of `reasoning_details` that a delta holds as blocks of other servers, signed or not."""
+    held = (delta.get(key) for key in (*REASONING_KEYS, *_OTHER_REASONING_KEYS))
+    return [thinking_detail(block) for value in held if isinstance(value, (dict, list)) for block in _objects(value)]
 
 
 def is_odd(message: dict[str, Any]) -> bool:
@@ -51,8 +62,11 @@ def _is_refusal(part: Any) -> bool:
 
 
 def _mend_content(message: dict[str, Any]) -> None:
-    if isinstance(content := message.get("content"), dict):
+    content = message.get("content")
+    if isinstance(content, dict) and (isinstance(content.get("parts"), list) or _PART_KEYS & content.keys()):
         message["content"] = content["parts"] if isinstance(content.get("parts"), list) else [content]
+    elif isinstance(content, dict):  # what was to be JSON text came as JSON
+        message["content"] = _render_json(content)
     refusals = [part for part in _objects(message.get("content")) if _is_refusal(part)]
     if refusals and not message.get("refusal"):
         message["content"] = [part for part in message["content"] if part not in refusals]
@@ -88,6 +102,13 @@ def _mend_reasoning(message: dict[str, Any]) -> None:
             message["reasoning_details"] = sealed
         if said:
             message["reasoning"] = text = said
+
+
+def _render_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair, or nesting deeper than orjson goes
+        return json.dumps(value)
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

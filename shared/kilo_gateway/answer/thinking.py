@@ -13,7 +13,9 @@ _TEXT_KEYS = ("thinking", "reasoning", "text", "content", "summary")
 
 def is_thinking(part: Any) -> bool:
     """Return whether a part of a content list is reasoning."""
-    return isinstance(part, dict) and isinstance(type_ := part.get("type"), str) and type_ in _TYPES
+    if not isinstance(part, dict):
+        return False
+    return (isinstance(type_ := part.get("type"), str) and type_ in _TYPES) or part.get("thought") is True  # Gemini
 
 
 def thinking_text(value: Any) -> str:

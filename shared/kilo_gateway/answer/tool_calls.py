@@ -168,7 +168,7 @@ class ToolCallAssembler:
             return None if call.is_over_before(fragment) else call
         last = self._last
         is_late_id = last is not None and last.sent_id is None and not (fragment.name and last.name)
-        return last if is_late_id else None
+        return last if is_late_id or (last is not None and last.continues_in(fragment)) else None
 
     def _find_by_index(self, index: int, fragment: ToolCallFragment) -> _Call | None:
         call = self._by_index.get(index)
@@ -185,8 +185,8 @@ class ToolCallAssembler:
         if same_id is not None and same_id.index is None and not same_id.is_over_before(fragment):
             return same_id
         call = self._by_index.get(index)
-        if call is not None and call.sent_id is None and not call.is_over_before(fragment):
-            return call
+        if call is not None and (call.continues_in(fragment) or call.sent_id is None):
+            return None if call.is_over_before(fragment) else call
         return None
 
     def _find_last(self, fragment: ToolCallFragment) -> _Call | None:
@@ -265,6 +265,14 @@ class _Call:
         if not fragment.name or not self.name:
             return False
         return (bool(fragment.arguments.strip()) or fragment.name != self.name) and self.has_whole_arguments()
+
+    def continues_in(self, fragment: ToolCallFragment) -> bool:
+        """Whether a fragment with the name, be its id another one, goes on with the arguments and begins none."""
+        if fragment.name != self.name or not self.arguments.pieces or not fragment.arguments.strip():
+            return False
+        if fragment.arguments.lstrip().startswith("{") or self.has_whole_arguments():
+            return False
+        return self.scanner is not None and self.scanner.is_open
 
     def render(self, id_: str) -> ToolCall:
         """Return the call as it stands in a whole answer; its place in the list is its index."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.answer.choice import parse_object, parse_text_part, parse_word
+from kilo_gateway.answer.choice import parse_finish_reason, parse_object, parse_text_part, parse_word
 from kilo_gateway.answer.merging import merge_audio, merge_values
 from kilo_gateway.answer.reasoning_details import ReasoningDetails, find_reasoning
-from kilo_gateway.answer.spellings import is_odd, regular
+from kilo_gateway.answer.spellings import find_thinking, is_odd, regular
 from kilo_gateway.answer.thinking import is_sealed, is_thinking, thinking_detail, thinking_text
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta
 
@@ -25,7 +25,7 @@ _PLAIN_KEYS = frozenset({"role", "content"})
 _REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"})
 _ONCE_KEYS = frozenset({"annotations", "images"})
 _COMMON_CHOICE_KEYS = frozenset({"index", "delta", "finish_reason", "native_finish_reason", "logprobs"})
-_CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage"}
+_CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage", "finishReason"}
 _PADDING = 8
 """Characters by which a repeat of the whole reasoning may differ in its blanks at both ends."""
 
@@ -129,7 +129,11 @@ class ChoiceAccumulator:
         if not others and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
         if (len(others) > 1 or "tool_calls" not in others) and is_odd(others):
+            self._thinking.add(find_thinking(others))
+            has_details = "reasoning_details" in others
             others = regular(others)
+            if not has_details:  # they are put together from all pieces, the unsigned too
+                others.pop("reasoning_details", None)
         source, reasoning = find_reasoning(others)
         is_new = self._take_reasoning(source, reasoning) if reasoning else self._take_reasoning("content", thought)
         calls = self._take_others(others, is_repeat=bool(reasoning) and not is_new)
@@ -220,7 +224,7 @@ class ChoiceAccumulator:
 
     def _take_choice(self, choice: dict[str, Any]) -> None:
         """Take what stands beside the delta: finish reasons, log probabilities, unknown keys."""
-        self.finish_reason = parse_word(choice.get("finish_reason")) or self.finish_reason
+        self.finish_reason = parse_finish_reason(choice) or self.finish_reason
         self.native_finish_reason = parse_word(choice.get("native_finish_reason")) or self.native_finish_reason
         if isinstance(choice.get("logprobs"), dict):
             self._logprobs.append(choice["logprobs"])

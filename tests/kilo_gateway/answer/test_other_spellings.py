@@ -101,9 +101,76 @@ def test_details_of_other_types_are_read_and_kept() -> None:
         assert completion.reasoning_details == details
 
 
+def test_signed_blocks_in_pieces_are_one_block() -> None:
+    """The signature of a streamed block of thoughts signs all its text, as in the answer that was not streamed."""
+    deltas = [
+        {"reasoning_content": "Hm", "thinking_blocks": [{"type": "thinking", "thinking": "Hm"}]},
+        {"reasoning_content": "m.", "thinking_blocks": [{"type": "thinking", "thinking": "m."}]},
+        {"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "c2ln"}]},
+        {"content": "z"},
+    ]
+    accumulator = Accumulator()
+    for delta in deltas:
+        accumulator.add({"choices": [{"index": 0, "delta": delta}]})
+    completion = accumulator.completion()
+    assert (completion.reasoning, completion.text) == ("Hmm.", "z")
+    assert completion.reasoning_details == [{"type": "reasoning.text", "text": "Hmm.", "signature": "c2ln"}]
+
+
+def test_a_part_that_is_a_thought_is_reasoning() -> None:
+    """Gemini marks the parts of its thoughts."""
+    for completion in both({"content": [{"text": "R", "thought": True}, {"type": "text", "text": "z"}]}):
+        assert (completion.reasoning, completion.text) == ("R", "z")
+
+
+def test_a_finish_reason_in_other_letters_ends_an_answer() -> None:
+    """`finishReason` is the finish reason."""
+    for key in ("delta", "message"):
+        accumulator = Accumulator()
+        choice = {"index": 0, key: {"content": "z"}, "finishReason": "length"}
+        accumulator.add({"choices": [choice]})
+        assert accumulator.is_complete
+        for completion in (accumulator.completion(), parse_completion({"choices": [choice]})):
+            assert (completion.finish_reason, completion.text) == ("length", "z")
+            assert "extra" not in render_metadata(completion)
+
+
+COUNTS = {"prompt_tokens": 7, "completion_tokens": 8, "total_tokens": 15}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"x_groq": {"id": "req", "usage": COUNTS}},
+        {"usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 3, "thoughtsTokenCount": 5}},
+        {"usage": [COUNTS]},
+        {"usage": None, "prompt_eval_count": 7, "eval_count": 8},
+    ],
+)
+def test_tokens_that_are_counted_elsewhere_are_the_usage(fields: dict[str, Any]) -> None:
+    """Groq, Gemini and Ollama count the tokens of an answer under names of their own."""
+    accumulator = Accumulator()
+    accumulator.add({"choices": [{"index": 0, "delta": {"content": "z"}}]})
+    accumulator.add({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **fields})
+    choice = {"index": 0, "message": {"content": "z"}, "finish_reason": "stop"}
+    for completion in (accumulator.completion(), parse_completion({"choices": [choice], **fields})):
+        usage = completion.usage
+        assert usage is not None
+        assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (7, 8, 15)
+
+
+def test_usage_inside_the_message_is_the_usage() -> None:
+    """Some servers count the tokens of each choice in its message."""
+    for completion in both({"content": "z", "usage": COUNTS}):
+        assert completion.usage is not None
+        assert completion.usage.total_tokens == 15
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
+        ({"city": "Oslo", "tags": ["a"]}, '{"city":"Oslo","tags":["a"]}'),
+        ({"count": 2**70}, '{"count": 1180591620717411303424}'),
         ({"type": "text", "text": "A"}, "A"),
         ({"parts": [{"text": "A"}, {"text": "B"}]}, "AB"),
         ([{"type": "output_text", "text": "A", "annotations": []}], "A"),

@@ -54,6 +54,14 @@ SHAPES: dict[str, tuple[list[Any], list[tuple[str, str, str]]]] = {
         [part(0, "a", "f", '{"x"'), part(0, arguments=":1}"), part(0, "a", "f", '{"x":1}')],
         [A],
     ),
+    "a new id and the name with each piece": (
+        [part(0, "a", "f", '{"x"'), part(0, "b", "f", ":1}")],
+        [A],
+    ),
+    "a new id and the name with each piece, without an index": (
+        [part(None, "a", "f", '{"x"'), part(None, "b", "f", ":"), part(None, "c", "f", "1}")],
+        [A],
+    ),
     "an empty object before the arguments": ([part(0, "a", "f", {}), part(0, arguments='{"x":1}')], [A]),
     "an empty object and blanks alone": ([part(0, "a", "f", "{}"), part(0, arguments=" ")], [("a", "f", "{} ")]),
     "two calls with empty objects and without ids": (
