@@ -17,7 +17,7 @@ from langgraph.types import Send
 
 from kilo_gateway import Budget, BudgetExceededError, Pricing, cost_tracker
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
-from langchain_kilo import ChatKilo, CostCallback
+from langchain_kilo import ChatKilo, CostCallback, KiloEmbeddings
 
 COST = Decimal("0.0000123")
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "cost": float(COST)}
@@ -180,16 +180,74 @@ def test_a_graph_that_fans_out_is_counted(make: Make) -> None:
     assert costs.total.cost == 6 * COST
 
 
-def test_a_chain_in_a_storm_loses_nothing(make: Make, gateway: EmbeddedGateway) -> None:
-    """A batch of a chain shares the pause after a 429 without a word in its code, and each answer costs once."""
+def test_a_budget_stops_embeddings(gateway: EmbeddedGateway) -> None:
+    """Vectors are made batch by batch until the next one could pass the budget, blocking and awaited."""
+    price = Pricing(prompt=Decimal(1_000_000))  # a dollar a byte, so to say
+    given = {"api_key": gateway.api_key, "base_url": gateway.base_url, "batch_size": 1}
+    for embed in (
+        lambda: KiloEmbeddings(**given).embed_documents(["Hello", "x" * 900]),
+        lambda: asyncio.run(KiloEmbeddings(**given).aembed_documents(["Hello", "x" * 900])),
+    ):
+        gateway.clear()
+        budget = Budget(200)
+        with cost_tracker(budget=budget, price=price) as costs, pytest.raises(BudgetExceededError):
+            embed()
+        assert costs.total.calls == len([request for request in gateway.requests if request.body]) == 1
+        assert 0 < budget.spent == costs.total.cost
+
+
+def test_the_sums_are_those_of_the_server(make: Make, gateway: EmbeddedGateway) -> None:
+    """Over threads, tasks, streams, graphs, retries and a cache the tracker has what the server has billed."""
+    gateway.clear()
+    usages = [{**USAGE, "cost": number / 1_000_000} for number in range(1, 31)]
+    busy = Fault(status=503, body={"error": {"code": 503, "message": "Later"}}, headers={"Retry-After": "0.05"})
+    gateway.enqueue(*(Reply(text="Yes.", usage=usage) for usage in usages[:10]), busy)
+    gateway.enqueue(*(Reply(text="Yes.", usage=usage) for usage in usages[10:]))
+    model, cached = make(max_retries=2), make(cache=InMemoryCache())
+    chain = RunnableParallel(a=model, b=RunnableLambda(model.invoke))
+    with cost_tracker() as costs:
+        chain.batch(["x"] * 5, {"max_concurrency": 5})
+        asyncio.run(model.abatch(["Hello"] * 9))
+        for _ in range(5):
+            cached.invoke("Hello")
+        for way in ways(model, {}):
+            way()
+        list(chain.stream("x"))
+        asyncio.run(chain.ainvoke("x"))
+    sent = [request for request in gateway.requests if request.body]
+    assert (costs.total.calls, costs.total.retries, len(sent)) == (30, 1, 31)
+    assert costs.total.cost == sum((Decimal(str(usage["cost"])) for usage in usages), Decimal(0))
+    assert costs.total.unknown_costs == 0
+
+
+def graph_of(model: Any) -> Any:
+    """Return a graph that asks about each of its questions at once."""
+
+    async def ask(state: State) -> dict[str, list[str]]:
+        return {"answers": [(await model.ainvoke(state["questions"][0])).text]}
+
+    builder = StateGraph(State)
+    builder.add_node("ask", ask)
+    builder.add_conditional_edges(START, lambda state: [Send("ask", {"questions": [q]}) for q in state["questions"]])
+    return builder.compile()
+
+
+MANY: dict[str, Callable[[Any], Any]] = {
+    "batch": lambda model: model.batch(["Hello"] * 40, {"max_concurrency": 8}),
+    "abatch": lambda model: asyncio.run(model.abatch(["Hello"] * 40)),
+    "map": lambda model: RunnableParallel({f"k{n}": model for n in range(40)}).invoke("Hello", {"max_concurrency": 8}),
+    "graph": lambda model: asyncio.run(graph_of(model).ainvoke({"questions": ["Hello"] * 40, "answers": []})),
+}
+
+
+@pytest.mark.parametrize("run", MANY.values(), ids=MANY)
+def test_many_calls_in_a_storm_are_all_answered(run: Any, make: Make, gateway: EmbeddedGateway) -> None:
+    """However LangChain code asks many things at once, it shares the pause after a 429, and no answer is lost."""
     gateway.clear()
     busy = {"error": {"code": 429, "message": "Slow down"}}
-    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.3"}, body=busy, times=8))
+    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.1"}, body=busy, times=3))
     gateway.enqueue(Reply(text="Yes.", usage=USAGE, times=999))
-    chain = RunnableLambda(str.upper) | make(max_retries=2)
     with cost_tracker() as costs:
-        answers = chain.batch(["hello"] * 40, {"max_concurrency": 8})
-    assert {answer.text for answer in answers} == {"Yes."}
-    assert costs.total.calls == 40
-    assert costs.total.cost == 40 * COST
-    assert len(gateway.requests) == 48
+        run(make(max_retries=2))
+    assert (costs.total.calls, costs.total.failed, costs.total.cost) == (40, 0, 40 * COST)
+    assert len(gateway.requests) == 43

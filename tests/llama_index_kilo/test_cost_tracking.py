@@ -11,9 +11,11 @@ import pytest
 from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.async_utils import run_jobs
 from llama_index.core.callbacks import CallbackManager
+from llama_index.core.evaluation import BatchEvalRunner, FaithfulnessEvaluator
+from llama_index.core.ingestion import IngestionPipeline
 
 from kilo_gateway import Budget, BudgetExceededError, Pricing, cost_tracker
-from kilo_gateway.testing import EmbeddedGateway, Reply
+from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
 from llama_index_kilo import CostCallback, KiloEmbedding, KiloLLM
 
 COST = Decimal("0.0000123")
@@ -78,6 +80,89 @@ def test_a_budget_stops_an_llm(make_llm: Make, gateway: EmbeddedGateway) -> None
     with pytest.raises(BudgetExceededError):
         llm.complete("Hello")
     assert len([request for request in gateway.requests if request.body]) == 1
+
+
+async def _read(responses: Any) -> None:
+    async for _ in await responses:
+        pass
+
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "complete": lambda llm: llm.complete("Hello"),
+    "stream": lambda llm: list(llm.stream_complete("Hello")),
+    "acomplete": lambda llm: asyncio.run(llm.acomplete("Hello")),
+    "astream": lambda llm: asyncio.run(_read(llm.astream_complete("Hello"))),
+}
+PRICE = Pricing(prompt=Decimal(0), completion=Decimal(1000))
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_budget_stops_every_way_to_call(way: Any, make_llm: Make, gateway: EmbeddedGateway) -> None:
+    """Blocking or awaited, whole or streamed: the call that could pass the budget of a block is not sent."""
+    with cost_tracker(budget=Budget("0.005"), price=PRICE), pytest.raises(BudgetExceededError):
+        way(make_llm(max_tokens=10))
+    assert not [request for request in gateway.requests if request.body]
+
+
+def test_a_budget_stops_the_making_of_an_index(gateway: EmbeddedGateway) -> None:
+    """Vectors are made batch by batch until the next one could pass the budget."""
+    embedding = KiloEmbedding(base_url=gateway.base_url, api_key=gateway.api_key, embed_batch_size=1)
+    documents = [Document(text="Hello"), Document(text="x" * 900)]
+    price = {"openai/text-embedding-3-small": Pricing(prompt=Decimal(1_000_000))}
+    with cost_tracker(budget=Budget(200), price=price) as costs, pytest.raises(BudgetExceededError):
+        VectorStoreIndex.from_documents(documents, embed_model=embedding)
+    assert costs.total.calls == len([request for request in gateway.requests if request.body]) == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the framework, about itself
+def test_a_budget_stops_a_workflow_of_agents(make_llm: Make, gateway: EmbeddedGateway) -> None:
+    """An agent in a workflow that calls tools for ever ends before the request that could pass the budget."""
+    from llama_index.core.agent.workflow import AgentWorkflow
+
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return f"Sunny in {city}"
+
+    gateway.clear()
+    call = {"name": "weather", "arguments": {"city": "Oslo"}}
+    gateway.enqueue(Reply(tool_calls=[call], usage={**USAGE, "cost": 0.004}, times=99))
+    llm = make_llm(is_function_calling_model=True, max_tokens=10)
+
+    async def run() -> None:
+        await AgentWorkflow.from_tools_or_functions([weather], llm=llm).run("Weather in Oslo?")
+
+    budget = Budget("0.02")
+    with cost_tracker(budget=budget, price=PRICE) as costs, pytest.raises(BudgetExceededError):
+        asyncio.run(run())
+    assert costs.total.calls == 3
+    assert (budget.spent, budget.reserved) == (Decimal("0.012"), 0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the framework, about itself
+def test_many_calls_in_a_storm_are_all_answered(make_llm: Make, gateway: EmbeddedGateway) -> None:
+    """Jobs, an ingestion and evaluators share the pause after a 429 without a word in their code; nothing is lost."""
+    gateway.clear()
+    busy = Fault(
+        status=429, headers={"Retry-After": "0.1"}, body={"error": {"code": 429, "message": "Slow down"}}, times=3
+    )
+    llm = make_llm(max_retries=2)
+    embedding = KiloEmbedding(base_url=gateway.base_url, api_key=gateway.api_key, embed_batch_size=1, max_retries=2)
+    texts = [f"text {number}" for number in range(20)]
+
+    async def run() -> None:
+        gateway.enqueue(busy, Reply(text="YES", usage=USAGE, times=20))
+        await run_jobs([llm.acomplete(text) for text in texts], workers=8)
+        gateway.enqueue(busy)
+        await IngestionPipeline(transformations=[embedding]).arun(documents=[Document(text=text) for text in texts])
+        gateway.enqueue(busy, Reply(text="YES", usage=USAGE, times=20))
+        runner = BatchEvalRunner({"faithful": FaithfulnessEvaluator(llm=llm)}, workers=8)
+        found = await runner.aevaluate_response_strs(texts, response_strs=texts, contexts_list=[["x"]] * 20)
+        assert [result.passing for result in found["faithful"]] == [True] * 20
+
+    with cost_tracker() as costs:
+        asyncio.run(run())
+    assert (costs.total.calls, costs.total.failed, costs.total.retries) == (60, 0, 9)
+    assert len([request for request in gateway.requests if request.body]) == 69
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the framework, about itself
