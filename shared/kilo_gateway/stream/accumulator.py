@@ -61,6 +61,11 @@ class Accumulator:
             self._take_usage(chunk["usage"])
         return deltas
 
+    def add_text(self, index: int, text: str, chunk: Chunk) -> Delta:
+        """Return what `add` does for a chunk that says what the last one said, but for its text."""
+        self._choices[index].add_text(text)
+        return Delta(index, text, "", [], chunk)
+
     def finish(self) -> list[Delta]:
         """Return what only the end of the stream shows: the ids made up for tool calls that never got one."""
         deltas: list[Delta] = []

@@ -140,6 +140,10 @@ class ChoiceAccumulator:
         reasoning = (reasoning or thought) if is_new else ""
         return Delta(self.index, text, reasoning, calls, chunk) if text or reasoning or calls else None
 
+    def add_text(self, text: str) -> None:
+        """Take the next piece of a text that has begun."""
+        self._text.append(text)
+
     def _without_repeats(self, choice: dict[str, Any]) -> dict[str, Any]:
         """Return the `message` of a choice without a delta; at the end of a stream only what had not come before."""
         message = parse_object(choice.get("message"))

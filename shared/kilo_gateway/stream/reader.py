@@ -13,6 +13,7 @@ from kilo_gateway.jsontext import dumps, loads_answer, loads_fast, loads_lenient
 from kilo_gateway.refs import render_ref
 from kilo_gateway.stream.accumulator import Accumulator
 from kilo_gateway.stream.halves import HalfJoiner
+from kilo_gateway.stream.repeats import Repeats
 from kilo_gateway.stream.sse import NamedEvent, SseDecoder
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class StreamReader:
         """The response's headers, for an error that an event holds."""
         self._sse = SseDecoder()
         self._accumulator = Accumulator(requested_model=model, call_seed=call_seed)
+        self._repeats = Repeats()
         self._halves: HalfJoiner | None = None  # only once a server has cut a character into two events
         self._plain: bytearray | None = bytearray()
 
@@ -65,12 +67,18 @@ class StreamReader:
         for payload in payloads:
             if not payload:
                 continue
+            if (repeated := self._repeats.read(payload)) is not None:
+                yield self._accumulator.add_text(*repeated)
+                continue
             if payload[0] != _BRACE and payload.strip() in _DONE_SPELLINGS:
                 self.is_done, self._plain = True, None
                 return
             event, name = self._parse(payload), _name_of(payload)
             if find_error(event, name) is None:
-                for delta in self._accumulator.add(event):  # what `_read` does, without a generator for each event
+                deltas = self._accumulator.add(event)
+                if len(deltas) == 1 and self._halves is None:
+                    self._repeats.note(payload, event)
+                for delta in deltas:  # what `_read` does, without a generator for each event
                     self.has_delivered = True
                     yield delta
             else:
