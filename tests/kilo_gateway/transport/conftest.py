@@ -8,9 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+
+from .played import ASK, GIVEN
 
 
 @pytest.fixture(params=["own engine", "httpx"])
@@ -127,3 +131,50 @@ def serve_raw() -> Iterator[Callable[..., RawServer]]:
             return server
 
         yield start
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
+def stream(request: pytest.FixtureRequest) -> bool:
+    """Whether answers are streamed."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def ask(open_session: Any) -> Any:
+    """Make calls to a base URL: a function that returns the text of one."""
+
+    def connect(base_url: str, **options: Any) -> Any:
+        session = open_session(base_url=base_url, **{**GIVEN, **options})
+
+        def call(*, stream: bool = False, messages: Any = ASK) -> str:
+            if not stream:
+                return str(session.complete(messages).text)
+            streamed = session.stream(messages)
+            if streamed.error is not None:
+                raise streamed.error
+            return str(streamed.text)
+
+        return call
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
+    """A server's TLS context, and the file that makes its issuer known."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return context, str(path)
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """An issuer that the environment names."""
+    made = trustme.CA()
+    path = tmp_path / "ca.pem"
+    made.cert_pem.write_to_path(str(path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    return made

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-import ssl
-import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
-import trustme
 
 from kilo_gateway import (
     AsyncKiloClient,
-    AuthenticationError,
-    BadRequestError,
-    ConnectionFailedError,
     KiloClient,
     KiloError,
     MalformedAnswerError,
@@ -29,61 +23,9 @@ from kilo_gateway import (
 )
 from kilo_gateway.transport.sockets import dialing
 
+from .played import ASK, GIVEN, JSON, answer, chunk, stream_head
+
 pytestmark = pytest.mark.usefixtures("engine")
-
-JSON = b'{"choices":[{"message":{"role":"assistant","content":"%s"},"finish_reason":"stop"}]}'
-EVENTS = (
-    b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n'
-    b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-)
-
-
-def answer(text: bytes = b"mine", *, stream: bool = False, headers: bytes = b"") -> bytes:
-    """Return a whole answer of length, or a chunked stream."""
-    if not stream:
-        body = JSON % text
-        return b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s" % (headers, len(body), body)
-    return stream_head(headers) + chunk(EVENTS % text) + b"0\r\n\r\n"
-
-
-def stream_head(headers: bytes = b"") -> bytes:
-    """Return the head of a chunked stream."""
-    return b"HTTP/1.1 200 OK\r\n%sContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" % headers
-
-
-def chunk(data: bytes) -> bytes:
-    """Return one chunk."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-ASK = [{"role": "user", "content": "Hello"}]
-GIVEN = {"api_key": "k" * 20, "model": "a/b", "max_retries": 0}
-
-
-@pytest.fixture(params=[False, True], ids=["whole", "streamed"])
-def stream(request: pytest.FixtureRequest) -> bool:
-    """Whether answers are streamed."""
-    return bool(request.param)
-
-
-@pytest.fixture
-def ask(open_session: Any) -> Any:
-    """Make calls to a base URL: a function that returns the text of one."""
-
-    def connect(base_url: str, **options: Any) -> Any:
-        session = open_session(base_url=base_url, **{**GIVEN, **options})
-
-        def call(*, stream: bool = False, messages: Any = ASK) -> str:
-            if not stream:
-                return str(session.complete(messages).text)
-            streamed = session.stream(messages)
-            if streamed.error is not None:
-                raise streamed.error
-            return str(streamed.text)
-
-        return call
-
-    return connect
 
 
 @pytest.mark.parametrize(
@@ -228,117 +170,6 @@ def test_total_on_an_awaited_client_of_the_callers(serve_raw: Any, drip: str) ->
     begun = time.monotonic()
     asyncio.run(main())
     assert time.monotonic() - begun < 1
-
-
-LONG = [{"role": "user", "content": "x" * 12_000_000}]
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "then"),
-    [
-        (b"413 Too Large", BadRequestError, "close"),
-        (b"401 Unauthorized", AuthenticationError, "stop reading"),
-    ],
-)
-def test_an_answer_wins_over_a_request_that_is_not_sent(
-    serve_raw: Any, ask: Any, status: bytes, kind: type[KiloError], then: str
-) -> None:
-    """An error that is sent while the request still goes out is that error, whatever happens to the rest."""
-
-    def play(peer: Any) -> None:
-        peer.sock.recv(65536)
-        peer.send(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-        if then != "close":
-            peer.ending.wait(5)
-
-    call = ask(serve_raw(play).base_url, timeout=Timeouts(read=2))
-    begun = time.monotonic()
-    with pytest.raises(kind):
-        call(messages=LONG)
-    assert time.monotonic() - begun < 1.5
-
-
-def test_an_interim_answer_does_not_stop_a_request(serve_raw: Any, ask: Any) -> None:
-    """A 103 that comes while a long request goes out is passed over; the request is sent to its end."""
-
-    def play(peer: Any) -> None:
-        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
-        if peer.request():
-            peer.send(answer())
-
-    assert ask(serve_raw(play).base_url)(messages=LONG) == "mine"
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
-    """A server's TLS context, and the file that makes its issuer known."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return context, str(path)
-
-
-@pytest.mark.parametrize("then", ["close", "reset", "stop reading"])
-def test_an_answer_wins_over_tls(serve_raw: Any, ask: Any, tls: Any, monkeypatch: Any, then: str) -> None:
-    """The same holds under TLS, whose layers hold back what cannot be sent any more."""
-    context, path = tls
-    monkeypatch.setenv("SSL_CERT_FILE", path)
-
-    def play(peer: Any) -> None:
-        peer.sock.recv(16384)
-        peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-        if then == "reset":
-            peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        elif then == "stop reading":
-            peer.ending.wait(5)
-
-    call = ask(serve_raw(play, tls=context).base_url, timeout=Timeouts(read=2))
-    begun = time.monotonic()
-    with pytest.raises(BadRequestError if then != "reset" else KiloError):  # a reset may overtake what came before it
-        call(messages=LONG)
-    assert time.monotonic() - begun < 1.8
-
-
-@pytest.mark.parametrize("framing", ["until the end", "length", "chunked"])
-def test_tls_that_is_cut(serve_raw: Any, ask: Any, tls: Any, monkeypatch: Any, framing: str) -> None:
-    """A connection cut without TLS's close_notify ends no answer; one that is whole by its framing stands."""
-    context, path = tls
-    monkeypatch.setenv("SSL_CERT_FILE", path)
-    body = JSON % b"mine"
-    heads = {
-        "until the end": b"Connection: close\r\n\r\n" + body,
-        "length": b"Content-Length: %d\r\n\r\n" % len(body) + body,
-        "chunked": b"Transfer-Encoding: chunked\r\n\r\n" + chunk(body) + b"0\r\n\r\n",
-    }
-
-    def play(peer: Any) -> None:
-        peer.request()
-        peer.send(b"HTTP/1.1 200 OK\r\n" + heads[framing])
-        socket.socket(fileno=peer.sock.detach()).close()
-
-    call = ask(serve_raw(play, tls=context).base_url)
-    if framing == "until the end":
-        with pytest.raises(ConnectionFailedError):
-            call()
-    else:
-        assert call() == "mine"
-
-
-def test_tls_connections_are_kept(serve_raw: Any, ask: Any, tls: Any, monkeypatch: Any, stream: bool) -> None:
-    """Session tickets, which TLS 1.3 sends between answers, do not end a connection."""
-    context, path = tls
-    monkeypatch.setenv("SSL_CERT_FILE", path)
-
-    def play(peer: Any) -> None:
-        while peer.request():
-            peer.send(answer(stream=stream))
-
-    server = serve_raw(play, tls=context)
-    call = ask(server.base_url)
-    assert [call(stream=stream) for _ in range(3)] == ["mine"] * 3
-    assert server.requests == [1, 1, 1]
 
 
 def test_a_handshake_that_is_cancelled_closes_its_socket(serve_raw: Any) -> None:

@@ -39,14 +39,16 @@ class Waiter:
     def receive(self, until: float | None) -> bytes | None:
         """Return what came, empty at the end; None when `until` has come. Raises OSError."""
         channel = self._channel
-        if early := channel.take_early():
-            return early
+        if (held := channel.take_held()) is not None:
+            return held
         while True:
             left = None if until is None else max((until - monotonic()) * 1000, 0.0)
             if not self._poll.poll(left):
                 return None
             if (data := channel.take()) is not None:
                 return data
+            if until is not None and monotonic() >= until:  # bytes that are no text do not make the wait longer
+                return None
 
 
 class Response(BaseResponse):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kilo_gateway.clock import monotonic
@@ -45,10 +46,11 @@ def write(channel: Channel, request: Request, seconds: float | None, bounds: Bou
     Raises:
         httpx.WriteTimeout: the server took nothing for too long, and has not answered.
     """
+    end_of_wait = partial(bounds.end_of_wait, seconds)
     try:
-        yield from channel.write(request.head, bounds.end_of_wait(seconds))
+        yield from channel.write(request.head, end_of_wait)
         if request.body:
-            yield from channel.write(request.body, bounds.end_of_wait(seconds))
+            yield from channel.write(request.body, end_of_wait)
     except AnswerCameError:
         return False
     except OSError as failure:

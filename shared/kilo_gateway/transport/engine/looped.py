@@ -60,8 +60,8 @@ class Watch:
     async def receive(self, until: float | None) -> bytes | None:
         """Return what came, empty at the end; None when `until` has come. Raises OSError."""
         channel = self._channel
-        if early := channel.take_early():
-            return early
+        if (held := channel.take_held()) is not None:
+            return held
         if self._waiter is not None:
             raise RuntimeError("two tasks read one answer")
         if channel.is_closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpcore
@@ -92,8 +93,8 @@ class Stream(_Stream, httpcore.NetworkStream):
         try:
             if (data := channel.take()) is not None:
                 return data
-            until = self._until(timeout)
-            while wait_in_thread(channel.wait_for_bytes(until)):
+            wait = channel.wait_for_bytes(self._until(timeout))
+            while not wait.is_over() and wait_in_thread(wait):
                 if (data := channel.take()) is not None:
                     return data
         except OSError as failure:
@@ -104,7 +105,7 @@ class Stream(_Stream, httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of it, or as much as is wanted."""
         try:
-            run(self.channel.write(buffer, self._until(timeout)))
+            run(self.channel.write(buffer, partial(self._until, timeout)))
         except OSError as failure:
             self._fail(failure, httpcore.WriteError, httpcore.WriteTimeout)
 
@@ -165,8 +166,8 @@ class AsyncStream(_Stream, httpcore.AsyncNetworkStream):
             if (data := channel.take()) is not None:
                 await self._pause_at_times()
                 return data
-            self._reads, until = 0, self._until(timeout)
-            while await self._wait_for(channel.wait_for_bytes(until)):
+            self._reads, wait = 0, channel.wait_for_bytes(self._until(timeout))
+            while not wait.is_over() and await self._wait_for(wait):
                 if (data := channel.take()) is not None:
                     return data
         except OSError as failure:
@@ -183,7 +184,7 @@ class AsyncStream(_Stream, httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Send all of it, or as much as is wanted."""
         try:
-            await run_async(self.channel.write(buffer, self._until(timeout)), self._wait_for)
+            await run_async(self.channel.write(buffer, partial(self._until, timeout)), self._wait_for)
         except OSError as failure:
             self._fail(failure, httpcore.WriteError, httpcore.WriteTimeout)
 

@@ -10,7 +10,7 @@ from kilo_gateway.transport.sockets.waits import Wait
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from kilo_gateway.transport.outgoing import Bounds
 
@@ -18,6 +18,10 @@ READ_BYTES = 64 * 1024
 _WRITE_BYTES = 256 * 1024
 """How much is offered to the socket at once; an answer is looked for when it takes no more."""
 _STATUS = len(b"HTTP/1.1 ")
+_MOST_EARLY_BYTES = 64 * 1024
+"""How much may come before the request is sent; beyond that, what it is becomes the reader's business."""
+_MOST_RECEIVED = 64
+"""How often TLS takes bytes that hold no text, such as tickets, before who waits looks at the clock."""
 
 
 class AnswerCameError(OSError):
@@ -25,6 +29,9 @@ class AnswerCameError(OSError):
 
 
 class _Layer(Protocol):
+    has_end: bool
+    """Whether the end, or a failure, was received behind what was read: the socket may never tell of it again."""
+
     def read(self) -> bytes | None:
         """Return what has come: None for nothing yet, empty for the end."""
 
@@ -36,7 +43,11 @@ class _Layer(Protocol):
 
 
 class _Plain:
+    has_end = False
+
     def __init__(self, sock: socket.socket) -> None:
+        self.sent = 0
+        """How many bytes the socket has taken."""
         self._sock = sock
 
     def read(self) -> bytes | None:
@@ -47,9 +58,11 @@ class _Plain:
 
     def write(self, data: memoryview) -> int:
         try:
-            return self._sock.send(data[:_WRITE_BYTES])
+            taken = self._sock.send(data[:_WRITE_BYTES])
         except (BlockingIOError, InterruptedError):
             return 0
+        self.sent += taken
+        return taken
 
     def flush(self) -> bool:
         return True
@@ -62,26 +75,31 @@ class _Tls:
         self._lower = lower
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self.has_end = False
         self._unsent = memoryview(b"")
         self._failure: OSError | None = None
 
     def read(self) -> bytes | None:
         """Return all that was received: nothing stays in TLS, so that who waits for the socket waits for all."""
         records: list[bytes] = []
+        received = 0
         while True:
             try:
                 if self._failure is not None:
                     raise self._failure
-                records.append(self.ssl_object.read(READ_BYTES))
+                record = self.ssl_object.read(READ_BYTES)
+                if not record:  # close_notify
+                    self.has_end = True
+                    break
+                records.append(record)
             except ssl.SSLWantReadError:
                 if records:
                     break
-                if not self._receive():
+                if received == _MOST_RECEIVED or not self._receive():
                     return None
-            except ssl.SSLZeroReturnError:
-                break
+                received += 1
             except OSError as failure:
-                self._failure = failure  # told when what came before it is read
+                self.has_end, self._failure = True, failure  # told when what came before it is read
                 if not records:
                     raise
                 break
@@ -119,7 +137,7 @@ class _Tls:
 
     def shake_hands(self) -> bool:
         """Go on with the handshake; return whether it is done."""
-        while True:
+        for _ in range(_MOST_RECEIVED):
             try:
                 self.ssl_object.do_handshake()
             except ssl.SSLWantReadError:
@@ -129,6 +147,7 @@ class _Tls:
                 return True
             finally:
                 self.flush()
+        return False
 
 
 class Channel:
@@ -143,13 +162,14 @@ class Channel:
         self.tls: ssl.SSLObject | None = None
         self.wait: Wait | None = None
         """What is being waited for, if anything."""
-        self._top: _Layer = _Plain(sock)
+        self._bottom = _Plain(sock)
+        self._top: _Layer = self._bottom
         self._early = b""
         """What came while the request was being sent."""
 
     def take(self) -> bytes | None:
         """Return what has come: None for nothing yet, empty for the end. Raises OSError."""
-        return self.take_early() or self._top.read()
+        return self._take_early() or self._top.read()
 
     def is_quiet(self) -> bool:
         """Return whether nothing came since the answer, not even the end: only then it may carry the next request."""
@@ -160,8 +180,14 @@ class Channel:
         except OSError:
             return False
 
-    def take_early(self) -> bytes:
-        """Return what came while the request was being sent, once; empty when nothing did."""
+    def take_held(self) -> bytes | None:
+        """Return what is here already, without waiting for the socket: None for nothing, empty for the end.
+
+        That is what came while the request was being sent, and the end that TLS has received. Raises OSError.
+        """
+        return self.take() if self._early or self._top.has_end else None
+
+    def _take_early(self) -> bytes:
         data, self._early = self._early, b""
         return data
 
@@ -170,8 +196,8 @@ class Channel:
         self.wait = Wait((self.sock,), (), until)
         return self.wait
 
-    def write(self, data: bytes, until: float | None) -> Generator[Wait, bool, None]:
-        """Send the bytes; an answer that comes meanwhile wins.
+    def write(self, data: bytes, end_of_wait: Callable[[], float | None]) -> Generator[Wait, bool, None]:
+        """Send the bytes; an answer that comes meanwhile wins. Each wait for the server to take some has an end.
 
         Raises:
             AnswerCameError: the head of a final answer has begun to come.
@@ -180,6 +206,7 @@ class Channel:
         """
         rest = memoryview(data)
         del data  # a traceback that shows what is held here shows no key
+        sent, until = -1, None
         while True:
             taken = self._top.write(rest) if rest else 0
             rest = rest[taken:]
@@ -188,8 +215,10 @@ class Channel:
             if taken:
                 continue
             self._look_for_answer()
+            if sent != self._bottom.sent:
+                sent, until = self._bottom.sent, end_of_wait()
             self.wait = Wait((self.sock,), (self.sock,), until)
-            if not (yield self.wait):
+            if self.wait.is_over() or not (yield self.wait):
                 raise TimeoutError
 
     def _look_for_answer(self) -> None:
@@ -197,7 +226,7 @@ class Channel:
         if data == b"":
             raise AnswerCameError("the server closed the connection")
         self._early += data or b""
-        if _is_final(self._early):
+        if _is_final(self._early) or len(self._early) > _MOST_EARLY_BYTES:
             raise AnswerCameError("the answer came before the request was sent")
 
     def start_tls(self, context: ssl.SSLContext, host: str | None) -> Generator[Wait, bool, None]:
@@ -205,7 +234,7 @@ class Channel:
         layer = _Tls(self._top, context, host)
         while not layer.shake_hands():
             self.wait = Wait((self.sock,), (), self.connect_until)
-            if not (yield self.wait):
+            if self.wait.is_over() or not (yield self.wait):
                 raise TimeoutError
         self._top, self.tls = layer, layer.ssl_object
 

@@ -32,6 +32,10 @@ class Wait:
         """Return how long is left, never below zero; None for ever."""
         return None if self.until is None else max(self.until - monotonic(), 0.0)
 
+    def is_over(self) -> bool:
+        """Return whether `until` has come: bytes that bring nothing forward do not make a wait longer."""
+        return self.until is not None and monotonic() >= self.until
+
 
 def wait_in_thread(wait: Wait) -> bool:
     """Block; return whether a socket became ready in time."""
