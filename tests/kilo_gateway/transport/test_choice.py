@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
-from kilo_gateway import InvalidSettingError
-from kilo_gateway.transport import connections, route
+from kilo_gateway import InvalidSettingError, KiloClient
+from kilo_gateway.transport import choice, connections, route
 from kilo_gateway.transport.connections import async_carrier, route_of, sync_carrier
 from kilo_gateway.transport.engine import fitness
 
@@ -76,7 +79,7 @@ def test_an_interpreter_without_a_lock(choose: Any, monkeypatch: pytest.MonkeyPa
 def test_a_system_without_poll(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows, whose sockets cannot be waited for as ours are, a stock httpx client carries calls."""
     monkeypatch.setattr(fitness, "HAS_POLL", False)
-    monkeypatch.setattr(connections, "HAS_POLL", False)
+    monkeypatch.setattr(choice, "HAS_POLL", False)
     assert choose() == "HttpxCarrier"
 
 
@@ -103,3 +106,22 @@ def test_no_context_without_tls(choose: Any, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(route.ssl, "create_default_context", lambda **_: pytest.fail("it was made"))
     assert choose({"SSL_CERT_FILE": "ca.pem"}) == "EngineCarrier"
     assert choose(url="https://gateway.example/") == "EngineCarrier"
+
+
+def test_threads_that_meet_a_patch_together(serve_raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When somebody comes to stand in front of httpx, calls of many threads make one client together."""
+    body = b'{"choices":[{"message":{"role":"assistant","content":"mine"},"finish_reason":"stop"}]}'
+
+    def play(peer: Any) -> None:
+        while peer.request():
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    client = KiloClient(base_url=serve_raw(play).base_url, api_key="k" * 20, model="a/b", max_retries=0)
+    ask = partial(client.complete, [{"role": "user", "content": "Hello"}])
+    assert ask().text == "mine"
+    init, made = httpx.Client.__init__, []
+    monkeypatch.setattr(httpx.Client, "__init__", lambda *given, **named: made.append(init(*given, **named)))
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(ask) for _ in range(16)]
+    assert [one.result().text for one in asked] == ["mine"] * 16
+    assert len(made) == 1
