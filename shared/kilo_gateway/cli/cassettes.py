@@ -107,9 +107,9 @@ def _require(path: Path) -> list[Path]:
         raise wrong_usage(f'This needs {missing}. Install it with: pip install "kilo-gateway[testing]"')
     if not path.exists():
         raise wrong_usage(f"There is no file and no folder {path}. Name the one that holds cassettes.")
-    from kilo_gateway.testing.cassettes.naming import SUFFIX  # noqa: PLC0415 - as above
+    from kilo_gateway.testing.cassettes.naming import cassettes_below  # noqa: PLC0415 - as above
 
     try:
-        return sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        return sorted(cassettes_below(path)) if path.is_dir() else [path]
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None

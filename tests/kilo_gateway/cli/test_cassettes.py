@@ -56,6 +56,17 @@ def test_a_check(run: Callable[..., Any], project: Path) -> None:
     assert run("cassettes", "list", STREAM, status=1).stderr.startswith("error: ")
 
 
+def test_a_project_is_searched_and_nothing_installed(run: Callable[..., Any], project: Path) -> None:
+    """Hidden folders, virtual environments and packages hold cassettes of others, and are left out."""
+    wanted = run("cassettes", "list", ".").stdout
+    for folder in (".tox/py", "venv/lib", "node_modules/x", "env/site-packages/x"):
+        shutil.copytree(project / "tests", project / folder / "tests")
+    (project / "venv" / "pyvenv.cfg").touch()
+    assert run("cassettes", "list", ".").stdout == wanted
+    (project / "venv" / "lib" / STREAM).write_text("broken")
+    assert run("cassettes", "check", ".").stdout == ""
+
+
 def test_unused_ones(run: Callable[..., Any], project: Path) -> None:
     """A cassette whose test or module is gone is listed; nothing is run."""
     assert run("cassettes", "unused").stdout == ""

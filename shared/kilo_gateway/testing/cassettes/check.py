@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kilo_gateway.testing.cassettes.document import parse_document
-from kilo_gateway.testing.cassettes.naming import SUFFIX
+from kilo_gateway.testing.cassettes.naming import cassettes_below
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
 from kilo_gateway.testing.cassettes.secret_shapes import find_shapes
 
@@ -42,7 +42,7 @@ def check_cassettes(*folders: str | os.PathLike[str]) -> list[Finding]:
 def _cassettes(folders: tuple[str | os.PathLike[str], ...]) -> Iterator[Path]:
     for folder in folders:
         path = Path(folder)
-        yield from path.rglob(f"*{SUFFIX}") if path.is_dir() else [path]
+        yield from cassettes_below(path) if path.is_dir() else [path]
 
 
 def _check_file(path: Path) -> list[Finding]:

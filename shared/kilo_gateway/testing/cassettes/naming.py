@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SUFFIX = ".kilo.yaml"
 """Tells these cassettes from those of pytest-recording, which may lie in the same folder."""
@@ -13,6 +18,8 @@ FOLDER = "cassettes"
 
 _UNFIT = re.compile(r"[<>?%*:|\"'/\\\x00-\x1f\x7f]")
 """Characters that some file system refuses in a name."""
+_FOREIGN = frozenset({"node_modules", "site-packages", "__pycache__"})
+"""Folders that hold nothing of the project's own."""
 _LONGEST = 150
 """Characters of a name, so that folders, suffix and multi-byte characters fit into 255 bytes."""
 
@@ -30,6 +37,15 @@ def file_name(test: str) -> str:
 def cassette_path(module: Path, test: str, *, folder: str = FOLDER) -> Path:
     """Return where the cassette of a test lies: `cassettes/<module>/<Class.test[parameters]>.kilo.yaml`."""
     return module.parent / folder / module.stem / file_name(test)
+
+
+def cassettes_below(folder: Path) -> Iterator[Path]:
+    """Yield the cassettes of a project: not those in hidden folders, virtual environments and installed packages."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in _FOREIGN)]
+        folders[:] = [name for name in folders if not (here / name / "pyvenv.cfg").exists()]
+        yield from (here / name for name in files if name.endswith(SUFFIX))
 
 
 def shown(path: Path) -> str:
