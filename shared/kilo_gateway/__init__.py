@@ -7,10 +7,10 @@ when they are first used, so that importing this package costs next to nothing.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from kilo_gateway._version import __version__ as __version__
 
+TYPE_CHECKING = False  # as in `typing`, which takes longer to import than a Ctrl-C to type
 if TYPE_CHECKING:
     from kilo_gateway.account.balance import Balance as Balance
     from kilo_gateway.account.defaults import Defaults as Defaults
