@@ -81,7 +81,7 @@ def list_models(*, search: str, base_url: str | None, as_json: bool, **wanted: A
     filters = Filters(search=search, **wanted)
     found = sort_models([model for model in catalog if filters.pass_model(model)], sort)
     if not found:
-        raise CommandError(_no_match(search, catalog))
+        raise CommandError(_no_such_lab(wanted["lab"], catalog) or _no_match(search, catalog))
     out = stdout()
     if as_json:
         for model in found:
@@ -122,6 +122,20 @@ def _catalog(base_url: str | None, *, is_quiet: bool) -> Catalog:
         dated = f" of {catalog.origin.date}" if catalog.origin is not None and catalog.origin.date else ""
         stderr().line(f"warning: The gateway's list is out of reach; this is the bundled one{dated}.")
     return catalog
+
+
+def _no_such_lab(lab: str | None, catalog: Catalog) -> str | None:
+    """Return what to say of a lab that has no model at all; None where the lab is not to blame."""
+    import difflib  # noqa: PLC0415 - for a mistake only
+
+    from kilo_gateway.cli.model_rows import lab_of  # noqa: PLC0415 - imports the core
+
+    labs = {known.lower() for model in catalog if (known := lab_of(model)) is not None}
+    wanted = None if lab is None else lab.lower().rstrip("/")
+    if wanted is None or wanted in labs:
+        return None
+    found = difflib.get_close_matches(wanted[:64], sorted(labs), n=3)
+    return f"There is no lab {lab!r}. " + (f"Nearest: {', '.join(found)}." if found else "See kilo-gateway models.")
 
 
 def _no_match(search: str, catalog: Catalog, *, what: str = "") -> str:

@@ -13,7 +13,15 @@ import click
 
 from kilo_gateway.cli.app import PROGRAM, cli
 from kilo_gateway.cli.failures import Failure, failure_of
-from kilo_gateway.cli.statuses import DONE, INTERRUPTED, READER_GONE, TERMINATED, WRONG_USAGE, TerminatedError
+from kilo_gateway.cli.statuses import (
+    DONE,
+    HUNG_UP,
+    INTERRUPTED,
+    READER_GONE,
+    TERMINATED,
+    WRONG_USAGE,
+    TerminatedError,
+)
 from kilo_gateway.cli.streams import ReaderGoneError, abandon, is_reader_gone, prepare_streams, text_width
 from kilo_gateway.cli.usage import explain_usage
 
@@ -31,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     logging.getLogger("kilo_gateway").addHandler(logging.NullHandler())
     logging.getLogger("kilo_gateway").propagate = False
     with suppress(ValueError):  # not the main thread
-        signal.signal(signal.SIGTERM, _terminate)
+        _end_on_signals()
     try:
         status = _run_to_end(arguments)
     except BrokenPipeError:
@@ -44,8 +52,8 @@ def _run_to_end(arguments: Sequence[str]) -> int:
         return _invoke(arguments)
     except KeyboardInterrupt:
         failure = Failure("The command was interrupted.", INTERRUPTED, "interrupted")
-    except TerminatedError:
-        failure = Failure("The command was terminated.", TERMINATED, "interrupted")
+    except TerminatedError as end:
+        failure = Failure("The command was terminated.", end.status, "interrupted")
     except ReaderGoneError:
         return READER_GONE
     except click.exceptions.NoArgsIsHelpError as error:
@@ -78,7 +86,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _report(failure: Failure, *, as_json: bool) -> None:
     """Write the failure, a signal's to scripts only; a stream that cannot be written is left alone."""
     texts = [(sys.stdout, failure.json())] if as_json else []
-    if failure.exit_status not in {INTERRUPTED, TERMINATED}:
+    if failure.exit_status not in {INTERRUPTED, TERMINATED, HUNG_UP}:
         texts.append((sys.stderr, failure.line()))
     for stream, text in texts:
         with suppress(OSError):
@@ -107,5 +115,13 @@ def _flush(status: int) -> int:
     return status
 
 
-def _terminate(*_: object) -> None:
-    raise TerminatedError
+def _end_on_signals() -> None:
+    """End on SIGTERM and SIGHUP as on Ctrl-C; what `nohup` has ignored stays ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _: object) -> None:
+    raise TerminatedError(HUNG_UP if number != signal.SIGTERM else TERMINATED)

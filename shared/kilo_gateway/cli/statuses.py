@@ -19,6 +19,7 @@ NOT_AS_ASKED: Final = 6
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 TERMINATED: Final = 143
+HUNG_UP: Final = 129
 
 
 class CommandError(Exception):
@@ -38,7 +39,12 @@ _KINDS: Final = {WRONG_USAGE: "usage", TRY_LATER: "try_later", KEY: "key", CREDI
 
 
 class TerminatedError(BaseException):
-    """SIGTERM arrived."""
+    """SIGTERM arrived, or SIGHUP: the terminal is gone."""
+
+    def __init__(self, status: int = TERMINATED) -> None:
+        super().__init__()
+        self.status = status
+        """What the command ends with."""
 
 
 def wrong_usage(message: str) -> CommandError:

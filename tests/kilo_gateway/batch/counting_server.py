@@ -24,6 +24,8 @@ class CountingServer:
     refused: frozenset[str] = frozenset()
     """Prompts that get a 400."""
     usage: dict[str, Any] = field(default_factory=lambda: {"prompt_tokens": 5, "completion_tokens": 5, "cost": 0.001})
+    status: int = 0
+    """What every request gets, as of an unknown model; 0: an answer."""
     broken: bool = False
     """Whether every request gets a 500."""
     answers: dict[str, str] = field(default_factory=dict)
@@ -96,6 +98,8 @@ class CountingServer:
             return _render(429, b'{"error": {"message": "Slow down", "code": 429}}', f"retry-after: {wait}\r\n")
         if self.broken:
             return _render(500, b'{"error": {"message": "Broken", "code": 500}}')
+        if self.status:
+            return _render(self.status, b'{"error": {"message": "No such model", "code": "model_not_found"}}')
         asked = json.loads(body)
         self.bodies.append(asked)
         prompt = asked["messages"][-1]["content"]

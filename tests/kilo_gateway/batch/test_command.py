@@ -272,3 +272,21 @@ def test_costs_are_exact_or_unknown(run: Run, server: CountingServer, unknown: b
     report: dict[str, Any] = json.loads(done.stdout)
     assert (report["cost"], report["unknown_costs"]) == ((None, 2) if unknown else ("0.0000008", 0))
     assert ("2 answers of unknown cost" if unknown else "$0.0000008") in done.stderr
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_errors_in_the_output_name_commands(name: str, run: Run, server: CountingServer) -> None:
+    """What a failed row says is for people who type commands: no Python is in it."""
+    server.status = 404
+    done = run("in.csv", name, "--model", "nobody/nothing", "--template", "{text}")
+    assert done.exit_code == 6
+    said = Path(name).read_text()
+    assert "KiloClient" not in said
+    assert name == "out.jsonl" or "kilo-gateway models" in said
+
+
+def test_what_nohup_ignores_stays_ignored(run: Run) -> None:
+    """A batch that is started with `nohup` goes on when its terminal is gone."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert run("in.jsonl", "out.jsonl").exit_code == 0
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

@@ -210,11 +210,12 @@ def test_it_is_recorded_and_gone_on_with(gateway: EmbeddedGateway, talk: Callabl
     assert gateway.requests[-1].body["model"] == "anthropic/claude-sonnet-4.6"
 
 
-def test_sigterm_gives_the_terminal_back(talk: Callable[..., Any]) -> None:
-    """SIGTERM at the prompt ends with 143 and leaves no traceback."""
+@pytest.mark.parametrize(("number", "status"), [(15, 143), (1, 129)])
+def test_a_signal_gives_the_terminal_back(number: int, status: int, talk: Callable[..., Any]) -> None:
+    """SIGTERM and SIGHUP at the prompt end with their status and leave no traceback."""
     running = talk()
-    os.kill(running.pid, 15)
-    assert running.wait() == 143
+    os.kill(running.pid, number)
+    assert running.wait() == status
     assert "Traceback" not in running.shown
 
 

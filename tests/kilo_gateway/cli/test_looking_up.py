@@ -95,6 +95,7 @@ def test_no_model_matches(run: Callable[..., Any]) -> None:
     """Nothing found ends with 1 and names the nearest ids."""
     assert "anthropic/claude-sonnet" in run("models", "claude-sonet", status=1).stderr
     assert run("models", "--lab", "nobody", status=1).stdout == ""
+    assert "no lab 'antropic'. Nearest: anthropic." in run("models", "--lab", "antropic", status=1).stderr
 
 
 def test_models_out_of_reach(run: Callable[..., Any]) -> None:
@@ -202,6 +203,25 @@ def test_the_balance_of_an_organization(gateway: EmbeddedGateway, run: Callable[
     assert error["type"] == "missing_key"
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:hunter2@example.com/api", "https://user:***@example.com/api"),
+        ("https://user:hun@ter2@example.com:8443", "https://user:***@example.com:8443"),
+        ("https://hunter2@example.com/", "https://***@example.com/"),
+    ],
+)
+def test_settings_show_a_url_that_no_call_takes(url: str, shown: str, run: Callable[..., Any]) -> None:
+    """A password in the gateway's address is ***, and a warning says that it must go; questions are refused."""
+    for words in (("settings", "--base-url", url), ("settings", "--json", "--base-url", url)):
+        done = run(*words)
+        assert shown in done.stdout
+        assert "warning: --base-url holds" in done.stderr
+        assert "ter2" not in done.stdout + done.stderr
+    assert f"base_url\t{shown}\tKILOCODE_BASE_URL" in run("settings", variables={"KILOCODE_BASE_URL": url}).stdout
+    assert "ter2" not in run("chat", "Hi", "--base-url", url, status=2).stderr
+
+
 def test_settings_hide_every_secret(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
     """The key and every header's value are ***; each setting has its origin."""
     headers = {"KILOCODE_DEFAULT_HEADERS": '{"X-Plain": "value-one", "Authorization": "Bearer value-two"}'}
@@ -220,7 +240,7 @@ def test_settings_hide_every_secret(gateway: EmbeddedGateway, run: Callable[...,
 
 def test_a_password_in_a_url_is_not_repeated(run: Callable[..., Any]) -> None:
     """An address with a password is refused without quoting it."""
-    done = run("settings", status=2, variables={"KILOCODE_BASE_URL": "https://me:s3cr3t@host/"})
+    done = run("balance", status=2, variables={"KILOCODE_BASE_URL": "https://me:s3cr3t@host/"})
     assert "s3cr3t" not in done.stderr
     assert "KILOCODE_BASE_URL" in done.stderr
 

@@ -388,9 +388,9 @@ def test_numbers_out_of_bounds(words: tuple[str, ...], why: str, run: Callable[.
     assert f": {why}. See kilo-gateway {words[0]}" in run(*words, status=2).stderr
 
 
-@pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143)])
+@pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143), (1, 129)])
 def test_signals_end_an_answer(number: int, status: int, gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
-    """Ctrl-C and SIGTERM close the request within a second; what had arrived stays, and no word more."""
+    """Ctrl-C, SIGTERM and SIGHUP close the request within a second; what had arrived stays, and no word more."""
     gateway.enqueue(Fault(stall_after_events=4, stall_seconds=30, reply=Reply(text="one two three four")))
     running = start("chat", "Hi")
     running.close_stdin()

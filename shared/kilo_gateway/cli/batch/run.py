@@ -18,7 +18,8 @@ from kilo_gateway.cli.batch.report import Report
 from kilo_gateway.cli.batch.signals import StopSignals
 from kilo_gateway.cli.chat.schema import fit_answer
 from kilo_gateway.cli.statuses import FAILED, NOT_AS_ASKED
-from kilo_gateway.errors import BatchStoppedError, MalformedAnswerError
+from kilo_gateway.cli.wording import reword
+from kilo_gateway.errors import BatchStoppedError, KiloError, MalformedAnswerError
 from kilo_gateway.gate import gate_of
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ async def _run(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, co
     with ExitStack() as stack:
 
         def start(requests: Iterator[PreparedRequest]) -> BatchRun:
-            ask = ask_with(client, command.budget)
+            ask = _in_own_words(ask_with(client, command.budget))
             run = report.run = BatchRun(
                 requests,
                 ask if command.schema is None else _and_check(ask, command.schema),
@@ -121,6 +122,19 @@ def _and_check(ask: Ask, schema: dict[str, Any]) -> Ask:
         return result
 
     return ask_and_check
+
+
+def _in_own_words(ask: Ask) -> Ask:
+    """Return what asks, and words an error, which goes into the output, for people who type commands."""
+
+    async def ask_and_reword(request: PreparedRequest, seconds: float) -> Result:
+        try:
+            return await ask(request, seconds)
+        except KiloError as error:
+            error.message = reword(error.message)
+            raise
+
+    return ask_and_reword
 
 
 async def _keep_showing(display: Display) -> None:

@@ -67,4 +67,6 @@ def signals_end_it() -> Iterator[None]:
 
 
 def _known() -> list[str]:
-    return [name for name in _STATUS_OF_SIGNAL if hasattr(signal, name)]
+    """Return the signals of this system; what `nohup` has ignored stays ignored."""
+    numbers = {name: getattr(signal, name, None) for name in _STATUS_OF_SIGNAL}
+    return [name for name, one in numbers.items() if one is not None and signal.getsignal(one) != signal.SIG_IGN]

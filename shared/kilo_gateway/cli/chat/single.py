@@ -8,7 +8,7 @@ from kilo_gateway.cli.chat.fences import extract
 from kilo_gateway.cli.chat.result import turn_object
 from kilo_gateway.cli.chat.schema import fit_answer
 from kilo_gateway.cli.model_rows import nearest_ids
-from kilo_gateway.cli.statuses import DONE, INTERRUPTED, NOT_AS_ASKED, TERMINATED, CommandError, TerminatedError
+from kilo_gateway.cli.statuses import DONE, INTERRUPTED, NOT_AS_ASKED, CommandError, TerminatedError
 from kilo_gateway.cli.text import render_json
 from kilo_gateway.errors import KiloError, ModelNotFoundError
 
@@ -54,7 +54,7 @@ def _ask(asker: Asker, request: Request, turn: Turn, screen: Screen, typed: Type
             if typed.prints_later:
                 screen.whole(turn.text)
         elif not isinstance(end, Exception):
-            status = INTERRUPTED if isinstance(end, KeyboardInterrupt) else TERMINATED
+            status = end.status if isinstance(end, TerminatedError) else INTERRUPTED
             message = "The answer was interrupted."
             raise CommandError(message, status, kind="interrupted", partial=turn.text or None) from None
         raise
