@@ -33,12 +33,12 @@ def _blocks() -> list[tuple[str, str]]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks, about themselves
 @pytest.mark.parametrize(("name", "code"), _blocks(), ids=lambda value: value if len(value) < 60 else "")
 def test_every_block_runs(
-    name: str, code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each block can be pasted and run."""
+    """Each block can be pasted and run, in any folder: none needs a file of the repository."""
     for variable in [variable for variable in os.environ if variable.startswith("KILO")]:
         monkeypatch.delenv(variable)
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     _own_tracers(monkeypatch)
     discovery.forget()
     with EmbeddedGateway() as gateway:
