@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_kilo.answers import PROVIDER, generation_info, late_kwargs, response_metadata, usage_metadata
 from langchain_kilo.chunks import KiloMessageChunk
+from langchain_kilo.copied_chunks import TextChunks, ToolChunks, read_fragments, render_fragments
 from langchain_kilo.reasoning import TEXT, with_aliases
-from langchain_kilo.text_chunks import TextChunks
 from langchain_kilo.tools import parse_calls
 
 if TYPE_CHECKING:
@@ -20,6 +19,10 @@ _METADATA = {"model_provider": PROVIDER}
 """On every chunk: by it LangChain finds the translator of content blocks. It is the one text that merging keeps."""
 
 _TEXT_CHUNKS = TextChunks(_METADATA)
+_TOOL_CHUNKS = ToolChunks(_METADATA)
+
+_PLAIN_FIELDS = 2
+"""How many fields a chunk has that says nothing special: its content, and those metadata."""
 
 RUN_KEY = "kilo_run"
 """Attribute of a chunk that begins or continues text or reasoning after a break: `{"text": 2}`, the run's number.
@@ -69,6 +72,10 @@ class ChunkWriter:
             fields["additional_kwargs"] = {TEXT: delta.reasoning}
         if later := {kind: number for kind, number in self._runs.items() if number > 1}:
             fields[RUN_KEY] = later
+        if delta.tool_calls and len(fields) == _PLAIN_FIELDS:
+            chunk = _TOOL_CHUNKS.make_tools(delta.text, delta.tool_calls)
+            if chunk is not None:
+                return chunk
         message = tool_chunk(delta.tool_calls, fields) if delta.tool_calls else KiloMessageChunk(**fields)
         if delta.reasoning and self._for_events:
             with_aliases(message, {"reasoning": delta.reasoning})
@@ -95,20 +102,11 @@ class ChunkWriter:
 
 
 def tool_chunk(deltas: list[ToolCallDelta], fields: dict[str, Any]) -> KiloMessageChunk:
-    """Return the chunk of some fragments of tool calls, with the fields that LangChain's constructor would give it.
-
-    The constructor runs a parser of partial JSON over each fragment, which costs more than all the rest. Its result is
-    known for every fragment that does not begin an object: nothing is a call without arguments, anything else is
-    invalid.
-    """
-    chunks = [tool_call_chunk(name=one.name, args=one.arguments, id=one.id, index=one.position) for one in deltas]
-    if any(one.arguments.lstrip().startswith("{") for one in deltas):
-        fields["tool_call_chunks"] = chunks
-        return KiloMessageChunk(**fields)
+    """Return the chunk of some fragments of tool calls, with the fields that LangChain's constructor would give it."""
+    said = read_fragments(deltas)
+    if said is None:
+        return KiloMessageChunk(**fields, tool_call_chunks=render_fragments(deltas))
     message = KiloMessageChunk(**fields)
-    message.tool_call_chunks = chunks
-    message.tool_calls = [tool_call(name=one.name or "", args={}, id=one.id) for one in deltas if not one.arguments]
-    message.invalid_tool_calls = [
-        invalid_tool_call(name=one.name, args=one.arguments, id=one.id, error=None) for one in deltas if one.arguments
-    ]
+    for name, value in said.items():
+        setattr(message, name, value)
     return message

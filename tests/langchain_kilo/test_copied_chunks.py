@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumpd
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from kilo_gateway.answer.tool_calls import ToolCallDelta
 from langchain_kilo.chunks import KiloMessageChunk
-from langchain_kilo.text_chunks import TextChunks
+from langchain_kilo.copied_chunks import TextChunks, ToolChunks
 
 METADATA = {"model_provider": "kilo"}
 STATE = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
@@ -68,3 +70,58 @@ def test_nothing_is_shared() -> None:
     metadata["more"] = "1"
     assert second == plain("b")
     assert state(chunks.make("c").message) == state(plain("c").message)
+
+
+FRAGMENTS = {
+    "nothing": [("c", "f", "")],
+    "a piece": [(None, None, ', "a"')],
+    "a name and a piece": [("c", "f", "[1")],
+    "two calls": [("c", "f", ""), (None, None, "1}")],
+}
+
+
+def with_fragments(text: str, fragments: list[tuple[str | None, str | None, str]]) -> ChatGenerationChunk:
+    """Return the chunk of fragments made in the plain way."""
+    pieces = [
+        tool_call_chunk(id=id_, name=name, args=args, index=place) for place, (id_, name, args) in enumerate(fragments)
+    ]
+    return ChatGenerationChunk(
+        message=KiloMessageChunk(content=text, response_metadata=METADATA, tool_call_chunks=pieces)
+    )
+
+
+def deltas_of(fragments: list[tuple[str | None, str | None, str]]) -> list[ToolCallDelta]:
+    """Return the fragments as the core has them."""
+    return [ToolCallDelta(place, *fragment) for place, fragment in enumerate(fragments)]
+
+
+@pytest.mark.parametrize("fragments", FRAGMENTS.values(), ids=FRAGMENTS)
+@pytest.mark.parametrize("text", ["", "Yes."])
+def test_fragments_have_the_same_fields(text: str, fragments: list[tuple[str | None, str | None, str]]) -> None:
+    """A chunk of fragments is that of the constructors in every field, set ones included, and in a sum."""
+    made, wanted = ToolChunks(METADATA).make_tools(text, deltas_of(fragments)), with_fragments(text, fragments)
+    assert made is not None
+    assert made == wanted
+    assert list(vars(made.message)) == list(vars(wanted.message))
+    assert state(made.message) == state(wanted.message)
+    assert state(made) | {"__dict__": None} == state(wanted) | {"__dict__": None}
+    assert made + made == wanted + wanted
+    assert repr(made) == repr(wanted)
+
+
+def test_fragments_that_begin_an_object_are_left_to_langchain() -> None:
+    """Only its parser of partial JSON knows what it reads in those."""
+    assert ToolChunks(METADATA).make_tools("", deltas_of([("c", "f", ' {"a"')])) is None
+
+
+def test_chunks_of_fragments_share_nothing() -> None:
+    """What is added to one chunk of fragments is in no other."""
+    chunks, fragments = ToolChunks(METADATA), FRAGMENTS["two calls"]
+    first = chunks.make_tools("", deltas_of(fragments))
+    assert first is not None
+    for value in vars(first.message).values():
+        if isinstance(value, dict):
+            value["more"] = 1
+        elif isinstance(value, list):
+            value.clear()
+    assert chunks.make_tools("", deltas_of(fragments)) == with_fragments("", fragments)
