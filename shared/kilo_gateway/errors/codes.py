@@ -72,6 +72,15 @@ BY_WORD: dict[str, Verdict] = dict(
         ),
         (outcomes.FILTERED, "content_filter content_policy_violation moderation_blocked data_inspection_failed"),
         (outcomes.RATE, "rate_limit_exceeded rate_limit_reached throttling too_many_requests rate_limited"),
+        (outcomes.CONTEXT, "string_above_max_length"),
+        (outcomes.CREDITS, "insufficient_user_quota pre_consume_token_quota_failed"),  # New API
+        # Zhipu's numbers.
+        (outcomes.RATE, "1302 1303 1305"),
+        (outcomes.QUOTA, "1304 1308"),
+        (outcomes.FILTERED, "1301"),
+        (outcomes.CREDITS, "1113"),
+        (outcomes.CONTEXT, "1261"),
+        (outcomes.MODEL, "1211"),
     )
     for row in _rows(verdict, words)
 )
@@ -114,7 +123,7 @@ _WORDS_OF_STATUS: dict[int, str] = {
     413: "too_large",
     429: "rate_limit resource_exhausted service_quota_exceeded",
     500: "api server internal internal_failure generation incomplete_generation unknown data_loss",
-    502: "bad_gateway upstream",
+    502: "bad_gateway upstream bad_response_status_code bad_response do_request_failed",
     503: "unavailable model_not_ready engine_overloaded",
     504: "deadline_exceeded model_timeout",
     529: "overloaded",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kilo_gateway.errors.message_text import by_key, text_in
+from kilo_gateway.errors.message_text import by_key, text_in, with_inner_facts
 from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, cut, one_line
 from kilo_gateway.errors.waits import parse_rate_limit_reset, parse_retry_after, parse_wait_in_body, parse_wait_in_text
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _REQUEST_ID_HEADERS = ("x-vercel-id", "request-id", "x-request-id", "cf-ray", "x-amzn-requestid")
 _REQUEST_IDS = ("vercelrequestid", "id", "requestid")
-_STATUS_KEYS = ("status", "statuscode", "httpstatus", "httpstatuscode")
+_STATUS_KEYS = ("status", "statuscode", "httpstatus", "httpstatuscode", "errno", "errorcode", "errcode")
 _WORD_KEYS = ("status", "errorcode", "type", "reason")
 """Where servers other than the gateway put the word for an error; `__type` is AWS's."""
 _SINGLE_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_.#:-][A-Za-z0-9]+)+|[A-Za-z0-9]+(?:Error|Exception)")
@@ -75,7 +75,8 @@ class ErrorFacts:
     @property
     def words(self) -> tuple[str, ...]:
         """`error_type`, a code that is a word, and words in other places, the more telling first."""
-        code = self.code if isinstance(self.code, str) else None
+        is_word = isinstance(self.code, str) or (self.code is not None and _error_status(self.code) is None)
+        code = str(self.code) if is_word else None
         return tuple(word for word in (self.error_type, code, *self.other_words) if word)
 
     @property
@@ -88,7 +89,7 @@ def parse_facts(
     http_status: int, headers: Mapping[str, str], body: Mapping[str, Any], error: object, now: datetime | None
 ) -> ErrorFacts:
     """Return what the body states; `error` is the part of it that describes the error, of any type."""
-    inner: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    inner: Mapping[str, Any] = with_inner_facts(error) if isinstance(error, Mapping) else {}
     metadata = _mapping(inner.get("metadata"))
     lowered = {str(name).lower(): str(value) for name, value in headers.items()}
     raw = _raw_text(metadata.get("raw"))

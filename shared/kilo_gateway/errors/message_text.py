@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
@@ -18,9 +19,13 @@ _MESSAGE_KEYS = (
     *("message", "error", "detail", "details", "msg", "errormessage", "errormsg", "errmsg", "errordescription"),
     *("description", "fault", "faultstring", "statusmessage", "statusmsg", "errors", "issues", "violations"),
     *("fieldviolations", "invalidparams", "statustext", "title", "exception", "failurereason", "reason"),
-    *("htmlmessage", "baseresp", "response", "text"),
+    *("htmlmessage", "baseresp", "response", "responsemetadata", "header", "err", "text"),
 )
 """Where servers put the message, the most telling first; compared by letters and digits alone."""
+_HOLDERS = ("error", "err", "fault", "response", "responsemetadata", "header", "baseresp")
+"""Where an error holds another one that says more."""
+_LISTS = ("errors", "issues", "violations", "fieldviolations", "invalidparams")
+"""Where the single complaints of an error stand."""
 _MARKUP_KEY = "htmlmessage"
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _PLACE_KEYS = ("loc", "path", "param", "field", "fieldname", "instancepath", "pointer", "property", "attribute", "name")
@@ -44,6 +49,25 @@ def by_key(value: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def with_inner_facts(error: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
+    """Return an error with what it does not say itself but an error inside it, as relays wrap what they were told."""
+    if depth > _MAX_DEPTH:
+        return error
+    named = by_key(error)
+    holders = [named.get(key) for key in _HOLDERS]
+    holders += [items[0] for key in _LISTS if isinstance(items := named.get(key), list) and items]
+    message = named.get("message")
+    if isinstance(message, str) and message.lstrip().startswith("{") and len(message) <= MAX_BODY_CHARACTERS:
+        holders.append(_parse(message.strip()))
+    event = next((name for name, item in error.items() if key_of(name).endswith("exception")), None)
+    inner = next((item for item in (*holders, error.get(event)) if isinstance(item, Mapping)), None)
+    if inner is None:
+        return error
+    found = by_key(with_inner_facts(inner, depth + 1))
+    facts = {"code": found.get("code"), "type": found.get("type") or event}
+    return {**error, **{key: value for key, value in facts.items() if value and error.get(key) in (None, "")}}
+
+
 def text_in(value: object, depth: int = 0) -> str | None:
     """Return the message inside a JSON value of any shape, looking into nested errors and JSON text; None if none."""
     if depth > _MAX_DEPTH or value is None or isinstance(value, bool):
@@ -61,13 +85,22 @@ def text_in(value: object, depth: int = 0) -> str | None:
 def _text_in_string(value: str, depth: int) -> str | None:
     stripped = value.strip()
     if stripped[:1] in {"{", "["} and len(stripped) <= MAX_BODY_CHARACTERS:
-        try:
-            return text_in(json.loads(stripped), depth + 1) or stripped
-        except (ValueError, RecursionError):
-            return stripped
+        return text_in(_parse(stripped), depth + 1) or stripped
     if stripped[:1] == "<" and (title := page_title(stripped[:MAX_BODY_CHARACTERS])):
         return title
     return stripped or None
+
+
+def _parse(text: str) -> object:
+    """Return the JSON of a text, or what Python's `repr` wrote, as vLLM does; None for neither."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text) if text[:3] in ("[{'", "{'d", "{'e", "{'m") else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _text_in_mapping(value: Mapping[str, Any], depth: int) -> str | None:
@@ -75,8 +108,18 @@ def _text_in_mapping(value: Mapping[str, Any], depth: int) -> str | None:
     for key in _MESSAGE_KEYS:
         if text := text_in(named.get(key), depth + 1):
             said = html.unescape(_TAG.sub(" ", text)).strip() if key == _MARKUP_KEY else text
+            complaints = None if key in _LISTS else _complaints(named, depth)
+            said = f"{said.rstrip('.: ')}: {complaints}" if complaints and complaints not in said else said
             return _with_place(said, named, key)
+    for key, item in named.items():
+        if key.endswith("exception") and isinstance(item, Mapping) and (text := text_in(item, depth + 1)):
+            return text  # AWS names its events so
     return _text_of_fields(value, depth)
+
+
+def _complaints(named: Mapping[str, Any], depth: int) -> str | None:
+    """Return what an error says of single fields beside its message."""
+    return next((text for key in _LISTS if (text := text_in(named.get(key), depth + 1))), None)
 
 
 def _with_place(text: str, named: Mapping[str, Any], key: str) -> str:
@@ -92,7 +135,7 @@ def _place(value: object, name: str, message_key: str) -> str | None:
             return None
         is_pointer = value.startswith(("/", "#/"))
         value = value.removeprefix("#").split("/")[1:] if is_pointer else [value]
-    if not isinstance(value, list) or not all(isinstance(step, (str, int)) for step in value):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(step, (str, int)) for step in value):
         return None
     steps = [str(step) for step in value]
     steps = steps[1:] if len(steps) > 1 and steps[0] in _OUTER_PLACES else steps

@@ -44,6 +44,17 @@ def _is_base_response(value: object) -> bool:
     return isinstance(value, Mapping) and _is_code(by_key(value).get("statuscode"))
 
 
+def _holds_error(key: str, value: object) -> bool:
+    """Whether an object under this key is an error: AWS names events so, and some servers put theirs one level down."""
+    if not isinstance(value, Mapping):
+        return False
+    if key in ("err", "exception") or key.endswith("exception"):
+        return bool(text_in(value))
+    if key == "header":
+        return _is_code(value.get("code"))
+    return key in ("response", "responsemetadata") and isinstance(by_key(value).get("error"), Mapping)
+
+
 _SIGNS: tuple[tuple[tuple[str, ...], Callable[[object], bool]], ...] = (
     (("object", "type", "event", "status", "state", "result", "level"), _is_failed),
     (("type",), lambda value: isinstance(value, str) and value.endswith("Exception")),  # AWS: `__type`
@@ -63,6 +74,8 @@ def states_error(body: Mapping[str, Any], event_name: str | None = None) -> bool
     if _is_failed(event_name):
         return True
     named = by_key(body)
+    if any(_holds_error(key, value) for key, value in named.items()):
+        return True
     if any(tells(named[key]) for keys, tells in _SIGNS for key in keys if key in named):
         return True
     if not any(isinstance(named.get(key), (str, list)) and text_in(named[key]) for key in _SENTENCES):

@@ -62,10 +62,10 @@ _CONTEXT = _row(
 _CONTEXT_IN_A_REFUSAL = _row(
     outcomes.CONTEXT,
     _REFUSALS,
-    r"input (?:text )?(?:is )?too long|context[ _]length|context window",
+    r"inputs? (?:text )?(?:is |are )?too long|context[ _]length|context window",
     r"input token count|reduce the length of (?:the |your )?(?:input )?(?:messages|prompt)",  # Groq
     r"too many (?:input |prompt )?tokens\b(?! per)|token limit exceeded|cannot exceed \d+ tokens",  # Cohere, Jina
-    r"exceed\w* (?:[\w']+ ){0,4}(?:token limit|number of tokens)",
+    r"exceed\w* (?:[\w']+ ){0,4}(?:token limit|number of tokens|message tokens|limit of \d+ tokens)",
     r"input length\b.{0,60}exceed|prompt exceeds (?:the |max )",  # Anthropic, SGLang, Zhipu
     r"tokens per (?:submitted batch|request)\b",  # Voyage, OpenAI's embeddings
 )
@@ -88,12 +88,13 @@ _MODEL_BY_SENTENCE = _row(
     r"\bmodel (?:does )?not (?:exist|found)|not found the model|unable to access model",  # DeepSeek, Moonshot, Together
     r"\bmodel [`'\"]?[\w./:@-]{1,200}[`'\"]? (?:does not exist|not found|has been (?:decommissioned|retired|removed))",
     r"requested model is not supported|模型不存在",  # Copilot, Zhipu
+    r"llm provider not provided",  # LiteLLM, of a name that it does not know
 )
 _MODEL_NOT_FOUND = _row(
     outcomes.MODEL,
     frozenset({404, 410}),
     r"no endpoints found for|^model: ?\S|deployment for this resource does not exist",  # OpenRouter, Anthropic, Azure
-    r"\bmodels?\b.{0,300}(?:does not exist|not be found|not found|unavailable|no longer|deprecated|has ended)",
+    r"\bmodels?\b.{0,300}(?:does not exist|not be found|not found|(?:un|not )available|no longer|deprecated|has ended)",
     r"\bmodel\b.{0,100}end of its life|model not found",
 )
 
@@ -107,6 +108,11 @@ WORDINGS: tuple[Wording, ...] = (
         _REFUSALS,
         r"(?:thinking|reasoning)\b.{0,80}tool_choice|tool_choice\b.{0,120}(?:thinking|reasoning)\b",  # Anthropic, Qwen
         r"(?:reasoner|thinking mode) does not support this tool_choice",  # DeepSeek
+    ),
+    _row(
+        outcomes.FILTERED,
+        _REFUSALS,
+        r"敏感内容|(?:input|output) (?:new_)?sensitive\b",  # Zhipu, MiniMax
     ),
     _row(outcomes.POLICY, _ANYWHERE, r"not allowed for your team"),
     _row(
@@ -132,14 +138,36 @@ WORDINGS: tuple[Wording, ...] = (
         outcomes.CREDITS,
         frozenset({None, 400, 403}),
         r"credit balance is too low|insufficient (?:balance|funds|credits)|budget has been exceeded|余额不足|欠费",
+        r"(?:doesn't|does not) have any credits|额度不足|预扣费额度失败",  # xAI, New API
     ),
     _row(
         outcomes.KEY,
         frozenset({None, 400, 403}),
         r"\bapi[ _-]?key (?:is )?(?:not valid|invalid|expired|missing|incorrect)",  # Gemini
         r"(?:invalid|incorrect|missing|expired|no) api[ _-]?key\b|\bnot authenticated\b",  # FastAPI
+        r"invalid authorization header|^authentication error\b",  # Google, Cloudflare
+        r"\binvalid access token|access token (?:is )?(?:invalid|expired)",
+        r"security token included in the request is invalid|^signature expired",  # AWS
     ),
-    _row(outcomes.RATE, frozenset({None}), r"too many requests|rate limit (?:reached|exceeded)"),
+    _row(outcomes.KEY, frozenset({None}), r"^unauthori[sz]ed\b|authentication fail|^login fail"),  # MiniMax
+    _row(
+        outcomes.RATE,
+        frozenset({None, 400, 403}),
+        r"too many (?:requests|connections)|rate[ -]limit (?:reached|exceeded)",
+        r"(?:reached|exceeded) (?:the |your )?rate[ -]limit",
+        r"\brate[ -]limited\b|速率限制|并发数过高|频率",  # Zhipu, DashScope
+    ),
+    _row(
+        outcomes.RATE,
+        frozenset({None}),
+        r"rate[ -]limit|rate exceeded|too many tokens|request limit (?:reached|exceeded)|quota exceeded|spike arrest",
+    ),
+    _row(
+        outcomes.UNAVAILABLE,
+        frozenset({None}),
+        r"capacity (?:is |was )?(?:\w+ )?(?:exhausted|exceeded)|\boverloaded\b",
+        r"(?:service|server)\b.{0,40}\bunavailable|no (?:instances|workers|channels?) available|负载已饱和|繁忙",
+    ),
     _row(outcomes.FORBIDDEN_PATH, frozenset({403}), r"missing authentication token"),  # AWS: there is no such path
     _row(
         outcomes.FORBIDDEN_BY_EDGE,
