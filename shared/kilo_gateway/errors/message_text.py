@@ -60,7 +60,7 @@ def with_inner_facts(error: Mapping[str, Any], depth: int = 0) -> Mapping[str, A
     if isinstance(message, str) and message.lstrip().startswith("{") and len(message) <= MAX_BODY_CHARACTERS:
         holders.append(_parse(message.strip()))
     event = next((name for name, item in error.items() if key_of(name).endswith("exception")), None)
-    inner = next((item for item in (*holders, error.get(event)) if isinstance(item, Mapping)), None)
+    inner = next((item for item in (*holders, error.get(event or "")) if isinstance(item, Mapping)), None)
     if inner is None:
         return error
     found = by_key(with_inner_facts(inner, depth + 1))
