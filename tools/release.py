@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,8 +72,17 @@ def check(built: list[Path]) -> list[tuple[str, str]]:
                 sys.exit(f"{wheel.name} lacks {package}py.typed.")
         if not any(name.endswith("licenses/LICENSE") for name in names):
             sys.exit(f"{wheel.name} lacks its licence.")
+        if stray := re.findall(r"\]\((?!https?:|#)[^)]*\)", _description(wheel)):
+            sys.exit(f"{wheel.name} describes itself with links that lead nowhere on an index: {stray[:5]}.")
         rows.append((wheel.name, f"{len(code)} files of code, licence in it"))
     return rows
+
+
+def _description(wheel: Path) -> str:
+    """Return what an index shows of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return archive.read(metadata).decode("utf-8").partition("\n\n")[2]
 
 
 def install(python: str) -> list[tuple[str, str]]:
