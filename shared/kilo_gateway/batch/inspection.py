@@ -57,9 +57,7 @@ class Inspection:
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
 
-    def _add(self, request: PreparedRequest, pricing: Pricing | None) -> None:
-        self.open_rows += 1
-        self.models[request.model_id] += 1
+    def _add_cost(self, request: PreparedRequest, pricing: Pricing | None) -> None:
         if request.endpoint == "chat":
             self.estimates.update(reasons_to_estimate(request.body))
         if pricing is None:  # an error for each of a hundred thousand rows takes longer than all the rest
@@ -78,10 +76,13 @@ class Inspection:
 
 def inspect(
     source: InputFile,
-    price_of: Callable[[str], Pricing | None],
+    price_of: Callable[[str], Pricing | None] | None,
     is_open: Callable[[PreparedRequest], bool] = lambda request: True,
 ) -> Inspection:
-    """Return what a whole reading of the input finds. `is_open` tells whether a row will be sent."""
+    """Return what a whole reading of the input finds; without `price_of` nothing of what it may cost.
+
+    `is_open` tells whether a row will be sent.
+    """
     found = Inspection()
     keys = array("Q")
     for row in source.rows():
@@ -91,7 +92,10 @@ def inspect(
         keys.append(_key(row.custom_id))
         found.rows += 1
         if is_open(row):
-            found._add(row, price_of(row.model_id))
+            found.open_rows += 1
+            found.models[row.model_id] += 1
+            if price_of is not None:
+                found._add_cost(row, price_of(row.model_id))
     found.blank_lines = source.blank_lines
     _find_repeated(source, keys, found)
     found.problems.sort(key=lambda problem: problem.line)

@@ -100,8 +100,10 @@ class BatchJob:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def check(self, price_of: Callable[[str], Pricing | None]) -> Inspection:
+    def check(self, price_of: Callable[[str], Pricing | None] | None) -> Inspection:
         """Return what is found in the whole input, which is read without sending or writing anything.
+
+        Without `price_of` it is not asked what the rows may cost.
 
         Raises:
             InvalidSettingError: a template, a table or an output that cannot be used.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kilo_gateway.embeddings import render_embedding_request
@@ -115,12 +116,18 @@ def _check_id(custom_id: object) -> None:
 
 
 def _model_of(named: object, default: str | None) -> str:
+    if isinstance(named, str) or named is None:
+        return _model_said(named, default)
+    raise InvalidRequestError(f"`model` must be a string, not {type(named).__name__}.")
+
+
+@lru_cache(maxsize=64)
+def _model_said(named: str | None, default: str | None) -> str:
+    """Return the model of a row; most rows say what the one before said."""
     if named is None:
         if default is None:
             raise InvalidRequestError("`body` names no model, and there is no other to take.")
         return parse_model_id(default)
-    if not isinstance(named, str):
-        raise InvalidRequestError(f"`model` must be a string, not {type(named).__name__}.")
     model_id = parse_model_id(named)
     if default is not None and parse_model_id(default) != model_id:
         raise InvalidRequestError(f"`body` names model {named!r}, but {default!r} is asked for; make them the same.")

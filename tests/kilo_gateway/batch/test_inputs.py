@@ -36,6 +36,8 @@ WRONG_LINES = {
         '{"custom_id": "a", "body": {"model": "m/x", "messages": [{"role": "user"}], "seed": 1e999}}',
         "finite",
     ),
+    "id twice": (line("a")[:-1] + ', "custom_id": "b"}', "`custom_id` is there twice"),
+    "body twice": ('{"body": {}, "custom_id": "a", "body": {"messages": []}}', "`body` is there twice"),
     "no message": (line("a", body={"model": MODEL, "messages": ["x"]}), "messages[0]"),
     "no input": (line("a", url="/v1/embeddings", body={"model": "openai/e"}), "inputs"),
 }
@@ -153,3 +155,29 @@ def test_large_integers_pass_unchanged(tmp_path: Path) -> None:
     from kilo_gateway.jsontext import dumps
 
     assert digits.encode() in dumps(row.body)
+
+
+ODD_VALUES = (
+    "9007199254740993",
+    "18446744073709551616",
+    "-9223372036854775809",
+    "0.1",
+    "1e5",
+    "-0.0",
+    "1.7976931348623157e308",
+    '"\\ud800"',
+    '"\\u00e9 \\ud83d\\ude00"',
+    '"say \\"custom_id\\" twice: \\"custom_id\\""',
+    '{"custom_id": 1, "body": {"body": 2}}',
+    '[[], {}, null, true, ""]',
+)
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+def test_lines_are_read_the_same_quickly_and_slowly(value: str, tmp_path: Path) -> None:
+    """Reading most lines the quick way changes no digit and no character."""
+    text = f'{{"custom_id": "a", "body": {{"model": "{MODEL}", "messages": [{{"role": "user"}}], "x": {value}}}}}'
+    source = InputFile(write(tmp_path / "in.jsonl", text))
+    [(_, found)] = source._objects()
+    assert found == json.loads(text)
+    assert repr(found["body"]["x"]) == repr(json.loads(value))

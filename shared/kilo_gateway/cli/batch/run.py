@@ -57,9 +57,10 @@ def run_batch_command(command: BatchCommand, screen: Screen) -> Report:
 
 def _check(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, screen: Screen) -> Inspection:
     """Return what is found in the input, if it can be run; sends nothing that could cost, writes nothing."""
-    needs_prices = command.price is None and (command.budget is not None or command.dry_run)
+    asks_costs = command.budget is not None or command.dry_run
+    needs_prices = command.price is None and asks_costs
     catalog = asyncio.run(client.discover()) if needs_prices else client.known_models()
-    found = job.check(checks.price_of(command, catalog))
+    found = job.check(checks.price_of(command, catalog) if asks_costs else None)
     checks.refuse_problems(command.source_name, found, screen.say)
     job.refuse_changes()
     if not command.dry_run:
