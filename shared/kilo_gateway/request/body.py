@@ -54,10 +54,10 @@ def render_request(
         **_render_options(check_options(given, also=SHAPED, model=model_id), extra),
     }
     if stream:
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        body["stream"] = True
     if reasoning is not None:
         body["reasoning"] = reasoning
-    body |= extra
+    body |= _without_idle(extra, stream=stream)
     body = apply_reasoning(body, level=effective_level(model_id, level), injects=profile.injects_reasoning)
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
@@ -93,6 +93,17 @@ def _render_message(message: Any, place: int, model_id: str) -> Message:
     if role == "developer":
         return {**message, "role": "system"}  # type: ignore[typeddict-item] # a Mapping is spread, not a TypedDict
     return message if isinstance(message, dict) else {**message}  # type: ignore[return-value, typeddict-item] # a Mapping
+
+
+def _without_idle(extra: dict[str, Any], *, stream: bool) -> dict[str, Any]:
+    """Return `extra_body` as sent: those of streams, which count their tokens, with streams alone; no empty tools."""
+    own = extra.pop("stream_options", None)
+    if not extra.get("tools", True):
+        del extra["tools"]
+    if not stream:
+        return extra
+    options = {"include_usage": True, **own} if isinstance(own, Mapping) else {"include_usage": True}
+    return {"stream_options": options, **extra}
 
 
 def _render_options(given: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

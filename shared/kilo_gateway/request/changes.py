@@ -150,6 +150,8 @@ _REASONS: tuple[tuple[str, Kind, str | dict[str, str]], ...] = (
     (r"reasoning", "removed", {"base64": _OFF, "msg_prefix": _OFF, **_NO_LEVEL}),
     (r"stop", "replaced", "Some providers insist on a list."),
     (r"stop", "removed", "An empty list stops nothing."),
+    (r"stream_options", "removed", "Options of a stream are refused where nothing is streamed."),
+    (r"stream_options\.include_usage", "added", "A stream counts its tokens only when it is asked to."),
     (r"model", "replaced", "The gateway has retired `kilo/auto`; this id stands in for it."),
     (r"tools", "removed", "There is no tool in it."),
     (r"tool_choice|parallel_tool_calls", "removed", "Without tools, some providers refuse it."),

@@ -6,7 +6,10 @@ results in parts. The caller's messages are left as they are; what differs is a 
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +17,7 @@ from kilo_gateway import jsontext
 from kilo_gateway.tool_arguments import mend_escapes, parse_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from kilo_gateway.wire import Message
 
@@ -39,17 +42,14 @@ def settle_history(messages: Sequence[Message]) -> list[Message]:
     - A call without a name is called `unknown`.
     - A `name` is written in letters, digits, `_` and `-`; one that has none of them is left out.
     """
-    answered: Collection[str] | None = None
     settled: list[Message] = []
-    for message in messages:
+    for place, message in enumerate(messages):
         if "name" in message:
             message = _with_plain_name(message)  # noqa: PLW2901 - a copy where it differs
         if message.get("role") == "tool":
             message = _with_short_id(_with_one_text(message), "tool_call_id")  # noqa: PLW2901 - as above
         elif message.get("tool_calls") and message.get("role") == "assistant":
-            if answered is None:
-                answered = _answered_calls(messages)
-            with_calls = _with_whole_calls(message, answered)
+            with_calls = _with_whole_calls(message, partial(_answered_calls, messages, place + 1))
             if with_calls is None:
                 continue
             message = with_calls  # noqa: PLW2901 - as above
@@ -57,9 +57,10 @@ def settle_history(messages: Sequence[Message]) -> list[Message]:
     return settled
 
 
-def _answered_calls(messages: Sequence[Message]) -> Collection[str]:
-    """Return the ids of the calls that a tool message answers."""
-    ids: list[Any] = [message.get("tool_call_id") for message in messages if message.get("role") == "tool"]
+def _answered_calls(messages: Sequence[Message], start: int) -> Collection[str]:
+    """Return the ids of the calls that a tool message answers, from a place on and before the model speaks again."""
+    later = itertools.takewhile(lambda message: message["role"] != "assistant", messages[start:])
+    ids: list[Any] = [message.get("tool_call_id") for message in later if message.get("role") == "tool"]
     return {id_ for id_ in ids if isinstance(id_, str)}
 
 
@@ -98,7 +99,7 @@ def _only_text(part: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _with_whole_calls(message: Message, answered: Collection[str]) -> Message | None:
+def _with_whole_calls(message: Message, answered: Callable[[], Collection[str]]) -> Message | None:
     """Return the message with calls that can be sent; None when nothing of it is left."""
     sent: Any = message.get("tool_calls")
     if not isinstance(sent, list):
@@ -115,7 +116,7 @@ def _with_whole_calls(message: Message, answered: Collection[str]) -> Message | 
     return cast("Message", rest if rest.get("content") is not None else {**rest, "content": ""})
 
 
-def _whole_call(call: Any, answered: Collection[str]) -> Any:
+def _whole_call(call: Any, answered: Callable[[], Collection[str]]) -> Any:
     """Return the call with a JSON object as its arguments; None when they are none and nobody has answered.
 
     The fast parser decides for almost every call; it takes nothing that `parse_arguments` refuses.
@@ -131,10 +132,18 @@ def _whole_call(call: Any, answered: Collection[str]) -> Any:
         return call
     arguments = parse_arguments(text)
     if arguments is not None:
-        is_object = isinstance(text, str) and "{" in text
-        settled = mend_escapes(cast("str", text)) if is_object else jsontext.dumps(arguments).decode()
-    elif isinstance(id_ := call.get("id"), str) and id_ in answered:
+        mended = mend_escapes(text) if isinstance(text, str) else ""
+        settled = mended if _is_strict_object(mended) else jsontext.dumps(arguments).decode()
+    elif isinstance(id_ := call.get("id"), str) and id_ in answered():
         settled = jsontext.dumps({"invalid_arguments": text if isinstance(text, str) else repr(text)}).decode()
     else:
         return None
     return {**call, "function": {**function, "arguments": settled}}
+
+
+def _is_strict_object(text: str) -> bool:
+    """Return whether a text is a JSON object to every reader; `parse_arguments` takes some that are not."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

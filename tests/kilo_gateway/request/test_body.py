@@ -291,7 +291,6 @@ def test_unusable_reasoning_is_refused(options: dict[str, Any]) -> None:
     [
         {"temperature": 1, "brand_new": {"x": [1]}},
         {"reasoning": {"effort": "low"}},
-        {"stream_options": {"include_usage": False}},
         {"max_tokens": None},
         {},
     ],
@@ -308,6 +307,26 @@ def test_extra_body_wins_over_everything(extra: dict[str, Any]) -> None:
         "messages": MESSAGES,
         **extra,
     }
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [
+        ({"include_usage": False}, {"include_usage": False}),
+        ({"include_obfuscation": False}, {"include_usage": True, "include_obfuscation": False}),
+        (None, {"include_usage": True}),
+    ],
+)
+def test_options_of_streams_go_out_with_streams(own: Any, sent: dict[str, Any]) -> None:
+    """They still ask for the tokens unless they say otherwise, and no other call has them."""
+    extra = {"stream_options": own}
+    assert body_of(stream=True, extra_body=extra)["stream_options"] == sent
+    assert body_of(extra_body=extra) == body_of()
+
+
+def test_an_empty_list_of_tools_is_not_sent() -> None:
+    """Some servers refuse it, wherever it was given."""
+    assert body_of(tools=[TOOL], tool_choice="auto", extra_body={"tools": []}) == body_of()
 
 
 @pytest.mark.parametrize("name", ["model", "messages", "stream"])

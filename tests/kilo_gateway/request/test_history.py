@@ -76,6 +76,19 @@ def test_an_invalid_call_that_was_answered_goes_out_as_json(flaw: Any) -> None:
     assert sent[2]["content"] == "The arguments are cut off."
 
 
+def test_a_result_of_another_turn_answers_nothing() -> None:
+    """Servers that number the calls of each answer anew use an id twice; a result before its call answers nothing."""
+    turn = [calls(call("a")), answer("a")]
+    assert settled(ASKED, *turn, calls(call("a", CUT)), ASKED) == [ASKED, *turn, ASKED]
+    assert settled(ASKED, calls(call("a", CUT)), ASKED, *turn) == [ASKED, ASKED, *turn]
+
+
+def test_arguments_that_only_we_can_read_go_out_as_json() -> None:
+    """An object that was encoded twice, and line ends inside strings, are written as everybody reads them."""
+    message = settled(calls(call("a", '"{\\"city\\": \\"Oslo\\"}"'), call("b", '{"text": "a\nb"}')))[0]
+    assert arguments_of(message) == ['{"city":"Oslo"}', '{"text":"a\\nb"}']
+
+
 @pytest.mark.parametrize("none", [None, "", " ", "null", '""', "[]", {}])
 def test_no_arguments_are_an_empty_object(none: Any) -> None:
     """Every spelling of none goes out as `{}`, whether the call was answered or not."""
