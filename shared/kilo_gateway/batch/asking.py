@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing
     from kilo_gateway.client import KiloClient
     from kilo_gateway.costs.budget import Budget
+    from kilo_gateway.settings.settings import Settings
 
 
 class _ChatRow(Call):
@@ -58,6 +59,11 @@ def _strict_json(body: bytes) -> bytes:
     except UnicodeDecodeError:
         is_strict = False
     return body if is_strict else dumps(loads_answer(body))
+
+
+def chosen_model(settings: Settings) -> str | None:
+    """Return the model that somebody has chosen for all calls; None where it is the default, which has no price."""
+    return settings.model if "model" in settings.origins else None
 
 
 def client_without_retries(client: AsyncKiloClient | KiloClient | None) -> AsyncKiloClient:

@@ -49,6 +49,8 @@ class InputFile:
     path: Path
     model: str | None = None
     """Taken where a row names no model; beside a different one the row is refused."""
+    usual_model: str | None = None
+    """Taken where neither the row nor `model` names one."""
     template: Template | None = None
     """Makes prompts of the rows of a plain file; without one the file is a batch file."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -75,7 +77,7 @@ class InputFile:
             try:
                 header = next(csv.reader(file, strict=True), [])
             except (csv.Error, UnicodeDecodeError) as error:
-                raise InvalidSettingError(f"{self.path} is no table in UTF-8: {error}. Save it as one.") from None
+                raise InvalidSettingError(f"{self.path} is no table in UTF-8: {_why(error)}. Save it as one.") from None
         if not header:
             raise InvalidSettingError(f"{self.path} is empty; a table begins with the names of its columns.")
         twice = next((name for name in header if header.count(name) > 1), None)
@@ -103,7 +105,7 @@ class InputFile:
                 yield value
                 continue
             try:
-                yield prepare(_request_of(value), default_model=self.model, place=line)
+                yield self._prepare(_request_of(value), line)
             except KiloError as error:
                 yield Problem(line, error.message)
 
@@ -129,7 +131,7 @@ class InputFile:
                     else:
                         yield self._from_cells(reader.line_num, number, dict(zip(columns, cells, strict=True)))
             except (csv.Error, UnicodeDecodeError) as error:
-                yield Problem(reader.line_num + 1, f"not a row of a table in UTF-8: {error}.")
+                yield Problem(reader.line_num + 1, f"not a row of a table in UTF-8: {_why(error)}.")
 
     def _from_cells(self, line: int, number: int, cells: dict[str, str]) -> PreparedRequest | Problem:
         assert self.template is not None  # noqa: S101 - rows of plain files have one
@@ -139,11 +141,14 @@ class InputFile:
             if self.system is not None:
                 messages.insert(0, {"role": "system", "content": self.system})
             request = Request(str(number), {**self.options, "messages": messages}, CHAT_URL)
-            prepared = prepare(request, default_model=self.model, place=line)
+            prepared = self._prepare(request, line)
         except KiloError as error:
             return Problem(line, error.message)
         prepared.columns = cells
         return prepared
+
+    def _prepare(self, request: Request, line: int) -> PreparedRequest:
+        return prepare(request, default_model=self.model, usual_model=self.usual_model, place=line)
 
     def _objects(self) -> Iterator[tuple[int, Any]]:
         """Yield the number of each line that is not blank, with its object or what is wrong with it."""
@@ -153,6 +158,13 @@ class InputFile:
                     yield line, _parse_object(line, text)
                 else:
                     self.blank_lines += 1
+
+
+def _why(error: csv.Error | UnicodeDecodeError) -> str:
+    """Return what is wrong with a table, without Python's names for it."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it holds the byte 0x{error.object[error.start]:02x}"
+    return str(error)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

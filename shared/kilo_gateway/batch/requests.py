@@ -75,10 +75,13 @@ class PreparedRequest:
         return ID_PREFIX + digest.hexdigest()
 
 
-def prepare(request: Request, *, default_model: str | None = None, place: int = 0) -> PreparedRequest:
+def prepare(
+    request: Request, *, default_model: str | None = None, usual_model: str | None = None, place: int = 0
+) -> PreparedRequest:
     """Return the request as it will be sent, shaped by the same rules as any call.
 
-    `default_model` is taken where the body names no model, and must not differ from one that it names.
+    `default_model` is taken where the body names no model, and must not differ from one that it names; `usual_model`,
+    which may, is taken where there is no other.
 
     Raises:
         InvalidRequestError: an id, endpoint or body that cannot be used; the message does not name the request.
@@ -89,7 +92,7 @@ def prepare(request: Request, *, default_model: str | None = None, place: int = 
     if not isinstance(request.body, Mapping):
         raise InvalidRequestError(f"`body` must be an object, not {type(request.body).__name__}.")
     body = dict(request.body)
-    model_id = _model_of(body.pop("model", None), default_model)
+    model_id = _model_of(body.pop("model", None), default_model, usual_model)
     if endpoint == "embeddings":
         inputs = body.pop("input", None)
         inputs = [inputs] if isinstance(inputs, str) else inputs
@@ -115,19 +118,20 @@ def _check_id(custom_id: object) -> None:
         raise InvalidRequestError("`custom_id` is empty; give it one, or leave it out.")
 
 
-def _model_of(named: object, default: str | None) -> str:
+def _model_of(named: object, default: str | None, usual: str | None) -> str:
     if isinstance(named, str) or named is None:
-        return _model_said(named, default)
+        return _model_said(named, default, usual)
     raise InvalidRequestError(f"`model` must be a string, not {type(named).__name__}.")
 
 
 @lru_cache(maxsize=64)
-def _model_said(named: str | None, default: str | None) -> str:
+def _model_said(named: str | None, default: str | None, usual: str | None) -> str:
     """Return the model of a row; most rows say what the one before said."""
     if named is None:
-        if default is None:
+        taken = usual if default is None else default
+        if taken is None:
             raise InvalidRequestError("`body` names no model, and there is no other to take.")
-        return parse_model_id(default)
+        return parse_model_id(taken)
     model_id = parse_model_id(named)
     if default is not None and parse_model_id(default) != model_id:
         raise InvalidRequestError(f"`body` names model {named!r}, but {default!r} is asked for; make them the same.")

@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
-from kilo_gateway.batch.asking import ask_with, client_without_retries, prices_of
+from kilo_gateway.batch.asking import ask_with, chosen_model, client_without_retries, prices_of
 from kilo_gateway.batch.options import RunOptions
 from kilo_gateway.batch.requests import PreparedRequest, prepare
 from kilo_gateway.batch.runner import BatchRun
@@ -36,7 +36,8 @@ class BatchOptions(TypedDict, total=False):
     client: AsyncKiloClient | KiloClient | None
     """Whose settings count; None makes one from the environment."""
     model: str | None
-    """Taken where a body names no model; beside a different one it is refused."""
+    """Taken where a body names no model; beside a different one it is refused. None: that of the client, if one was
+    chosen, which may be another one."""
     budget: Budget | None
     """What the run may spend; None: no limit."""
     price: Pricing | None
@@ -73,7 +74,7 @@ def arun_batch(requests: Iterable[Request] | AsyncIterable[Request], **options: 
     model, budget, price = (given.pop(name, None) for name in ("model", "budget", "price"))
     numbers = RunOptions(**given)
     return BatchRun(
-        _prepared(requests, model),
+        _prepared(requests, model, chosen_model(client.settings)),
         ask_with(client, budget),
         gate=gate_of(client.settings),
         options=numbers,
@@ -133,8 +134,8 @@ def _run_in_thread(run: BatchRun, found: queue.Queue[Any], is_left: threading.Ev
 class _Preparation:
     """Prepares the requests of a run; one that cannot be sent carries its problem. Grows by a number an id."""
 
-    def __init__(self, model: str | None) -> None:
-        self._model = model
+    def __init__(self, model: str | None, usual_model: str | None) -> None:
+        self._models = {"default_model": model, "usual_model": usual_model}
         self._seen: set[int] = set()
 
     def prepare(self, request: Request, place: int) -> PreparedRequest:
@@ -144,7 +145,7 @@ class _Preparation:
             InvalidRequestError: an id that is no string, so that no result could be tied to it.
         """
         try:
-            prepared = prepare(request, default_model=self._model, place=place)
+            prepared = prepare(request, **self._models, place=place)
         except KiloError as problem:
             if not isinstance(request.custom_id, str):
                 raise
@@ -159,9 +160,9 @@ class _Preparation:
 
 
 def _prepared(
-    requests: Iterable[Request] | AsyncIterable[Request], model: str | None
+    requests: Iterable[Request] | AsyncIterable[Request], model: str | None, usual_model: str | None
 ) -> Iterator[PreparedRequest] | AsyncIterator[PreparedRequest]:
-    preparation = _Preparation(model)
+    preparation = _Preparation(model, usual_model)
     if isinstance(requests, AsyncIterable):
         return _prepared_later(requests, preparation)
     return (preparation.prepare(request, place) for place, request in enumerate(requests, 1))

@@ -18,7 +18,7 @@ _SOURCES: Final = (("image_url", "url"), ("video_url", "url"), ("file", "file_da
 
 def output_bound(body: Mapping[str, Any]) -> int:
     """Return the output tokens that a body allows: `max_tokens` times `n`."""
-    asked = [value for name in ("max_tokens", "max_completion_tokens") if isinstance(value := body.get(name), int)]
+    asked = _asked(body)
     count = body.get("n")
     answers = count if isinstance(count, int) and count > 0 else 1
     return (max(asked) if asked else ESTIMATED_OUTPUT_TOKENS) * answers
@@ -37,7 +37,7 @@ def images(body: Mapping[str, Any]) -> int:
 def reasons_to_estimate(body: Mapping[str, Any]) -> list[str]:
     """Return why the bound of a chat request is an estimate, in words that continue "rows with ..."."""
     reasons = []
-    if not any(isinstance(body.get(name), int) for name in ("max_tokens", "max_completion_tokens")):
+    if not _asked(body):
         reasons.append("no max_tokens")
     if linked_media(body):
         reasons.append("media named by a URL")
@@ -48,6 +48,12 @@ def reasons_to_estimate(body: Mapping[str, Any]) -> list[str]:
     if body.get("audio") or body.get("prediction"):
         reasons.append("audio or predicted output")
     return reasons
+
+
+def _asked(body: Mapping[str, Any]) -> list[int]:
+    """Return the limits of the output that a body states; one below 1 is none."""
+    stated = (body.get(name) for name in ("max_tokens", "max_completion_tokens"))
+    return [value for value in stated if isinstance(value, int) and value > 0]
 
 
 def _is_online(body: Mapping[str, Any]) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from kilo_gateway.cli.process import run as run_command
 
+from .conftest import MODEL
 from .counting_server import CountingServer
 from .files import line, write
 
@@ -283,6 +284,18 @@ def test_errors_in_the_output_name_commands(name: str, run: Run, server: Countin
     said = Path(name).read_text()
     assert "KiloClient" not in said
     assert name == "out.jsonl" or "kilo-gateway models" in said
+
+
+def test_the_model_of_the_environment_is_taken(run: Run, server: CountingServer, monkeypatch: Any) -> None:
+    """Rows that name no model take that of KILOCODE_MODEL, which a row may differ from; without any it is one error."""
+    bare = json.dumps({"custom_id": "a", "body": {"messages": [{"role": "user", "content": "x"}]}})
+    write(Path("bare.jsonl"), bare, line("b"))
+    assert "Name one with --model" in run("bare.jsonl", "out.jsonl").stderr
+    assert run("in.csv", "out.csv", "--template", "{text}").stderr.count("model") == 2
+    monkeypatch.setenv("KILOCODE_MODEL", "lab/usual")
+    assert run("bare.jsonl", "out.jsonl").exit_code == 0
+    assert run("in.csv", "out.csv", "--template", "{text}").exit_code == 0
+    assert {body["model"] for body in server.bodies} == {"lab/usual", MODEL}
 
 
 def test_what_nohup_ignores_stays_ignored(run: Run) -> None:

@@ -19,6 +19,7 @@ from kilo_gateway import (
 )
 from kilo_gateway.batch import run_batch
 from kilo_gateway.batch.requests import Request
+from kilo_gateway.costs.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
 
 MODEL = "openai/gpt-4.1-mini"
@@ -152,6 +153,14 @@ def test_prices_are_stated_for_any_spelling_of_a_model(name: str, connect: Any, 
     with cost_tracker(budget=Budget(1), price={name: Pricing(prompt=Decimal("0.02"))}) as costs:
         session.wait(session.client.embed(["Hello"], model="text-embedding-3-small"))
     assert (costs.total.calls, costs.total.unknown_costs) == (1, 0)
+
+
+@pytest.mark.parametrize("limit", [-1, 0, None])
+def test_a_limit_that_is_none_bounds_nothing(limit: Any) -> None:
+    """A `max_tokens` below one makes no bound smaller, and says that it is an estimate."""
+    body = {"messages": ASK, "max_tokens": limit}
+    assert output_bound(body) == ESTIMATED_OUTPUT_TOKENS
+    assert reasons_to_estimate(body) == ["no max_tokens"]
 
 
 def test_a_batch_inside_a_block_counts_there(gateway: EmbeddedGateway) -> None:

@@ -31,7 +31,7 @@ def price_of(command: BatchCommand, catalog: Catalog) -> Callable[[str], Pricing
 def refuse_problems(name: str, found: Inspection, say: Callable[[str], None]) -> None:
     """Refuse an input in which something is wrong, or that is empty."""
     if found.problem_count == 1:
-        raise wrong_usage(f"{name}, {found.problems[0]} Mend it; nothing was sent.")
+        raise wrong_usage(f"{name}, {reword(str(found.problems[0]))} Mend it; nothing was sent.")
     if found.problem_count:
         rest = found.problem_count - len(found.problems)
         for problem in found.problems:

@@ -73,8 +73,8 @@ def input_path(command: BatchCommand, stack: ExitStack) -> Path:
     return Path(file.name)
 
 
-def job_of(command: BatchCommand, path: Path) -> BatchJob:
-    """Return the job.
+def job_of(command: BatchCommand, path: Path, usual_model: str | None) -> BatchJob:
+    """Return the job; `usual_model` is for rows that name none where no `--model` was typed.
 
     Raises:
         InvalidSettingError: options that need a template, without one.
@@ -90,12 +90,14 @@ def job_of(command: BatchCommand, path: Path) -> BatchJob:
         raise InvalidSettingError("A table, --schema and --system need --template, which makes prompts of the rows.")
     if template is None and command.request_options:
         raise InvalidSettingError("--option needs --template: the rows of a batch file have their own options.")
+    if template is not None and (command.model or usual_model or command.request_options.get("model")) is None:
+        raise InvalidSettingError("There is no model for the prompts. Name one with --model, or set KILOCODE_MODEL.")
     options = dict(command.request_options)
     fields: tuple[str, ...] = ()
     if command.schema is not None:
         options["response_format"] = render_format(command.schema)
         fields = tuple(command.schema.get("properties", {}))
-    source = InputFile(path, command.model, template, options, command.system)
+    source = InputFile(path, command.model, usual_model, template, options, command.system)
     return BatchJob(
         source,
         command.output,

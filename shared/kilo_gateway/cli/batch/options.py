@@ -57,7 +57,11 @@ def _parse_schema(_: click.Context, __: click.Parameter, text: str | None) -> di
 @click.command("batch", cls=ChatCommand, short_help="Run a file of requests into a file of results.")
 @click.argument("source", metavar="INPUT")
 @click.argument("output", type=click.Path(path_type=Path), metavar="OUTPUT")
-@click.option("-m", "--model", help="The model of rows that name none; a row that names another one is refused.")
+@click.option(
+    "-m",
+    "--model",
+    help="The model of rows that name none, else KILOCODE_MODEL; a row that names another one is refused.",
+)
 @click.option("--concurrency", type=Number(1), default=100, show_default=True, help="The most requests at once.")
 @click.option("--budget", metavar="USD", help="Stop before this sum could be passed.")
 @click.option("--price", metavar="IN,OUT", callback=_parse_price, help="Prices in USD per million tokens.")

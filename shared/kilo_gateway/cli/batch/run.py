@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.async_client import AsyncKiloClient
-from kilo_gateway.batch.asking import ask_with, client_without_retries, prices_of
+from kilo_gateway.batch.asking import ask_with, chosen_model, client_without_retries, prices_of
 from kilo_gateway.batch.runner import BatchRun
 from kilo_gateway.cli.batch import checks
 from kilo_gateway.cli.batch.command import input_path, job_of
@@ -44,8 +44,8 @@ def run_batch_command(command: BatchCommand, screen: Screen) -> Report:
         KiloError: a setting that cannot work; nothing was sent.
     """
     with ExitStack() as stack:
-        job = stack.enter_context(job_of(command, input_path(command, stack)))
         client = client_without_retries(AsyncKiloClient(base_url=command.base_url))
+        job = stack.enter_context(job_of(command, input_path(command, stack), chosen_model(client.settings)))
         found = _check(command, job, client, screen)
         counts = Counts(found.rows, job.resumption.resumed, job.resumption.failed_before)
         if command.dry_run:
