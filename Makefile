@@ -52,6 +52,9 @@ versions: $(STAMP) ## Run the tests with the lowest and the newest versions of e
 docs: $(DOCS_STAMP) ## Build the documentation site into site/; a broken link fails it
 	@$(BIN)/zensical build --clean --strict
 
+pictures: $(STAMP) ## Make the pictures of the documentation anew (the page's needs Chromium)
+	@$(BIN)/python -m tools.pictures
+
 docs-serve: $(DOCS_STAMP) ## Show the documentation site while you write
 	@$(BIN)/zensical serve
 
@@ -94,4 +97,4 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 clean: ## Remove the virtual environment and caches
 	@rm -rf dist site .cache $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test browser versions docs docs-serve release audit record error-messages check format serve bench compare models clean
+.PHONY: help install demo test browser versions docs pictures docs-serve release audit record error-messages check format serve bench compare models clean

@@ -61,7 +61,9 @@ def _ask(asker: Asker, request: Request, turn: Turn, screen: Screen, typed: Type
 
 
 def name_nearest(error: ModelNotFoundError, asker: Asker) -> None:
-    """Add the ids that look most like the unknown one to the error."""
+    """Add the ids that look most like the unknown one to an error that suggests none."""
+    if "Did you mean" in error.message:
+        return
     found = nearest_ids(error.model or "", asker.known_models())
     if found:
         error.message = f"{error.message.rstrip('.')}. Nearest: {', '.join(found)}."
