@@ -17,6 +17,9 @@ from kilo_gateway.jsontext import dumps, find_non_finite
 from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
 
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_THOUGHT = re.compile(r"\s*<(think|thinking|thought|reasoning)>(?:.*?</\1>|.*)", re.DOTALL | re.IGNORECASE)
+_END_OF_THOUGHT = "</think>"
+"""Stands alone where the prompt's template has opened the thoughts."""
 _START = re.compile(r'\{\s*["}]')
 """Where an object can begin; the braces of `{x}` and `f(){ return` are none."""
 _DECODER = json.JSONDecoder(strict=False)
@@ -32,9 +35,12 @@ LOST = "The answer was cut off before the arguments of this call came."
 
 def find_object(text: str) -> dict[str, Any] | None:
     """Return the object that the text is, or the first one within it; None when there is none, or it is not whole."""
+    text = _without_thoughts(text)
     for candidate in (text.strip(), _unfenced(text)):
         try:
             found = _DECODER.decode(candidate)
+            if isinstance(found, str) and found.lstrip().startswith("{"):
+                found = _DECODER.decode(found.strip())  # encoded twice
         except (ValueError, RecursionError):
             continue
         return found if isinstance(found, dict) else None
@@ -49,13 +55,14 @@ def find_object(text: str) -> dict[str, Any] | None:
 def find_value(text: str) -> Any:
     """Return the JSON value that the text is, alone or in a code fence; None when it is none, or null."""
     try:
-        return _DECODER.decode(_unfenced(text))
+        return _DECODER.decode(_unfenced(_without_thoughts(text)))
     except (ValueError, RecursionError):
         return None
 
 
 def find_partial_object(text: str) -> dict[str, Any] | None:
     """Return what is there of an object whose text is still arriving; None before its first brace."""
+    text = _without_thoughts(text)
     start = _START.search(text)
     if start is None:
         return None
@@ -101,6 +108,14 @@ def render_arguments(arguments: Any, *, name: str) -> str:
     if place := find_non_finite(arguments):
         raise InvalidRequestError(f"The arguments of {name!r} cannot be sent: {place}. JSON knows finite numbers only.")
     return dumps(arguments or {}).decode()
+
+
+def _without_thoughts(text: str) -> str:
+    """Return what follows the thoughts that a model wrote in front of its answer; "" while they last."""
+    if thought := _THOUGHT.match(text):
+        return text[thought.end() :]
+    is_answer = text.lstrip().startswith(("{", "[", "`", '"'))
+    return text if is_answer else text.rpartition(_END_OF_THOUGHT)[2]
 
 
 def _unfenced(text: str) -> str:

@@ -22,6 +22,10 @@ TEXTS = [
     '{"name": "Ann"} (see {1})',
     'In {braces} and {x: 1}: {"name": "Ann"} and {"name": "Bob"}',
     'f() { return } {\n "name": "Ann" }',
+    '<think>{"name": "no"}</think>{"name": "Ann"}',
+    '\n<thinking>Say {"name": "no"}.</thinking>\n\n```json\n{"name": "Ann"}\n```',
+    'Perhaps {"name": "no"}.\n</think>\n{"name": "Ann"}',
+    '"{\\"name\\": \\"Ann\\"}"',
 ]
 
 
@@ -31,7 +35,15 @@ def test_found_among_other_words(text: str) -> None:
     assert find_object(text) == {"name": "Ann"}
 
 
-@pytest.mark.parametrize("text", ["", "no", "[1]", '{"a": {"b": 1}, "c', '["a", {"b": 1}]', "{x}", '{"a" 1}'])
+def test_words_of_thought_inside_the_answer_are_the_answer() -> None:
+    """What looks like the end of thoughts within an object is text of it."""
+    assert find_object('{"a": "x</think>y"}') == {"a": "x</think>y"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['<think>{"a": 1}', '"{\\"a\\": 1"', "", "no", "[1]", '{"a": {"b": 1}, "c', '["a", {"b": 1}]', "{x}", '{"a" 1}'],
+)
 def test_nothing_is_completed(text: str) -> None:
     """No object, a cut-off one, and one inside a list are none; an inner object never stands for its outer one."""
     assert find_object(text) is None
@@ -50,6 +62,8 @@ def test_line_breaks_in_strings() -> None:
         ('Sure: {"na', {}),
         ('```json\n{"name": "An', {"name": "An"}),
         ('{"name": "Ann"} and', {"name": "Ann"}),
+        ('<think>{"name": "no"}', None),
+        ('<think>{"name": "no"}</think>{"name": "An', {"name": "An"}),
     ],
 )
 def test_what_has_arrived(text: str, found: dict[str, Any] | None) -> None:
