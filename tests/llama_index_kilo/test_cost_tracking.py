@@ -69,6 +69,20 @@ def test_an_index_and_its_answers_are_counted(make_llm: Make, gateway: EmbeddedG
     assert any("embedding" in model for model in costs.by_model)
 
 
+def test_what_an_ingestion_has_cached_costs_nothing(gateway: EmbeddedGateway) -> None:
+    """The second run over the same documents finds its vectors in the pipeline's cache: no call, no cost."""
+    embedding = KiloEmbedding(base_url=gateway.base_url, api_key=gateway.api_key)
+    pipeline = IngestionPipeline(transformations=[embedding])
+    documents = [Document(text="Oslo is sunny."), Document(text="Bergen is not.")]
+    with cost_tracker() as first:
+        pipeline.run(documents=documents)
+    with cost_tracker() as again:
+        nodes = pipeline.run(documents=documents)
+    assert first.total.calls == 1
+    assert (again.total.calls, again.total.cost) == (0, 0)
+    assert all(node.embedding for node in nodes)
+
+
 def test_a_budget_stops_an_llm(make_llm: Make, gateway: EmbeddedGateway) -> None:
     """The call that could pass the budget is not sent."""
     gateway.clear()

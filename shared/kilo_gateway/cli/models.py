@@ -143,5 +143,6 @@ def _no_match(search: str, catalog: Catalog, *, what: str = "") -> str:
 
     found = nearest_ids(search, catalog) if search else []
     said = what or (f"No model matches {search!r}" if search else "No model matches")
-    hint = f"Nearest: {', '.join(found)}." if found else "Ask for less, or see kilo-gateway models."
+    otherwise = "See kilo-gateway models." if what else "Ask for less, or see kilo-gateway models."
+    hint = f"Nearest: {', '.join(found)}." if found else otherwise
     return f"{said}. {hint}"
