@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 DOCS_STAMP := $(VENV)/.docs
-PEERS := langchain langchain-openai langchain-openrouter llama-index-llms-openrouter llama-index-llms-openai-like matplotlib
+PEERS := langchain langgraph langchain-openai langchain-openrouter llama-index-llms-openrouter llama-index-llms-openai-like matplotlib
 
 .DEFAULT_GOAL := help
 
@@ -87,6 +87,7 @@ serve: $(STAMP) ## Run the embedded gateway in the foreground
 bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a picture (QUICK=1: two minutes)
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) --png docs/performance.png
 	@$(BENCH)/bin/python -m benchmarks.batch $(if $(QUICK),--rounds 1) --png docs/batch-performance.png
+	@$(if $(QUICK),true,$(BENCH)/bin/python -m benchmarks.chain_storm)
 
 compare: $(BENCH_STAMP) ## Try every feature with us and with the nearest packages, write the tables of docs/comparison.md
 	@$(BENCH)/bin/python -W ignore -m benchmarks.features
