@@ -92,6 +92,9 @@ bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a pi
 compare: $(BENCH_STAMP) ## Try every feature with us and with the nearest packages, write the tables of docs/comparison.md
 	@$(BENCH)/bin/python -W ignore -m benchmarks.features
 
+soak: $(STAMP) ## Call a gateway that breaks at random, thousands of times, and count what is left behind (10 minutes)
+	@$(BIN)/python -m benchmarks.soak
+
 models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (needs the network)
 	@$(BIN)/kilo-gateway renew-models shared/kilo_gateway/catalog/data/models.json
 
