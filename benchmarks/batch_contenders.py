@@ -33,7 +33,7 @@ def command(base_url: str, rows: int, at_once: int, prompt: str, *, output: Path
     from kilo_gateway.batch.options import RunOptions
     from kilo_gateway.cli.batch.command import BatchCommand
     from kilo_gateway.cli.batch.run import run_batch_command
-    from kilo_gateway.cli.batch.screen import Screen
+    from kilo_gateway.cli.batch.screen import BatchScreen
 
     os.environ["KILOCODE_API_KEY"] = KEY
     with tempfile.TemporaryDirectory() as name:
@@ -42,7 +42,7 @@ def command(base_url: str, rows: int, at_once: int, prompt: str, *, output: Path
         options = RunOptions(concurrency=at_once)
         target = output or folder / "out.jsonl"
         typed = BatchCommand(str(source), target, base_url=base_url, numbers=options)
-        report = run_batch_command(typed, Screen(_Terminal()))
+        report = run_batch_command(typed, BatchScreen(_Terminal()))
         assert (report.status, report.counts.done) == (0, rows), report
         assert target.read_bytes().count(b"\n") == rows
 

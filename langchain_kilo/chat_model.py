@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from kilo_gateway import Catalog, ModelInfo
-    from kilo_gateway.adapters.connection import Connection
+    from kilo_gateway.adapters.client_pair import ClientPair
     from langchain_kilo.structured_output import Method
 
 translator.register()
@@ -97,7 +97,7 @@ class ChatKilo(ChatFields, BaseChatModel):
     model_config = ConfigDict(defer_build=False)
 
     _async_client_field: ClassVar[str] = "http_async_client"
-    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_clients: tuple[tuple[Any, ...], ClientPair] | None = PrivateAttr(default=None)
 
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of yours for async calls, used as it is and never closed."""
@@ -128,7 +128,7 @@ class ChatKilo(ChatFields, BaseChatModel):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         """Return what the catalog, as known now, says of the model; None while the object is being made."""
-        return None if self._current_connection is None else render_profile(self._known_catalog().get(self.model))
+        return None if self._current_clients is None else render_profile(self._known_catalog().get(self.model))
 
     def _generate(
         self,
@@ -139,10 +139,10 @@ class ChatKilo(ChatFields, BaseChatModel):
     ) -> ChatResult:
         try:
             call = arguments_of(self.__dict__, stop, kwargs)
-            connection = self._connection(call.settings)
+            clients = self._clients(call.settings)
             told = listener(run_manager)
             with counting(run_manager):
-                completion = connection.client.complete(render_messages(messages), on_retry=told, **call.client)
+                completion = clients.client.complete(render_messages(messages), on_retry=told, **call.client)
             show_usage(run_of(run_manager), completion.usage)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
@@ -157,8 +157,8 @@ class ChatKilo(ChatFields, BaseChatModel):
     ) -> ChatResult:
         try:
             call = arguments_of(self.__dict__, stop, kwargs)
-            connection = await self._async_connection(call.settings)
-            told, client = listener(run_manager), connection.async_client
+            clients = await self._async_clients(call.settings)
+            told, client = listener(run_manager), clients.async_client
             with counting(run_manager):
                 completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
             show_usage(run_of(run_manager), completion.usage)
@@ -176,9 +176,9 @@ class ChatKilo(ChatFields, BaseChatModel):
         writer, run = self._chunk_writer(run_manager), run_of(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
-            connection = self._connection(call.settings)
+            clients = self._clients(call.settings)
             told = listener(run_manager)
-            begin, rendered = connection.client.stream, render_messages(messages)
+            begin, rendered = clients.client.stream, render_messages(messages)
             with counted(run_manager, begin, rendered, on_retry=told, **call.client) as stream:
                 for delta in stream:
                     if (chunk := writer.write(delta)) is not None:
@@ -203,8 +203,8 @@ class ChatKilo(ChatFields, BaseChatModel):
         writer, run = self._chunk_writer(run_manager), run_of(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
-            connection = await self._async_connection(call.settings)
-            told, client = listener(run_manager), connection.async_client
+            clients = await self._async_clients(call.settings)
+            told, client = listener(run_manager), clients.async_client
             rendered = render_messages(messages)
             async with counted(run_manager, client.stream, rendered, on_retry=told, **call.client) as stream:
                 async for delta in stream:
@@ -319,12 +319,12 @@ class ChatKilo(ChatFields, BaseChatModel):
 
         Never raises for what the network does: then the bundled models are returned.
         """
-        return self._learn(self._connection().client.discover(refresh=refresh))
+        return self._learn(self._clients().client.discover(refresh=refresh))
 
     async def alist_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of this account; as `list_models`."""
-        connection = await self._async_connection()
-        return self._learn(await connection.async_client.discover(refresh=refresh))
+        clients = await self._async_clients()
+        return self._learn(await clients.async_client.discover(refresh=refresh))
 
     def _learn(self, catalog: Catalog) -> list[ModelInfo]:
         if self.profile is None or isinstance(self.profile, CatalogProfile):

@@ -19,14 +19,14 @@ from langchain_kilo.reasoning import settle_reasoning
 from langchain_kilo.tools import parse_calls
 
 
-class _Message:
+class _MessageBase:
     """What LangChain makes of a chunk that is to be no chunk: it calls the class after the chunk's in its bases."""
 
     def __new__(cls, *arguments: Any, **fields: Any) -> Any:
-        return AIMessage(*arguments, **fields) if cls is _Message else super().__new__(cls)
+        return AIMessage(*arguments, **fields) if cls is _MessageBase else super().__new__(cls)
 
 
-class KiloMessageChunk(_Message, AIMessageChunk):
+class KiloMessageChunk(_MessageBase, AIMessageChunk):
     """One piece of a streamed answer, or the sum of some; dumped, shown and loaded as LangChain's `AIMessageChunk`."""
 
     if not TYPE_CHECKING:

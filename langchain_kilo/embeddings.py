@@ -20,7 +20,7 @@ from langchain_kilo.errors import chat_error
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kilo_gateway.adapters.connection import Connection
+    from kilo_gateway.adapters.client_pair import ClientPair
 
 
 class KiloEmbeddings(EmbeddingFields, Embeddings):
@@ -43,7 +43,7 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
 
     _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
     _async_client_field: ClassVar[str] = "http_async_client"
-    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_clients: tuple[tuple[Any, ...], ClientPair] | None = PrivateAttr(default=None)
 
     model: str = DEFAULT_EMBEDDING_MODEL
     """The ref of an embedding model; `kilocode/` is optional. `KILOCODE_MODEL` names a chat model and is not read."""
@@ -85,25 +85,25 @@ class KiloEmbeddings(EmbeddingFields, Embeddings):
         return (await self._aembed([text], self.query_input_type))[0]
 
     def _embed(self, texts: Sequence[str], input_type: str | None) -> list[list[float]]:
-        connection: Connection | None = None
+        clients: ClientPair | None = None
         vectors: list[list[float]] = []
         try:
             options = self._options(input_type)
             for batch in self._batches(texts):
-                connection = connection or self._connection()
-                vectors += connection.client.embed(batch, **options).vectors
+                clients = clients or self._clients()
+                vectors += clients.client.embed(batch, **options).vectors
         except KiloError as error:
             raise chat_error(error) from error.__cause__
         return vectors
 
     async def _aembed(self, texts: Sequence[str], input_type: str | None) -> list[list[float]]:
-        connection: Connection | None = None
+        clients: ClientPair | None = None
         vectors: list[list[float]] = []
         try:
             options = self._options(input_type)
             for batch in self._batches(texts):
-                connection = connection or await self._async_connection()
-                vectors += (await connection.async_client.embed(batch, **options)).vectors
+                clients = clients or await self._async_clients()
+                vectors += (await clients.async_client.embed(batch, **options)).vectors
         except KiloError as error:
             raise chat_error(error) from error.__cause__
         return vectors

@@ -18,7 +18,7 @@ from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
 
 if TYPE_CHECKING:
     from kilo_gateway import Embeddings
-    from kilo_gateway.adapters.connection import Connection
+    from kilo_gateway.adapters.client_pair import ClientPair
 
 dispatcher = get_dispatcher(__name__)
 
@@ -45,7 +45,7 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
     _aliases: ClassVar[dict[str, str]] = {"api_base": "base_url", "model": "model_name"}
     _model_field: ClassVar[str] = "model_name"
     _default_model: ClassVar[str | None] = DEFAULT_EMBEDDING_MODEL
-    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_clients: tuple[tuple[Any, ...], ClientPair] | None = PrivateAttr(default=None)
 
     model_name: str = DEFAULT_EMBEDDING_MODEL
     """Ref of the model, `kilocode/` being optional; `model` is another name for it. `KILOCODE_MODEL` names a chat model
@@ -103,12 +103,12 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
 
     def _embed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
         with counting(self.callback_manager):
-            return _report(self._connection().client.embed(texts, **self._options(input_type)))
+            return _report(self._clients().client.embed(texts, **self._options(input_type)))
 
     async def _aembed(self, texts: list[str], input_type: str | None) -> list[list[float]]:
-        connection = await self._async_connection()
+        clients = await self._async_clients()
         with counting(self.callback_manager):
-            return _report(await connection.async_client.embed(texts, **self._options(input_type)))
+            return _report(await clients.async_client.embed(texts, **self._options(input_type)))
 
     def _options(self, input_type: str | None) -> dict[str, Any]:
         return {"model": self.model_name, **options_of_texts(self.__dict__, input_type)}

@@ -30,7 +30,7 @@ from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.parameters import check_arguments, options_of_call
 from llama_index_kilo.profile import describe
-from llama_index_kilo.streaming import PartialResponse, WithOneCall, arespond, respond, with_one_call
+from llama_index_kilo.streaming import PartialResponse, OneCallStream, arespond, respond, with_one_call
 from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
     from kilo_gateway import AsyncChatStream, ModelInfo
-    from kilo_gateway.adapters.connection import Connection
+    from kilo_gateway.adapters.client_pair import ClientPair
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -69,7 +69,7 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     model_config = ConfigDict(defer_build=True)  # built with the first model object
 
     _aliases: ClassVar[dict[str, str]] = {"api_base": "base_url", "metadata": "request_metadata"}
-    _current_connection: tuple[tuple[Any, ...], Connection] | None = PrivateAttr(default=None)
+    _current_clients: tuple[tuple[Any, ...], ClientPair] | None = PrivateAttr(default=None)
 
     api_base: str | None = Field(default=DEFAULT_BASE_URL, exclude=True, repr=False)
     """`base_url` under LlamaIndex's name; always the same."""
@@ -161,25 +161,25 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         options = options_of_call(self.__dict__, kwargs)
         with counting(self.callback_manager):
-            completion = self._connection().client.complete(render_messages(messages), **options)
+            completion = self._clients().client.complete(render_messages(messages), **options)
         describe_usage(openinference_span(), completion.usage)
         return parse_chat_response(completion)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
+        options, clients = options_of_call(self.__dict__, kwargs), await self._async_clients()
         with counting(self.callback_manager):
-            completion = await connection.async_client.complete(render_messages(messages), **options)
+            completion = await clients.async_client.complete(render_messages(messages), **options)
         describe_usage(openinference_span(), completion.usage)
         return parse_chat_response(completion)
 
     def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
         options = options_of_call(self.__dict__, kwargs)
-        begin, rendered = self._connection().client.stream, render_messages(messages)
+        begin, rendered = self._clients().client.stream, render_messages(messages)
         return respond(counted(self.callback_manager, begin, rendered, **options), openinference_span())
 
     async def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
-        options, connection = options_of_call(self.__dict__, kwargs), await self._async_connection()
-        begin, rendered = connection.async_client.stream, render_messages(messages)
+        options, clients = options_of_call(self.__dict__, kwargs), await self._async_clients()
+        begin, rendered = clients.async_client.stream, render_messages(messages)
         return counted(self.callback_manager, begin, rendered, **options)
 
     def _model_info(self) -> ModelInfo | None:
@@ -297,7 +297,7 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
         """Return what `stream_chat_with_tools` does, as an asynchronous generator."""
         given = (tools, user_msg, chat_history, verbose, allow_parallel_tool_calls, tool_required)
         responses = await super().astream_chat_with_tools(*given, **kwargs)
-        return responses if allow_parallel_tool_calls else WithOneCall(responses)
+        return responses if allow_parallel_tool_calls else OneCallStream(responses)
 
     def predict_and_call(self, tools: Sequence[BaseTool], *arguments: Any, **kwargs: Any) -> AgentChatResponse:
         """Return what the tools return that the model calls; a call that is not whole is an error and runs none."""

@@ -42,7 +42,7 @@ class ResponseWriter:
         self._text = ""
         self._thoughts = ""
         self._thinking: ThinkingBlock | None = None
-        self._calls: list[_CallSoFar] = []
+        self._calls: list[_PartialCallBlock] = []
 
     def shows(self, delta: Delta) -> bool:
         """Return whether the delta belongs to the choice that this stream shows: the one that came first."""
@@ -88,11 +88,11 @@ class ResponseWriter:
 
     def _take_call(self, delta: ToolCallDelta) -> None:
         while len(self._calls) <= delta.position:
-            self._calls.append(_CallSoFar())
+            self._calls.append(_PartialCallBlock())
         self._calls[delta.position].add(delta)
 
 
-class _CallSoFar:
+class _PartialCallBlock:
     """One tool call in the making; its block and its dict are made anew whenever something is added."""
 
     __slots__ = ("_arguments", "_id", "_name", "block", "wire")
@@ -151,7 +151,7 @@ def with_one_call(responses: ChatResponseGen) -> ChatResponseGen:
         responses.close()
 
 
-class WithOneCall(AsyncGenerator[ChatResponse, None]):
+class OneCallStream(AsyncGenerator[ChatResponse, None]):
     """The same of an asynchronous stream.
 
     No generator of its own: a loop that ends closes all it has at once, and one around another would be closed twice.

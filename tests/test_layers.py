@@ -63,3 +63,20 @@ def test_the_files_that_contributors_are_sent_to_are_there() -> None:
     assert [name for name in named if not (_folder(name) / name).exists()] == []
     rooms = {path.parent.name for path in (ROOT / "shared" / "kilo_gateway").glob("*/__init__.py")}
     assert sorted(rooms - {name.rstrip("/") for name in named} - {"packagers"}) == []
+
+
+_TOLD_APART_BY_PACKAGE = {"CostCallback"}
+"""Names that users import from one of the two adapters."""
+
+
+def test_no_class_name_has_two_meanings() -> None:
+    """No two classes of the three packages share a name, an underscore before it or not."""
+    places: dict[str, set[str]] = {}
+    for package in ("shared/kilo_gateway", "langchain_kilo", "llama_index_kilo"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    places.setdefault(node.name.lstrip("_"), set()).add(place)
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: where for name, where in shared.items() if name not in _TOLD_APART_BY_PACKAGE} == {}

@@ -257,7 +257,7 @@ class _CallSeed:
         return self._seed
 
 
-class Call(GatewayCall["Completion"]):
+class ChatCall(GatewayCall["Completion"]):
     """A chat request."""
 
     path = "chat/completions"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kilo_gateway.account.balance import Balance
     from kilo_gateway.account.defaults import Defaults
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.call import Answer, Call, GatewayCall
+    from kilo_gateway.call import Answer, ChatCall, GatewayCall
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.catalog.embedding_models import EmbeddingCatalog
     from kilo_gateway.catalog.models import ModelInfo
@@ -285,7 +285,7 @@ class KiloClient(ClientBase[HttpClient]):
 class ChatStream:
     """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
 
-    def __init__(self, client: KiloClient, call: Call) -> None:
+    def __init__(self, client: KiloClient, call: ChatCall) -> None:
         self._call = call
         self._deltas = _run(client, call)
 
@@ -311,7 +311,7 @@ class ChatStream:
         self._deltas.close()
 
 
-def _run(client: KiloClient, call: Call) -> Generator[Delta, None, None]:
+def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
     client._prepare(call)
     while True:
         client._enter(call)

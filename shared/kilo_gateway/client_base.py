@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from kilo_gateway.call import Call, EmbeddingCall, FimCall, GatewayCall
+from kilo_gateway.call import ChatCall, EmbeddingCall, FimCall, GatewayCall
 from kilo_gateway.catalog import discovery
 from kilo_gateway.catalog.embedding_models import full_embedding_id
 from kilo_gateway.catalog.suggestions import suggest_model
@@ -134,13 +134,13 @@ class ClientBase(Generic[C]):
         extra_headers: Mapping[str, str] | None,
         stream: bool = False,
         on_retry: OnRetry | None = None,
-    ) -> Call:
+    ) -> ChatCall:
         model_id = parse_model_id(self.settings.model if model is None else model)
         body = render_request(messages, model_id=model_id, stream=stream, options=options)
         headers = self._headers(extra_headers)
         if self._is_watched:
             add_changes(headers, changes_of_request(messages, options, body))
-        call = Call(self.settings, body, headers=headers, timeout=timeout)
+        call = ChatCall(self.settings, body, headers=headers, timeout=timeout)
         call.on_retry = on_retry
         successor = discovery.successor_of_auto(self.settings) if model_id == AUTO_MODEL else None
         if successor is not None:

@@ -8,17 +8,17 @@ import orjson
 import pytest
 
 from kilo_gateway import ModelNotFoundError, NotFoundError, ServiceUnavailableError, Settings, Timeouts
-from kilo_gateway.call import Call
+from kilo_gateway.call import ChatCall
 from kilo_gateway.settings.headers import HeaderList
 
 KEY = "sk-kilo-0123456789abcdef"
 TEXT = b'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n'
 
 
-def call(model: str = "a/b", *, headers: HeaderList | None = None, own: Any = None, **settings: Any) -> Call:
+def call(model: str = "a/b", *, headers: HeaderList | None = None, own: Any = None, **settings: Any) -> ChatCall:
     """Return a call with a small body; `own` is its own timeout."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "temperature": 0}
-    return Call(Settings(api_key=KEY, **settings), body, headers=headers or HeaderList(), timeout=own)
+    return ChatCall(Settings(api_key=KEY, **settings), body, headers=headers or HeaderList(), timeout=own)
 
 
 def gone(model: str = "kilo/auto") -> ModelNotFoundError:
@@ -44,7 +44,7 @@ def test_ids_made_up_for_tool_calls_tell_requests_apart() -> None:
 
     def id_of(content: str, *, streamed: bool) -> Any:
         body = {"model": "a/b", "messages": [{"role": "user", "content": content}], "stream": streamed}
-        made = Call(Settings(api_key=KEY), body, headers=HeaderList())
+        made = ChatCall(Settings(api_key=KEY), body, headers=HeaderList())
         message = {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]}
         choice = {"index": 0, "finish_reason": "tool_calls", "delta" if streamed else "message": message}
         answer = orjson.dumps({"choices": [choice]})

@@ -59,7 +59,7 @@ def test_live_list_wins(gateway: EmbeddedGateway, make_llm: Callable[..., KiloLL
     llm = make_llm(model="typesafe/jev-router")
     entry = next(entry for entry in gateway.catalog if entry["id"] == "typesafe/jev-router")
     assert llm.metadata.context_window == UNKNOWN_CONTEXT_WINDOW
-    llm._connection().client.discover()
+    llm._clients().client.discover()
     assert llm.metadata.context_window == entry["context_length"]
     discovery.forget()
 

@@ -1,6 +1,6 @@
 """What the adapters of frameworks need and no framework owns. Knows the gateway's client; knows no framework.
 
 `fields` holds the fields of model objects and `model_object` what they do with them; `arguments`, `embedding` and
-`secrets` are the rules for their arguments, `connection` is how they reach the gateway. `schemas`, `objects` and
+`secrets` are the rules for their arguments, `client_pair` is how they reach the gateway. `schemas`, `objects` and
 `media` are rules for what is sent and received. Adapters use any of them.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
 from kilo_gateway.adapters.arguments import explain, say_names, unify, without_none
-from kilo_gateway.adapters.connection import Connection, ask_for_key, await_key
+from kilo_gateway.adapters.client_pair import ClientPair, ask_for_key, await_key
 from kilo_gateway.adapters.secrets import hide_key, is_secret_header
 from kilo_gateway.adapters.signature import FieldSignature
 from kilo_gateway.catalog.discovery import known_catalog, known_to_be_free
@@ -80,7 +80,7 @@ class ModelObject(BaseModel):
         # of a mixin makes pydantic skip the framework's own model_post_init.
         api_key: SecretStr | str | Callable[[], Any] | None = None
         default_headers: Mapping[str, str] | None = None
-        _current_connection: tuple[tuple[Any, ...], Connection] | None
+        _current_clients: tuple[tuple[Any, ...], ClientPair] | None
         """The connection in use, and the values of the fields that it was made from."""
     else:  # type checkers see the fields as keyword arguments instead
 
@@ -112,11 +112,11 @@ class ModelObject(BaseModel):
             super().__init__(**without_none(self._effective_fields(given, settings)))
         except ValidationError as error:
             raise explain(error) from None
-        self._current_connection = self._connection_key(), self._connect(settings)
+        self._current_clients = self._clients_key(), self._connect(settings)
         if callable(self.api_key):
             return
         if settings.discover == "startup":
-            self._current_connection[1].client.discover()
+            self._current_clients[1].client.discover()
         is_free = known_to_be_free(settings, parse_model_id(settings.model))
         check_key(settings, model=settings.model, is_free=is_free)
 
@@ -152,7 +152,7 @@ class ModelObject(BaseModel):
     @property
     def settings(self) -> Settings:
         """The effective settings; `settings.describe()` says where each came from, secrets masked."""
-        return self._own_connection().settings
+        return self._own_clients().settings
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field; a change of a setting counts from the next call on, and one that cannot work is refused."""
@@ -167,7 +167,7 @@ class ModelObject(BaseModel):
         same = (alias for alias, field in self._aliases.items() if field == name and alias in self.__dict__)
         self.__dict__.update(dict.fromkeys(same, shown))
 
-    def _connection_key(self) -> tuple[Any, ...]:
+    def _clients_key(self) -> tuple[Any, ...]:
         """Return what decides about the connection; another value of a field needs another connection."""
         fields = self.__dict__
         settings = [fields.get(name) for name in _SETTINGS]
@@ -179,34 +179,34 @@ class ModelObject(BaseModel):
             fields.get(self._async_client_field),
         )
 
-    def _connect(self, settings: Settings) -> Connection:
-        return Connection(settings, self.http_client, getattr(self, self._async_client_field))
+    def _connect(self, settings: Settings) -> ClientPair:
+        return ClientPair(settings, self.http_client, getattr(self, self._async_client_field))
 
-    def _own_connection(self) -> Connection:
+    def _own_clients(self) -> ClientPair:
         """Return the connection of this object, made anew when a field was changed since."""
         key, connected = (
-            self._connection_key(),
-            self._current_connection,
+            self._clients_key(),
+            self._current_clients,
         )  # read once: pydantic looks private fields up slowly
         if connected is None or connected[0] != key:
             settings = self._resolve(self.__dict__)
             if connected == _PICKLED:
                 settings = key_left_behind(settings)
-            connected = self._current_connection = key, self._connect(settings)
+            connected = self._current_clients = key, self._connect(settings)
         return connected[1]
 
-    def _connection(self, changes: Mapping[str, Any] | None = None) -> Connection:
+    def _clients(self, changes: Mapping[str, Any] | None = None) -> ClientPair:
         """Return the connection of a call; `changes` are the settings it replaces."""
-        connection = self._own_connection()
+        clients = self._own_clients()
         if callable(self.api_key) and not (changes and "api_key" in changes):
-            connection = connection.with_key(ask_for_key(self.api_key))
-        return connection.with_settings(changes) if changes else connection
+            clients = clients.with_key(ask_for_key(self.api_key))
+        return clients.with_settings(changes) if changes else clients
 
-    async def _async_connection(self, changes: Mapping[str, Any] | None = None) -> Connection:
-        connection = self._own_connection()
+    async def _async_clients(self, changes: Mapping[str, Any] | None = None) -> ClientPair:
+        clients = self._own_clients()
         if callable(self.api_key) and not (changes and "api_key" in changes):
-            connection = connection.with_key(await await_key(self.api_key))
-        return connection.with_settings(changes) if changes else connection
+            clients = clients.with_key(await await_key(self.api_key))
+        return clients.with_settings(changes) if changes else clients
 
     def _known_catalog(self) -> Catalog:
         """Return the catalog as known now, without asking the gateway."""
@@ -241,7 +241,7 @@ class ModelObject(BaseModel):
         """Leave keys, secret headers and connections out of a pickle; the copy takes its key from the environment."""
         dropped = {"api_key": None, "http_client": None, self._async_client_field: None}
         bare = super().model_copy(update={**dropped, "default_headers": self._dumped_headers()})
-        bare._current_connection = _PICKLED
+        bare._current_clients = _PICKLED
         state: dict[Any, Any] = super(ModelObject, bare).__getstate__()
         return state
 

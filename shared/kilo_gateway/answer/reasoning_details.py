@@ -61,9 +61,9 @@ class ReasoningDetails:
     __slots__ = ("_entries", "_last", "_last_key", "_latest")
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
-        self._latest: dict[tuple[Any, ...], _Entry] = {}
-        self._last: _Entry | None = None  # the entry that grew last, and what its fragment was known by
+        self._entries: list[_PartialDetail] = []
+        self._latest: dict[tuple[Any, ...], _PartialDetail] = {}
+        self._last: _PartialDetail | None = None  # the entry that grew last, and what its fragment was known by
         self._last_key: tuple[Any, ...] = ()
 
     def __bool__(self) -> bool:
@@ -77,7 +77,7 @@ class ReasoningDetails:
             if not isinstance(item, dict):
                 continue
             if not _is_mergeable(item):
-                self._entries.append(_Entry(item))
+                self._entries.append(_PartialDetail(item))
                 continue
             key = (item["type"], item.get("index"), item.get("id"))
             if self._last is not None and key == self._last_key and self._last.accepts(item):
@@ -85,7 +85,7 @@ class ReasoningDetails:
                 continue
             entry = self._find(item)
             if entry is None:
-                entry = _Entry({})
+                entry = _PartialDetail({})
                 self._entries.append(entry)
             entry.absorb(item)
             self._remember(entry)
@@ -105,7 +105,7 @@ class ReasoningDetails:
         """Return the entries so far, in the order of their first fragments."""
         return [entry.render() for entry in self._entries]
 
-    def _find(self, item: dict[str, Any]) -> _Entry | None:
+    def _find(self, item: dict[str, Any]) -> _PartialDetail | None:
         """Return the entry that the fragment continues; None when it begins one."""
         type_, index, id_ = item["type"], _parse_key(item.get("index")), _parse_key(item.get("id"))
         key: tuple[Any, ...] = (type_,) if index is None else (type_, index)
@@ -119,7 +119,7 @@ class ReasoningDetails:
                     return None
         return entry if entry is not None and entry.accepts(item) else None
 
-    def _remember(self, entry: _Entry) -> None:
+    def _remember(self, entry: _PartialDetail) -> None:
         fields = entry.fields
         type_, index, id_ = fields["type"], _parse_key(fields.get("index")), _parse_key(fields.get("id"))
         self._latest[(type_,)] = entry
@@ -130,7 +130,7 @@ class ReasoningDetails:
             self._latest[type_, None, id_] = entry
 
 
-class _Entry:
+class _PartialDetail:
     """One entry in the making: its keys in the order of their first appearance, its texts as pieces."""
 
     __slots__ = ("fields", "pieces")

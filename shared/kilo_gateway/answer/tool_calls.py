@@ -52,11 +52,11 @@ class ToolCallAssembler:
     def __init__(self, *, seed: Callable[[], str] | None = None, choice: int = 0) -> None:
         self._seed = seed
         self._choice = choice
-        self._calls: list[_Call] = []
-        self._last: _Call | None = None
-        self._by_index: dict[int, _Call] = {}
-        self._by_id: dict[str, _Call] = {}
-        self._by_index_id: dict[tuple[int, str], _Call] = {}
+        self._calls: list[_PartialCall] = []
+        self._last: _PartialCall | None = None
+        self._by_index: dict[int, _PartialCall] = {}
+        self._by_id: dict[str, _PartialCall] = {}
+        self._by_index_id: dict[tuple[int, str], _PartialCall] = {}
         self._ids: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -97,7 +97,7 @@ class ToolCallAssembler:
         """Return the calls so far, each with an id and its arguments as JSON text."""
         return [call.render(call.id or self._render_id(call, completion_id)) for call in self._calls]
 
-    def _render_id(self, call: _Call, completion_id: str | None) -> str:
+    def _render_id(self, call: _PartialCall, completion_id: str | None) -> str:
         """Return the same id for the same call of the same answer to the same request, always."""
         stem = completion_id or "kilo"
         if self._seed is not None:
@@ -108,9 +108,9 @@ class ToolCallAssembler:
             made_up += "_"
         return made_up
 
-    def _take(self, call: _Call | None, fragment: ToolCallFragment, deltas: list[ToolCallDelta]) -> None:
+    def _take(self, call: _PartialCall | None, fragment: ToolCallFragment, deltas: list[ToolCallDelta]) -> None:
         if call is None:
-            call = _Call(len(self._calls))
+            call = _PartialCall(len(self._calls))
             self._calls.append(call)
         self._last = call
         new_id = self._learn_keys(call, fragment)
@@ -118,7 +118,7 @@ class ToolCallAssembler:
         if new_id or name or arguments:
             deltas.append(ToolCallDelta(call.position, new_id, name, arguments))
 
-    def _learn_keys(self, call: _Call, fragment: ToolCallFragment) -> str | None:
+    def _learn_keys(self, call: _PartialCall, fragment: ToolCallFragment) -> str | None:
         """Remember how later fragments will name the call; return its id when this fragment brought it."""
         new_id = None
         is_new_key = False
@@ -137,7 +137,7 @@ class ToolCallAssembler:
             self._by_index_id[call.index, call.sent_id] = call
         return new_id
 
-    def _find(self, fragment: ToolCallFragment) -> _Call | None:
+    def _find(self, fragment: ToolCallFragment) -> _PartialCall | None:
         """Return the call that the fragment continues; None when it opens one."""
         if not fragment.name and fragment.id not in self._by_id:
             return self._find_nameless(fragment)
@@ -147,7 +147,7 @@ class ToolCallAssembler:
             return self._find_by_index(fragment.index, fragment)
         return self._find_by_both(fragment.index, fragment.id, fragment)
 
-    def _find_nameless(self, fragment: ToolCallFragment) -> _Call | None:
+    def _find_nameless(self, fragment: ToolCallFragment) -> _PartialCall | None:
         """Return the call at the index, else the last one while it has no index of its own or is not whole."""
         last = self._last
         if fragment.index is not None:
@@ -162,7 +162,7 @@ class ToolCallAssembler:
         is_continued = bool(fragment.arguments) and bool(last.name) and not last.has_whole_arguments()
         return last if is_late_key or is_continued else None
 
-    def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> _Call | None:
+    def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> _PartialCall | None:
         call = self._by_id.get(id_)
         if call is not None:
             return None if call.is_over_before(fragment) else call
@@ -170,14 +170,14 @@ class ToolCallAssembler:
         is_late_id = last is not None and last.sent_id is None and not (fragment.name and last.name)
         return last if is_late_id or (last is not None and last.continues_in(fragment)) else None
 
-    def _find_by_index(self, index: int, fragment: ToolCallFragment) -> _Call | None:
+    def _find_by_index(self, index: int, fragment: ToolCallFragment) -> _PartialCall | None:
         call = self._by_index.get(index)
         if call is not None:
             return None if call.sent_id is None and call.is_over_before(fragment) else call
         last = self._last
         return last if last is not None and last.index is None and not fragment.name else None
 
-    def _find_by_both(self, index: int, id_: str, fragment: ToolCallFragment) -> _Call | None:
+    def _find_by_both(self, index: int, id_: str, fragment: ToolCallFragment) -> _PartialCall | None:
         call = self._by_index_id.get((index, id_))
         if call is not None:
             return call
@@ -189,7 +189,7 @@ class ToolCallAssembler:
             return None if call.is_over_before(fragment) else call
         return None
 
-    def _find_last(self, fragment: ToolCallFragment) -> _Call | None:
+    def _find_last(self, fragment: ToolCallFragment) -> _PartialCall | None:
         last = self._last
         if last is None or not fragment.name or not last.name:
             return last
@@ -197,7 +197,7 @@ class ToolCallAssembler:
         return last if is_repeated_name else None
 
 
-class _Call:
+class _PartialCall:
     """One call in the making."""
 
     __slots__ = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.async_client import AsyncKiloClient
 from kilo_gateway.batch.results import Result
-from kilo_gateway.call import Call, EmbeddingCall
+from kilo_gateway.call import ChatCall, EmbeddingCall
 from kilo_gateway.clock import monotonic
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.costs.tracker import held_by_caller
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings
 
 
-class _ChatRow(Call):
+class _ChatRow(ChatCall):
     """A chat request that keeps its answer as it came."""
 
     answer_body = b""

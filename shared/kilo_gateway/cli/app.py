@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from kilo_gateway._version import __version__
-from kilo_gateway.cli.groups import Entry, LazyGroup
+from kilo_gateway.cli.groups import CommandEntry, LazyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,17 +18,17 @@ F = TypeVar("F", bound="Callable[..., Any] | click.Command")
 PROGRAM: Final = "kilo-gateway"
 
 _COMMANDS: Final = {
-    "chat": Entry("chat.command", "chat", "Ask a question, or have a conversation."),
-    "models": Entry("models", "models", "List the models that can be used, and what they cost."),
-    "check": Entry("check", "check", "Check that key, gateway and model work together."),
-    "balance": Entry("balance", "balance", "Show what is left on the account."),
-    "settings": Entry("settings", "settings", "Show the settings in force, and where each comes from."),
-    "logs": Entry("logs", "logs", "Record what is asked, and look it up. Off unless turned on."),
-    "batch": Entry("batch.options", "batch", "Run a file of requests into a file of results."),
-    "serve": Entry("serve", "serve", "Run the embedded gateway: no key, no network."),
-    "cassettes": Entry("cassettes", "cassettes", "Look at the recorded answers of tests."),
-    "renew-models": Entry("renewal", "renew_models", "Write the bundled catalog anew.", is_hidden=True),
-    "version": Entry("version", "version", "Show the version."),
+    "chat": CommandEntry("chat.command", "chat", "Ask a question, or have a conversation."),
+    "models": CommandEntry("models", "models", "List the models that can be used, and what they cost."),
+    "check": CommandEntry("check", "check", "Check that key, gateway and model work together."),
+    "balance": CommandEntry("balance", "balance", "Show what is left on the account."),
+    "settings": CommandEntry("settings", "settings", "Show the settings in force, and where each comes from."),
+    "logs": CommandEntry("logs", "logs", "Record what is asked, and look it up. Off unless turned on."),
+    "batch": CommandEntry("batch.options", "batch", "Run a file of requests into a file of results."),
+    "serve": CommandEntry("serve", "serve", "Run the embedded gateway: no key, no network."),
+    "cassettes": CommandEntry("cassettes", "cassettes", "Look at the recorded answers of tests."),
+    "renew-models": CommandEntry("renewal", "renew_models", "Write the bundled catalog anew.", is_hidden=True),
+    "version": CommandEntry("version", "version", "Show the version."),
 }
 
 

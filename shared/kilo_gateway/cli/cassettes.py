@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kilo_gateway.cli.groups import Entry, LazyGroup
+from kilo_gateway.cli.groups import CommandEntry, LazyGroup
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import json_option
 from kilo_gateway.cli.statuses import FAILED, CommandError, wrong_usage
@@ -21,10 +21,10 @@ _NEEDED = ("vcr", "yaml")
 @click.group(
     cls=LazyGroup,
     entries={
-        "list": Entry("cassettes", "list_cassettes", "List them, with their models and age."),
-        "show": Entry("cassettes", "show", "Show what was asked and answered."),
-        "check": Entry("cassettes", "check", "Look for secrets, and for files that cannot be read."),
-        "unused": Entry("cassettes", "unused", "List those that no test has."),
+        "list": CommandEntry("cassettes", "list_cassettes", "List them, with their models and age."),
+        "show": CommandEntry("cassettes", "show", "Show what was asked and answered."),
+        "check": CommandEntry("cassettes", "check", "Look for secrets, and for files that cannot be read."),
+        "unused": CommandEntry("cassettes", "unused", "List those that no test has."),
     },
     subcommand_metavar="COMMAND [PATH]",
     hint="See kilo-gateway cassettes --help.",

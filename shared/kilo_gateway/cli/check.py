@@ -20,13 +20,13 @@ from kilo_gateway.cli.text import render_json
 def check(*, model: str | None, no_ask: bool, base_url: str | None, as_json: bool) -> int:
     """Check that key, gateway and model work together. Asks one short question."""
     with awaiting(is_quiet=as_json):
-        from kilo_gateway.cli.verdict import examine  # noqa: PLC0415 - imports the core
+        from kilo_gateway.cli.check_report import examine  # noqa: PLC0415 - imports the core
 
-        verdict = examine(open_client(model=model, base_url=base_url), asks=not no_ask)
+        report = examine(open_client(model=model, base_url=base_url), asks=not no_ask)
     out = stdout()
     if as_json:
-        out.line(render_json(verdict.describe()))
+        out.line(render_json(report.describe()))
     else:
-        for line in verdict.lines():
+        for line in report.lines():
             write_fact(out, line)
-    return verdict.exit_status
+    return report.exit_status

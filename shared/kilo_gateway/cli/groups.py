@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """One command of a group."""
 
     module: str
@@ -27,17 +27,17 @@ class Entry(NamedTuple):
     is_hidden: bool = False
 
 
-class _Context(click.Context):
+class _GroupContext(click.Context):
     formatter_class = Formatter
 
 
 class LazyGroup(click.Group):
     """A group whose commands are named in a table."""
 
-    context_class = _Context
+    context_class = _GroupContext
 
     def __init__(
-        self, *given: Any, entries: Mapping[str, Entry], default: str | None = None, hint: str = "", **named: Any
+        self, *given: Any, entries: Mapping[str, CommandEntry], default: str | None = None, hint: str = "", **named: Any
     ) -> None:
         super().__init__(*given, context_settings=CONTEXT_SETTINGS, **named)
         self._entries = entries
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         found: click.Command = getattr(import_module(f"kilo_gateway.cli.{entry.module}"), entry.name)
-        found.context_class = _Context
+        found.context_class = _GroupContext
         found.context_settings = {**CONTEXT_SETTINGS, **found.context_settings}
         return found
 

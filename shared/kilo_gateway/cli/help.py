@@ -55,7 +55,7 @@ def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
 
 
-class _Context(click.Context):
+class _CommandContext(click.Context):
     formatter_class = Formatter
 
 
@@ -65,7 +65,7 @@ CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 class PlainCommand(click.Command):
     """A command with our help and both spellings of `--help`."""
 
-    context_class = _Context
+    context_class = _CommandContext
 
     def __init__(self, *given: object, **named: object) -> None:
         named["context_settings"] = {**CONTEXT_SETTINGS, **(named.get("context_settings") or {})}  # type: ignore[dict-item] # click's own mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kilo_gateway.cli.completion import complete_models
-from kilo_gateway.cli.groups import Entry, LazyGroup
+from kilo_gateway.cli.groups import CommandEntry, LazyGroup
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import Number, json_option
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
@@ -24,13 +24,13 @@ _NOTHING = "Nothing is recorded. Turn it on with kilo-gateway logs on."
 @click.group(
     cls=LazyGroup,
     entries={
-        "list": Entry("logs", "list_logs", "Show what is recorded; this is meant when nothing is named."),
-        "on": Entry("logs", "turn_on", "Record every answer from now on."),
-        "off": Entry("logs", "turn_off", "Record no more; what is there stays."),
-        "status": Entry("logs", "status", "Show whether answers are recorded, where, and how many."),
-        "path": Entry("logs", "path", "Show where the record lies."),
-        "delete": Entry("logs", "delete", "Delete an answer or a conversation."),
-        "clear": Entry("logs", "clear", "Delete everything that is recorded."),
+        "list": CommandEntry("logs", "list_logs", "Show what is recorded; this is meant when nothing is named."),
+        "on": CommandEntry("logs", "turn_on", "Record every answer from now on."),
+        "off": CommandEntry("logs", "turn_off", "Record no more; what is there stays."),
+        "status": CommandEntry("logs", "status", "Show whether answers are recorded, where, and how many."),
+        "path": CommandEntry("logs", "path", "Show where the record lies."),
+        "delete": CommandEntry("logs", "delete", "Delete an answer or a conversation."),
+        "clear": CommandEntry("logs", "clear", "Delete everything that is recorded."),
     },
     default="list",
     subcommand_metavar="[COMMAND]",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from kilo_gateway.cli.completion import complete_labs, complete_models
-from kilo_gateway.cli.groups import Entry, LazyGroup
+from kilo_gateway.cli.groups import CommandEntry, LazyGroup
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
 from kilo_gateway.cli.sign_of_life import awaiting
@@ -26,8 +26,8 @@ _UNITS: Final = {"": 1, "k": 1000, "m": 1_000_000}
 @click.group(
     cls=LazyGroup,
     entries={
-        "list": Entry("models", "list_models", "List models; this is meant when nothing is named."),
-        "show": Entry("models", "show_model", "Show all that is known about one model."),
+        "list": CommandEntry("models", "list_models", "List models; this is meant when nothing is named."),
+        "show": CommandEntry("models", "show_model", "Show all that is known about one model."),
     },
     default="list",
     subcommand_metavar="[list] [SEARCH] | show ID",

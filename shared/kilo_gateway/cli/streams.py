@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from kilo_gateway.cli.text import Pieces, mend_surrogates, show_controls
+from kilo_gateway.cli.text import TextCleaner, mend_surrogates, show_controls
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -94,7 +94,7 @@ class Output:
         self.stream = stream
         self.is_terminal = is_terminal(stream)
         self.has_color = self.is_terminal and not os.environ.get("NO_COLOR")
-        self._pieces = Pieces(shows_controls=is_tty(stream))
+        self._pieces = TextCleaner(shows_controls=is_tty(stream))
         self._last = "\n"
 
     @property

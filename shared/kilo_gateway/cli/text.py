@@ -51,7 +51,7 @@ def _mended(value: Any) -> Any:
     return value
 
 
-class Pieces:
+class TextCleaner:
     """Makes a text that comes in pieces fit to be written, wherever it was cut."""
 
     def __init__(self, *, shows_controls: bool) -> None:

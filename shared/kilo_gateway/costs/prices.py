@@ -9,7 +9,7 @@ from kilo_gateway.costs.bounds import ESTIMATED_MEDIA_TOKENS, images, linked_med
 from kilo_gateway.costs.budget import bound_of_cost
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.jsontext import dumps
-from kilo_gateway.request.families import is_free_id, profile_for
+from kilo_gateway.request.families import is_free_id, rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ def listed_price(catalog: Catalog, model_id: str) -> Pricing | None:
     id itself says nothing of that.
     """
     model = catalog.get(model_id)
-    if model is None or (profile_for(model_id).is_auto and not is_free_id(model_id)):
+    if model is None or (rules_for(model_id).is_auto and not is_free_id(model_id)):
         return None
     return model.pricing
 

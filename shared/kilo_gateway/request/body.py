@@ -1,4 +1,4 @@
-"""Messages + options + profile -> the body of a chat request, in the proxy style of an OpenAI-compatible gateway.
+"""Messages + options + family rules -> the body of a chat request, in the proxy style of an OpenAI-compatible gateway.
 
 Nothing native to OpenAI is added: no `store`, `service_tier`, `prompt_cache_key`, `reasoning_effort` or `strict`,
 no `developer` role, no cache markers. What the caller wrote is kept. Decides; never sends.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.families import rules_for
 from kilo_gateway.request.history import settle_history
 from kilo_gateway.request.option_checks import check_extra_body, check_options
 from kilo_gateway.request.options import SHAPED
@@ -45,12 +45,10 @@ def render_request(
     extra = check_extra_body(own["extra_body"], reserved=_RESERVED, model=model_id)
     effort = extra.pop("reasoning_effort", None)
     level = parse_level(effort) if level is None and effort is not None else level
-    profile = profile_for(model_id)
+    rules = rules_for(model_id)
     body: dict[str, Any] = {
         "model": model_id,
-        "messages": sanitize_signatures(
-            settle_history(render_messages(messages, model_id)), rule=profile.signature_rule
-        ),
+        "messages": sanitize_signatures(settle_history(render_messages(messages, model_id)), rule=rules.signature_rule),
         **_render_options(check_options(given, also=SHAPED, model=model_id), extra),
     }
     if stream:
@@ -58,7 +56,7 @@ def render_request(
     if reasoning is not None:
         body["reasoning"] = reasoning
     body |= _without_idle(extra, stream=stream)
-    body = apply_reasoning(body, level=effective_level(model_id, level), injects=profile.injects_reasoning)
+    body = apply_reasoning(body, level=effective_level(model_id, level), injects=rules.injects_reasoning)
     if isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
     if place := find_non_finite(body):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.families import rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -125,10 +125,10 @@ def explain(change: Change, *, model_id: str) -> str:
 
 
 def _family(model_id: str) -> str:
-    profile = profile_for(model_id)
-    if profile.injects_reasoning:
-        return profile.signature_rule
-    return "auto" if profile.is_auto else "x-ai"
+    rules = rules_for(model_id)
+    if rules.injects_reasoning:
+        return rules.signature_rule
+    return "auto" if rules.is_auto else "x-ai"
 
 
 _NO_LEVEL = {

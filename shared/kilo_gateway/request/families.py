@@ -23,7 +23,7 @@ SUCCESSORS = ("kilo-auto/balanced", "kilo-auto/efficient")
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class FamilyRules:
     """How a request to one family of models differs from a request to any other."""
 
     is_auto: bool = False
@@ -72,13 +72,13 @@ _FREE_PATTERNS = ("*:free", "kilo-auto/free", "openrouter/free", "openrouter/*-a
 
 
 @lru_cache(maxsize=1024)
-def profile_for(model_id: str) -> Profile:
-    """Return the profile of a model id, as `parse_model_id` gives it: without the `kilocode/` prefix."""
-    profile = Profile()
+def rules_for(model_id: str) -> FamilyRules:
+    """Return the rules of a model id, as `parse_model_id` gives it: without the `kilocode/` prefix."""
+    rules = FamilyRules()
     for matches, overrides in _ROWS:
         if matches(model_id):
-            profile = replace(profile, **overrides)
-    return profile
+            rules = replace(rules, **overrides)
+    return rules
 
 
 def is_free_id(model_id: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.families import rules_for
 
 Level = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max", "adaptive"]
 """How much the model should think. `off` asks for nothing; it does not forbid a model to think."""
@@ -98,7 +98,7 @@ def _parse_own_object(reasoning: Mapping[str, Any]) -> dict[str, Any]:
 
 def effective_level(model_id: str, level: Level | None) -> Level | None:
     """Return the level that a model is asked for: None where its family takes no injected `reasoning`."""
-    return level if profile_for(model_id).injects_reasoning else None
+    return level if rules_for(model_id).injects_reasoning else None
 
 
 def apply_reasoning(body: dict[str, Any], *, level: Level | None, injects: bool) -> dict[str, Any]:

@@ -30,7 +30,7 @@ MAX_REFUSAL_BYTES = 1024 * 1024
 R = TypeVar("R", Response, AsyncResponse)
 
 
-class _Exchange(Generic[R]):
+class _ExchangeBase(Generic[R]):
     """What both sides of an exchange share: the request, its bounds, and the translation of errors."""
 
     def __init__(self, outgoing: Outgoing) -> None:
@@ -76,7 +76,7 @@ class _Exchange(Generic[R]):
             )
 
 
-class Exchange(_Exchange[Response]):
+class Exchange(_ExchangeBase[Response]):
     """One request and its answer, blocking. `open`, then `read` or `next_piece`, then `close`."""
 
     def open(self, carrier: Carrier) -> None:
@@ -130,7 +130,7 @@ class Exchange(_Exchange[Response]):
             self._response.close()
 
 
-class AsyncExchange(_Exchange[AsyncResponse]):
+class AsyncExchange(_ExchangeBase[AsyncResponse]):
     """One request and its answer, on an event loop. `open`, then `read` or `next_piece`, then `abort`.
 
     No asynchronous generator, so that a loop that ends has none to close while another waits for it.

@@ -18,7 +18,7 @@ KEPT_SECONDS = 30.0
 """How long an idle connection is kept: servers close theirs after a minute, and a race with that loses a request."""
 
 
-class Connection(Protocol):
+class KeptConnection(Protocol):
     """What is kept."""
 
     idle_since: float
@@ -30,7 +30,7 @@ class Connection(Protocol):
         """Close the socket at once."""
 
 
-C = TypeVar("C", bound=Connection)
+C = TypeVar("C", bound=KeptConnection)
 
 
 class FreeList(Generic[C]):

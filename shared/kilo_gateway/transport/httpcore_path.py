@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FAILURES = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.UnsupportedProtocol)
 
 
-class _Connection:
+class _HttpcoreConnection:
     """A connection of httpcore's with the backend that made its socket."""
 
     def __init__(self, http: Any, backend: Backend | AsyncBackend) -> None:
@@ -100,10 +100,12 @@ def _render(outgoing: Outgoing) -> tuple[httpcore.Request, tuple[Any, ...], tupl
     return request, (url.scheme, url.host, url.port), OFFERED if offered is None else offered
 
 
-class _Response:
+class _HttpcoreResponseBase:
     """What both kinds of response share."""
 
-    def __init__(self, response: Any, connection: _Connection, free: FreeList[_Connection], outgoing: Outgoing) -> None:
+    def __init__(
+        self, response: Any, connection: _HttpcoreConnection, free: FreeList[_HttpcoreConnection], outgoing: Outgoing
+    ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = httpx.Headers(response.headers)
         self._response = response
@@ -131,7 +133,7 @@ class _Response:
         self._connection.lend(Bounds(replace(self._outgoing, deadline=monotonic() + DRAIN_SECONDS)))
 
 
-class _SyncResponse(_Response):
+class _HttpcoreResponse(_HttpcoreResponseBase):
     _raw: Any = None
 
     def next_piece(self) -> bytes | None:
@@ -184,15 +186,15 @@ class HttpcoreCarrier:
     def __init__(self, context: ssl.SSLContext) -> None:
         self.is_closed = False
         self._context = context
-        self._free = FreeList[_Connection]()
+        self._free = FreeList[_HttpcoreConnection]()
 
-    def send(self, outgoing: Outgoing, bounds: Bounds) -> _SyncResponse:
+    def send(self, outgoing: Outgoing, bounds: Bounds) -> _HttpcoreResponse:
         """Return the answer when its head has come."""
         request, key, offered = _render(outgoing)
         connection = self._free.take(key) or self._connect(request.url.origin)
         try:
             connection.lend(bounds)
-            response = _SyncResponse(connection.http.handle_request(request), connection, self._free, outgoing)
+            response = _HttpcoreResponse(connection.http.handle_request(request), connection, self._free, outgoing)
         except FAILURES as failure:
             connection.abort()
             raise as_httpx(failure, outgoing) from failure
@@ -202,10 +204,10 @@ class HttpcoreCarrier:
         response._key, response._offered = key, offered
         return response
 
-    def _connect(self, origin: httpcore.Origin) -> _Connection:
+    def _connect(self, origin: httpcore.Origin) -> _HttpcoreConnection:
         backend = Backend()
         http = httpcore.HTTPConnection(origin, ssl_context=self._context, network_backend=backend)
-        return self._free.add(_Connection(http, backend))
+        return self._free.add(_HttpcoreConnection(http, backend))
 
     def close(self) -> None:
         """Close every connection."""
@@ -213,7 +215,7 @@ class HttpcoreCarrier:
         self._free.close()
 
 
-class _AsyncResponse(_Response):
+class _AsyncHttpcoreResponse(_HttpcoreResponseBase):
     _raw: Any = None
 
     async def next_piece(self) -> bytes | None:
@@ -280,16 +282,16 @@ class AsyncHttpcoreCarrier:
     def __init__(self, context: ssl.SSLContext) -> None:
         self.is_closed = False
         self._context = context
-        self._free = FreeList[_Connection]()
+        self._free = FreeList[_HttpcoreConnection]()
 
-    async def send(self, outgoing: Outgoing, bounds: Bounds) -> _AsyncResponse:
+    async def send(self, outgoing: Outgoing, bounds: Bounds) -> _AsyncHttpcoreResponse:
         """Return the answer when its head has come."""
         request, key, offered = _render(outgoing)
         connection = self._free.take(key) or self._connect(request.url.origin)
         try:
             connection.lend(bounds)
             answer = await connection.http.handle_async_request(request)
-            response = _AsyncResponse(answer, connection, self._free, outgoing)
+            response = _AsyncHttpcoreResponse(answer, connection, self._free, outgoing)
         except FAILURES as failure:
             connection.abort()
             raise as_httpx(failure, outgoing) from failure
@@ -299,10 +301,10 @@ class AsyncHttpcoreCarrier:
         response._key, response._offered = key, offered
         return response
 
-    def _connect(self, origin: httpcore.Origin) -> _Connection:
+    def _connect(self, origin: httpcore.Origin) -> _HttpcoreConnection:
         backend = AsyncBackend()
         http = httpcore.AsyncHTTPConnection(origin, ssl_context=self._context, network_backend=backend)
-        return self._free.add(_Connection(http, backend))
+        return self._free.add(_HttpcoreConnection(http, backend))
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -48,7 +48,7 @@ def _codings_of(client: Any) -> str:
     return ", ".join(offered_codings(list(client.headers.items())) or ()) or "identity"
 
 
-class _Response:
+class _HttpxResponseBase:
     """What both kinds of response share."""
 
     def __init__(self, response: Any, outgoing: Outgoing, bounds: Bounds) -> None:
@@ -79,7 +79,7 @@ class _Response:
         return self._response.content or None
 
 
-class _SyncResponse(_Response):
+class _HttpxResponse(_HttpxResponseBase):
     _raw: Iterator[bytes] | None = None
 
     def next_piece(self) -> bytes | None:
@@ -145,11 +145,11 @@ class HttpxCarrier:
         self.client = client
         self._is_own = is_own
 
-    def send(self, outgoing: Outgoing, bounds: Bounds) -> _SyncResponse:
+    def send(self, outgoing: Outgoing, bounds: Bounds) -> _HttpxResponse:
         """Return the answer when its head has come."""
         try:
             request = _render(self.client, outgoing, is_own=self._is_own)
-            return _SyncResponse(self.client.send(request, stream=True, follow_redirects=False), outgoing, bounds)
+            return _HttpxResponse(self.client.send(request, stream=True, follow_redirects=False), outgoing, bounds)
         except foreign_failures() as failure:
             raise as_httpx(failure, outgoing) from failure
 
@@ -172,7 +172,7 @@ async def _by_the_end(bounds: Bounds, coming: Awaitable[T]) -> T:
     raise httpx.ReadTimeout("nothing came in time")  # cut a moment before the bound: the clocks are two
 
 
-class _AsyncResponse(_Response):
+class _AsyncHttpxResponse(_HttpxResponseBase):
     _raw: AsyncIterator[bytes] | None = None
 
     async def next_piece(self) -> bytes | None:
@@ -242,12 +242,12 @@ class AsyncHttpxCarrier:
         self.client = client
         self._is_own = is_own
 
-    async def send(self, outgoing: Outgoing, bounds: Bounds) -> _AsyncResponse:
+    async def send(self, outgoing: Outgoing, bounds: Bounds) -> _AsyncHttpxResponse:
         """Return the answer when its head has come."""
         try:
             request = _render(self.client, outgoing, is_own=self._is_own)
             coming = self.client.send(request, stream=True, follow_redirects=False)
-            return _AsyncResponse(await _by_the_end(bounds, coming), outgoing, bounds)
+            return _AsyncHttpxResponse(await _by_the_end(bounds, coming), outgoing, bounds)
         except foreign_failures() as failure:
             raise as_httpx(failure, outgoing) from failure
 

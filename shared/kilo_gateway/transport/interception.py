@@ -203,7 +203,7 @@ def _response(answer: InterceptedAnswer, library: Any) -> Any:
     return library.Response(answer.status, headers=answer.headers, stream=stream, extensions=extensions)
 
 
-class _Body:
+class _PiecewiseBody:
     """A body in its pieces, for both kinds of client."""
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
@@ -218,5 +218,5 @@ class _Body:
 
 
 @functools.lru_cache
-def _body_of(library: Any) -> type[_Body]:
-    return type("Body", (_Body, library.SyncByteStream, library.AsyncByteStream), {})
+def _body_of(library: Any) -> type[_PiecewiseBody]:
+    return type("Body", (_PiecewiseBody, library.SyncByteStream, library.AsyncByteStream), {})

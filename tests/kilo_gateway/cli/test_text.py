@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.cli.tables import Column, render_count, render_table
-from kilo_gateway.cli.text import Pieces, render_json, show_on_one_line
+from kilo_gateway.cli.text import TextCleaner, render_json, show_on_one_line
 
 ANY = st.text(
     alphabet=st.characters(blacklist_categories=()) | st.sampled_from("\r\n\x1b\x9b\ud83d\ude00"), max_size=30
@@ -21,7 +21,7 @@ ANY = st.text(
 def test_cuts_make_no_difference(text: str, cuts: list[int], shows_controls: bool) -> None:
     """A text in pieces is written as the whole is; nothing is left that a terminal obeys."""
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    whole, cut = Pieces(shows_controls=shows_controls), Pieces(shows_controls=shows_controls)
+    whole, cut = TextCleaner(shows_controls=shows_controls), TextCleaner(shows_controls=shows_controls)
     wanted = whole.feed(text) + whole.finish()
     pieces = [text[start:end] for start, end in itertools.pairwise(places)]
     assert "".join(map(cut.feed, pieces)) + cut.finish() == wanted

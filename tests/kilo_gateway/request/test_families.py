@@ -8,12 +8,12 @@ import inspect
 import pytest
 
 from kilo_gateway.refs import DEFAULT_MODEL, parse_model_id
-from kilo_gateway.request.families import AUTO_MODEL, SUCCESSORS, Profile, is_free_id, profile_for
+from kilo_gateway.request.families import AUTO_MODEL, SUCCESSORS, FamilyRules, is_free_id, rules_for
 
-AUTO = Profile(is_auto=True, injects_reasoning=False)
-FROM_XAI = Profile(injects_reasoning=False)
-GEMINI = Profile(signature_rule="base64")
-ORDINARY = Profile()
+AUTO = FamilyRules(is_auto=True, injects_reasoning=False)
+FROM_XAI = FamilyRules(injects_reasoning=False)
+GEMINI = FamilyRules(signature_rule="base64")
+ORDINARY = FamilyRules()
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ ORDINARY = Profile()
         ("anthropic/claude-sonnet-4", ORDINARY),
         ("openai/gpt-5.4", ORDINARY),
         ("", ORDINARY),
-        ("x-ai/gemini-like", Profile(injects_reasoning=False, signature_rule="base64")),
-        ("kilo-auto/gemini", Profile(is_auto=True, injects_reasoning=False, signature_rule="base64")),
+        ("x-ai/gemini-like", FamilyRules(injects_reasoning=False, signature_rule="base64")),
+        ("kilo-auto/gemini", FamilyRules(is_auto=True, injects_reasoning=False, signature_rule="base64")),
     ],
 )
-def test_profile_of_an_id(model_id: str, profile: Profile) -> None:
+def test_profile_of_an_id(model_id: str, profile: FamilyRules) -> None:
     """Each family gets its own row, rows add up, and every other id is ordinary."""
-    assert profile_for(model_id) == profile
+    assert rules_for(model_id) == profile
 
 
 def test_ordinary_profile_states_the_defaults() -> None:
     """A model of no known family is asked to reason, and only Claude ids leave its history."""
-    assert dataclasses.asdict(Profile()) == {
+    assert dataclasses.asdict(FamilyRules()) == {
         "is_auto": False,
         "injects_reasoning": True,
         "signature_rule": "msg_prefix",
@@ -75,19 +75,19 @@ def test_ordinary_profile_states_the_defaults() -> None:
 def test_profile_cannot_be_changed() -> None:
     """A cached profile is shared, so that it refuses assignment."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        profile_for("kilo/auto").is_auto = False  # type: ignore[misc]
+        rules_for("kilo/auto").is_auto = False  # type: ignore[misc]
 
 
 def test_lookup_is_cached_within_bounds() -> None:
     """Looking up an id again gives the same object, and odd ids cannot fill the memory."""
-    assert profile_for("anthropic/claude-sonnet-4") is profile_for("anthropic/claude-sonnet-4")
-    assert profile_for.cache_parameters()["maxsize"] is not None
+    assert rules_for("anthropic/claude-sonnet-4") is rules_for("anthropic/claude-sonnet-4")
+    assert rules_for.cache_parameters()["maxsize"] is not None
 
 
 def test_every_field_has_its_docstring() -> None:
     """Each field says its default and its source right below it."""
-    lines = inspect.getsource(Profile).splitlines()
-    for field in dataclasses.fields(Profile):
+    lines = inspect.getsource(FamilyRules).splitlines()
+    for field in dataclasses.fields(FamilyRules):
         below = next(n for n, line in enumerate(lines) if line.startswith(f"    {field.name}:")) + 1
         assert lines[below].startswith('    """')
         assert "Default:" in lines[below]
@@ -97,7 +97,7 @@ def test_successors_are_automatic_ids_other_than_the_default() -> None:
     """The default ref and what may stand in for it are all routes of the gateway."""
     assert parse_model_id(DEFAULT_MODEL) == AUTO_MODEL == "kilo/auto"
     assert SUCCESSORS == ("kilo-auto/balanced", "kilo-auto/efficient")
-    assert all(profile_for(model_id).is_auto for model_id in (AUTO_MODEL, *SUCCESSORS))
+    assert all(rules_for(model_id).is_auto for model_id in (AUTO_MODEL, *SUCCESSORS))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.families import rules_for
 from kilo_gateway.request.reasoning import LEVELS, Level, apply_reasoning, effective_level, parse_level, split_reasoning
 
 EFFORTS: list[tuple[Level, str]] = [
@@ -28,7 +28,7 @@ EFFORTS: list[tuple[Level, str]] = [
 def shape(model_id: str, level: Level | None, body: dict[str, Any]) -> dict[str, Any]:
     """Apply the gate of the model and the level to a body, checking that the body stays as it was."""
     before = copy.deepcopy(body)
-    injects = profile_for(model_id).injects_reasoning
+    injects = rules_for(model_id).injects_reasoning
     shaped = apply_reasoning(body, level=level, injects=injects)
     assert body == before
     assert shaped is not body

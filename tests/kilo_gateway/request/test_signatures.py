@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilo_gateway.request.families import SignatureRule, profile_for
+from kilo_gateway.request.families import SignatureRule, rules_for
 from kilo_gateway.request.signatures import is_base64_signature, sanitize_signatures
 
 RULES: list[SignatureRule] = ["base64", "msg_prefix"]
@@ -252,7 +252,7 @@ def test_other_models_keep_every_other_signature(value: Any) -> None:
 )
 def test_model_id_decides_the_rule(model_id: str, after: dict[str, Any]) -> None:
     """Only a Gemini id asks for base64; an automatic route does not, whatever it may lead to."""
-    assert clean(assistant({"thought_signature": "!"}), profile_for(model_id).signature_rule) == assistant(after)
+    assert clean(assistant({"thought_signature": "!"}), rules_for(model_id).signature_rule) == assistant(after)
 
 
 HISTORIES: dict[str, list[dict[str, Any]]] = {

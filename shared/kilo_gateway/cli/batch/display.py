@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kilo_gateway.batch import BatchRun
-    from kilo_gateway.cli.batch.screen import Screen
+    from kilo_gateway.cli.batch.screen import BatchScreen
 
 _LINE_SECONDS: Final = 5.0
 _PICTURE_SECONDS: Final = 0.25
@@ -76,7 +76,7 @@ def render_money(usd: Decimal, unknown: int = 0) -> str:
 class Display:
     """Shows how a run stands. A context: what it draws on a terminal is left as it stood at the end."""
 
-    def __init__(self, counts: Counts, run: BatchRun, screen: Screen) -> None:
+    def __init__(self, counts: Counts, run: BatchRun, screen: BatchScreen) -> None:
         self._counts = counts
         self._run = run
         self._screen = screen

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from kilo_gateway.batch.requests import PreparedRequest
     from kilo_gateway.batch.results import Result
     from kilo_gateway.cli.batch.command import BatchCommand
-    from kilo_gateway.cli.batch.screen import Screen
+    from kilo_gateway.cli.batch.screen import BatchScreen
 
 _TICK_SECONDS = 0.25
 
 
-def run_batch_command(command: BatchCommand, screen: Screen) -> Report:
+def run_batch_command(command: BatchCommand, screen: BatchScreen) -> Report:
     """Return how the batch ended.
 
     Raises:
@@ -55,7 +55,7 @@ def run_batch_command(command: BatchCommand, screen: Screen) -> Report:
         return asyncio.run(_run(command, job, client, counts, screen))
 
 
-def _check(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, screen: Screen) -> Inspection:
+def _check(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, screen: BatchScreen) -> Inspection:
     """Return what is found in the input, if it can be run; sends nothing that could cost, writes nothing."""
     asks_costs = command.budget is not None or command.dry_run
     needs_prices = command.price is None and asks_costs
@@ -72,7 +72,9 @@ def _check(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, screen
     return found
 
 
-async def _run(command: BatchCommand, job: BatchJob, client: AsyncKiloClient, counts: Counts, screen: Screen) -> Report:
+async def _run(
+    command: BatchCommand, job: BatchJob, client: AsyncKiloClient, counts: Counts, screen: BatchScreen
+) -> Report:
     report = Report(0, counts)
     numbers = command.numbers
     if (most := allow_connections(numbers.concurrency)) < numbers.concurrency:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LONGEST_LINE: Final = 4000
 
 
-class Screen:
+class BatchScreen:
     """Lines on stderr, and on a terminal a picture below them that is drawn anew."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -70,7 +70,7 @@ class Screen:
 
 
 class _Picture:
-    def __init__(self, screen: Screen, render: Callable[[], str]) -> None:
+    def __init__(self, screen: BatchScreen, render: Callable[[], str]) -> None:
         self._screen = screen
         self._render = render
 

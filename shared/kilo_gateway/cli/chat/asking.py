@@ -11,15 +11,15 @@ from kilo_gateway.errors import KiloError
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.catalog import Catalog
-    from kilo_gateway.cli.chat.screen import Screen
+    from kilo_gateway.cli.chat.screen import ChatScreen
     from kilo_gateway.cli.chat.tool_calls import ToolRunner
     from kilo_gateway.cli.chat.turn import Turn
     from kilo_gateway.client import KiloClient
 
 
 @dataclass(slots=True)
-class Request:
-    """How a conversation is asked on."""
+class ChatState:
+    """What the next question of a conversation is asked with."""
 
     model: str | None = None
     """A ref; None is the settings'."""
@@ -47,12 +47,12 @@ class Request:
 class Asker:
     """Asks, and shows what comes."""
 
-    def __init__(self, client: KiloClient, screen: Screen, tools: ToolRunner | None) -> None:
+    def __init__(self, client: KiloClient, screen: ChatScreen, tools: ToolRunner | None) -> None:
         self._client = client
         self._screen = screen
         self._tools = tools
 
-    def ask(self, request: Request, turn: Turn) -> None:
+    def ask(self, state: ChatState, turn: Turn) -> None:
         """Fill the turn with the answers; what had arrived is in it even when this raises.
 
         Raises:
@@ -61,12 +61,12 @@ class Asker:
         """
         rounds = 0
         while True:
-            self._ask_once(request, turn)
+            self._ask_once(state, turn)
             calls = turn.last.tool_calls if turn.last is not None else []
             if not calls or self._tools is None:
                 turn.tool_calls += [_call_object(call) for call in calls]
                 return
-            if request.most_rounds and rounds >= request.most_rounds:
+            if state.most_rounds and rounds >= state.most_rounds:
                 raise CommandError(
                     f"The model wants to call tools again after {rounds} rounds. Allow more with --chain-limit.",
                     NOT_AS_ASKED,
@@ -82,13 +82,13 @@ class Asker:
         """Return the models that could be asked."""
         return self._client.discover()
 
-    def _ask_once(self, request: Request, turn: Turn) -> None:
+    def _ask_once(self, state: ChatState, turn: Turn) -> None:
         self._screen.wait()
         try:
-            if request.streams:
-                self._stream(request, turn)
+            if state.streams:
+                self._stream(state, turn)
             else:
-                self._complete(request, turn)
+                self._complete(state, turn)
         except KiloError as error:
             if error.partial is not None:
                 turn.ending = "error"
@@ -97,15 +97,15 @@ class Asker:
         finally:
             self._screen.end()
 
-    def _complete(self, request: Request, turn: Turn) -> None:
-        messages, arguments = request.messages(turn), self._arguments(request)
+    def _complete(self, state: ChatState, turn: Turn) -> None:
+        messages, arguments = state.messages(turn), self._arguments(state)
         answer = self._client.complete(messages, on_retry=self._screen.retrying, **arguments)
         turn.add(answer)
         self._screen.reasoning(answer.reasoning)
         self._screen.text(answer.text)
 
-    def _stream(self, request: Request, turn: Turn) -> None:
-        messages, arguments = request.messages(turn), self._arguments(request)
+    def _stream(self, state: ChatState, turn: Turn) -> None:
+        messages, arguments = state.messages(turn), self._arguments(state)
         with self._client.stream(messages, on_retry=self._screen.retrying, **arguments) as stream:
             try:
                 for delta in stream:
@@ -121,9 +121,9 @@ class Asker:
                 raise
             turn.add(stream.completion)
 
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _arguments(self, state: ChatState) -> dict[str, Any]:
         tools = {} if self._tools is None else {"tools": self._tools.descriptions}
-        return {**request.arguments(), **tools}
+        return {**state.arguments(), **tools}
 
 
 def _call_object(call: Any) -> dict[str, Any]:

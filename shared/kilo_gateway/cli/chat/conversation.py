@@ -13,10 +13,10 @@ from kilo_gateway.cli.statuses import CommandError
 from kilo_gateway.errors import KiloError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from kilo_gateway.cli.chat.asking import Asker, Request
+    from kilo_gateway.cli.chat.asking import Asker, ChatState
     from kilo_gateway.cli.chat.attachments import Attachment
     from kilo_gateway.cli.chat.recording import Recorder
-    from kilo_gateway.cli.chat.screen import Screen
+    from kilo_gateway.cli.chat.screen import ChatScreen
 
 
 class Conversation:
@@ -25,20 +25,20 @@ class Conversation:
     def __init__(
         self,
         asker: Asker,
-        request: Request,
+        state: ChatState,
         recorder: Recorder,
-        screen: Screen,
+        screen: ChatScreen,
         attachments: list[Attachment],
         default_model: str,
     ) -> None:
         self._asker = asker
-        self._request = request
+        self._state = state
         self._recorder = recorder
         self._screen = screen
         self._attachments = attachments
         """Sent with the first message."""
         self._editor = open_editor()
-        self._slash = SlashCommands(request, screen.out, self._editor, default_model)
+        self._slash = SlashCommands(state, screen.out, self._editor, default_model)
 
     def run(self) -> None:
         """Talk until somebody leaves."""
@@ -65,7 +65,7 @@ class Conversation:
     def _ask(self, message: str) -> None:
         turn = Turn.of(message, self._attachments)
         try:
-            self._asker.ask(self._request, turn)
+            self._asker.ask(self._state, turn)
             self._screen.summary(turn)
         except KeyboardInterrupt:
             turn.ending = "interrupted"
@@ -74,8 +74,8 @@ class Conversation:
                 name_nearest(error, self._asker)
             self._screen.err.line(failure_of(error).line())
         finally:
-            self._recorder.record(self._request, turn)
+            self._recorder.record(self._state, turn)
         if turn.has_arrived:
-            self._request.history += turn.whole_messages()
+            self._state.history += turn.whole_messages()
             self._slash.turns.append(turn)
             self._attachments = []

@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.cli.log.home import database_path, is_on
-from kilo_gateway.cli.log.store import Entry, Log, new_id, now, write_entry
+from kilo_gateway.cli.log.store import Log, LogEntry, new_id, now, write_entry
 from kilo_gateway.cli.statuses import wrong_usage
 from kilo_gateway.cli.streams import stderr
 from kilo_gateway.cli.text import show_on_one_line
@@ -16,7 +16,7 @@ from kilo_gateway.settings.settings import VARIABLES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kilo_gateway.cli.chat.asking import Request
+    from kilo_gateway.cli.chat.asking import ChatState
     from kilo_gateway.cli.chat.turn import Turn
     from kilo_gateway.settings.settings import Settings
 
@@ -35,27 +35,27 @@ class Recorder:
         self.conversation = conversation or (new_id() if self.is_on else None)
         """Its id; None when nothing is recorded and nothing was."""
 
-    def record(self, request: Request, turn: Turn) -> None:
+    def record(self, state: ChatState, turn: Turn) -> None:
         """Record a turn, if anything of an answer arrived. Never raises for what the disk does."""
         if not self.is_on or not turn.has_arrived or self.conversation is None:
             return
         try:
-            write_entry(self._path, self._entry(request, turn, self.conversation))
+            write_entry(self._path, self._entry(state, turn, self.conversation))
         except (OSError, sqlite3.Error) as error:
             reason = show_on_one_line(getattr(error, "strerror", None) or str(error))
             stderr().line(f"warning: The answer was not recorded in {self._path}: {reason}.")
 
-    def _entry(self, request: Request, turn: Turn, conversation: str) -> Entry:
+    def _entry(self, state: ChatState, turn: Turn, conversation: str) -> LogEntry:
         known = {*self._settings.secrets(), *(os.environ.get(name, "").strip() for name in VARIABLES["api_key"])}
         secrets = [one for one in known if len(one) >= _SHORTEST_SECRET and one != "anonymous"]
         values = {
             "id": new_id(),
             "conversation": conversation,
             "time": now(),
-            "ref": (request.model or self._settings.model).removeprefix("kilocode/"),
+            "ref": (state.model or self._settings.model).removeprefix("kilocode/"),
             "model": turn.last.model if turn.last is not None else None,
-            "system": request.system,
-            "level": request.level,
+            "system": state.system,
+            "level": state.level,
             "prompt": turn.prompt,
             "text": turn.text,
             "reasoning": turn.reasoning or None,
@@ -65,7 +65,7 @@ class Recorder:
             "attachments": [one.describe() for one in turn.attachments],
             "messages": turn.whole_messages(),
         }
-        return Entry(**{name: mask(value, secrets) for name, value in values.items()})
+        return LogEntry(**{name: mask(value, secrets) for name, value in values.items()})
 
 
 def mask(value: Any, secrets: list[str]) -> Any:
@@ -79,7 +79,7 @@ def mask(value: Any, secrets: list[str]) -> Any:
     return [mask(item, secrets) for item in value] if isinstance(value, list) else value
 
 
-def find_conversation(path: Path | None, conversation: str | None) -> list[Entry]:
+def find_conversation(path: Path | None, conversation: str | None) -> list[LogEntry]:
     """Return the answers of a conversation; of the one with the latest answer, when none is named.
 
     Raises:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.cli.chat.asking import Asker, Request
+from kilo_gateway.cli.chat.asking import Asker, ChatState
 from kilo_gateway.cli.chat.attachments import read_attachments
 from kilo_gateway.cli.chat.prompt import read_prompt, wants_conversation
 from kilo_gateway.cli.chat.recording import Recorder, find_conversation
 from kilo_gateway.cli.chat.request_options import read_options
 from kilo_gateway.cli.chat.schema import read_schema, render_format
-from kilo_gateway.cli.chat.screen import Screen
+from kilo_gateway.cli.chat.screen import ChatScreen
 from kilo_gateway.cli.chat.single import answer_once
 from kilo_gateway.cli.chat.tool_calls import ToolRunner
 from kilo_gateway.cli.chat.toolbox import load_toolbox
@@ -23,7 +23,7 @@ from kilo_gateway.cli.streams import can_ask, stderr, stdout
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kilo_gateway.cli.log.store import Entry
+    from kilo_gateway.cli.log.store import LogEntry
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def run_chat(prompt: str | None, typed: Typed) -> int:
     past = find_conversation(typed.database, typed.conversation) if typed.goes_on or typed.conversation else []
     if schema is not None:
         options["response_format"] = render_format(schema)
-    request = _request(typed, options, past)
+    state = _state(typed, options, past)
     recorder = Recorder(
         typed.database,
         client.settings,
@@ -99,10 +99,10 @@ def run_chat(prompt: str | None, typed: Typed) -> int:
     if is_conversation:
         from kilo_gateway.cli.chat.conversation import Conversation  # noqa: PLC0415 - for conversations only
 
-        Conversation(asker, request, recorder, screen, attachments, client.settings.model).run()
+        Conversation(asker, state, recorder, screen, attachments, client.settings.model).run()
         return DONE
     text = read_prompt(prompt, reads_stdin=typed.reads_stdin)
-    return answer_once(asker, request, recorder, screen, Turn.of(text, attachments), typed, schema)
+    return answer_once(asker, state, recorder, screen, Turn.of(text, attachments), typed, schema)
 
 
 def _check_combinations(typed: Typed) -> None:
@@ -124,21 +124,21 @@ def _schema_of(typed: Typed) -> dict[str, Any] | None:
     return None if typed.schema_multi is None else read_schema(typed.schema_multi, is_multi=True)
 
 
-def _request(typed: Typed, options: dict[str, Any], past: list[Entry]) -> Request:
-    """Return the request; what was not typed is as it was in the past."""
+def _state(typed: Typed, options: dict[str, Any], past: list[LogEntry]) -> ChatState:
+    """Return the state; what was not typed is as it was in the past."""
     last = past[-1] if past else None
-    request = Request(typed.model, typed.system, typed.level, options, not typed.no_stream, typed.chain_limit)
+    state = ChatState(typed.model, typed.system, typed.level, options, not typed.no_stream, typed.chain_limit)
     if last is not None:
-        request.model = request.model or last.ref
-        request.system = last.system if request.system is None else request.system
+        state.model = state.model or last.ref
+        state.system = last.system if state.system is None else state.system
         if not {"reasoning", "reasoning_effort"} & options.keys():
-            request.level = request.level or last.level
-        request.history = [message for entry in past for message in entry.messages]
-    return request
+            state.level = state.level or last.level
+        state.history = [message for entry in past for message in entry.messages]
+    return state
 
 
-def _screen(typed: Typed) -> Screen:
-    return Screen(
+def _screen(typed: Typed) -> ChatScreen:
+    return ChatScreen(
         stdout(),
         stderr(),
         is_quiet=typed.as_json,

@@ -17,7 +17,7 @@ _DIM: Final = "\x1b[2m"
 _NORMAL: Final = "\x1b[0m"
 
 
-class Screen:
+class ChatScreen:
     """Shows answers as they come."""
 
     def __init__(

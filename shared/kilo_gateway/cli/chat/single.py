@@ -13,18 +13,18 @@ from kilo_gateway.cli.text import render_json
 from kilo_gateway.errors import KiloError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from kilo_gateway.cli.chat.asking import Asker, Request
+    from kilo_gateway.cli.chat.asking import Asker, ChatState
     from kilo_gateway.cli.chat.recording import Recorder
     from kilo_gateway.cli.chat.run import Typed
-    from kilo_gateway.cli.chat.screen import Screen
+    from kilo_gateway.cli.chat.screen import ChatScreen
     from kilo_gateway.cli.chat.turn import Turn
 
 
 def answer_once(
     asker: Asker,
-    request: Request,
+    state: ChatState,
     recorder: Recorder,
-    screen: Screen,
+    screen: ChatScreen,
     turn: Turn,
     typed: Typed,
     schema: dict[str, Any] | None,
@@ -35,20 +35,20 @@ def answer_once(
         CommandError, KiloError: it failed, or the answer is not what was asked for.
     """
     try:
-        _ask(asker, request, turn, screen, typed)
+        _ask(asker, state, turn, screen, typed)
         _print(screen, turn, typed, schema, recorder)
     except ModelNotFoundError as error:
         name_nearest(error, asker)
         raise
     finally:
-        recorder.record(request, turn)
+        recorder.record(state, turn)
     return DONE
 
 
-def _ask(asker: Asker, request: Request, turn: Turn, screen: Screen, typed: Typed) -> None:
+def _ask(asker: Asker, state: ChatState, turn: Turn, screen: ChatScreen, typed: Typed) -> None:
     """Ask; when it ends early, what had arrived is not lost where the text is printed at the end."""
     try:
-        asker.ask(request, turn)
+        asker.ask(state, turn)
     except (KeyboardInterrupt, TerminatedError, KiloError, CommandError) as end:
         if not typed.as_json:
             if typed.prints_later:
@@ -69,7 +69,7 @@ def name_nearest(error: ModelNotFoundError, asker: Asker) -> None:
         error.message = f"{error.message.rstrip('.')}. Nearest: {', '.join(found)}."
 
 
-def _print(screen: Screen, turn: Turn, typed: Typed, schema: dict[str, Any] | None, recorder: Recorder) -> None:
+def _print(screen: ChatScreen, turn: Turn, typed: Typed, schema: dict[str, Any] | None, recorder: Recorder) -> None:
     value: Any = None
     text = turn.text
     refusal = turn.last.refusal if turn.last is not None else None

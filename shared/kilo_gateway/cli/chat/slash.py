@@ -19,7 +19,7 @@ from kilo_gateway.request.reasoning import parse_level
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kilo_gateway.cli.chat.asking import Request
+    from kilo_gateway.cli.chat.asking import ChatState
     from kilo_gateway.cli.chat.editor import Editor
     from kilo_gateway.cli.chat.turn import Turn
     from kilo_gateway.cli.streams import Output
@@ -41,8 +41,8 @@ _HELP: Final = {
 class SlashCommands:
     """What a conversation's commands act on."""
 
-    def __init__(self, request: Request, out: Output, editor: Editor, default_model: str) -> None:
-        self._request = request
+    def __init__(self, state: ChatState, out: Output, editor: Editor, default_model: str) -> None:
+        self._state = state
         self._out = out
         self._editor = editor
         self._default_model = default_model
@@ -63,7 +63,7 @@ class SlashCommands:
     @property
     def model(self) -> str:
         """The model that is asked."""
-        return (self._request.model or self._default_model).removeprefix("kilocode/")
+        return (self._state.model or self._default_model).removeprefix("kilocode/")
 
     def message_of(self, line: str) -> str | None:
         """Return what is to be sent; None where the line was a command, or blank.
@@ -101,18 +101,18 @@ class SlashCommands:
 
     def _model(self, ref: str) -> None:
         if ref:
-            self._request.model = _checked(parse_model_id, ref)
+            self._state.model = _checked(parse_model_id, ref)
         self._out.line(f"model: {self.model}")
 
     def _system(self, text: str) -> None:
         if text:
-            self._request.system = None if text == "-" else text
-        self._out.line(f"system: {self._request.system or 'none'}")
+            self._state.system = None if text == "-" else text
+        self._out.line(f"system: {self._state.system or 'none'}")
 
     def _reasoning(self, word: str) -> None:
         if word:
-            self._request.level = _checked(parse_level, word)
-        self._out.line(f"reasoning: {self._request.level or 'as the model likes'}")
+            self._state.level = _checked(parse_level, word)
+        self._out.line(f"reasoning: {self._state.level or 'as the model likes'}")
 
     def _cost(self, _: str) -> None:
         usages = [usage for turn in self.turns if (usage := turn.usage()) is not None]
@@ -140,7 +140,7 @@ class SlashCommands:
         return can_ask() and ask(f"{path} is there. Overwrite it? [y/N] ") in {"y", "yes"}
 
     def _transcript(self) -> str:
-        system = f"# system\n\n{self._request.system}\n\n" if self._request.system else ""
+        system = f"# system\n\n{self._state.system}\n\n" if self._state.system else ""
         turns = (f"# user\n\n{turn.prompt.rstrip()}\n\n# assistant\n\n{turn.text.rstrip()}\n" for turn in self.turns)
         return (system + "\n".join(turns)).encode("utf-8", "replace").decode()
 

@@ -10,7 +10,7 @@ from kilo_gateway.cli.tables import Column, write_table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kilo_gateway.cli.log.store import Entry
+    from kilo_gateway.cli.log.store import LogEntry
     from kilo_gateway.cli.streams import Output
 
 _COLUMNS: Final = (
@@ -23,7 +23,7 @@ _COLUMNS: Final = (
 _SHORT_PROMPT: Final = 40
 
 
-def entry_object(entry: Entry) -> dict[str, Any]:
+def entry_object(entry: LogEntry) -> dict[str, Any]:
     """Return a recorded answer for scripts."""
     names = ("id", "conversation", "time", "model", "prompt", "system", "text", "reasoning", "usage", "cost")
     return {
@@ -34,7 +34,7 @@ def entry_object(entry: Entry) -> dict[str, Any]:
     }
 
 
-def write_pages(out: Output, entries: Iterable[Entry]) -> None:
+def write_pages(out: Output, entries: Iterable[LogEntry]) -> None:
     """Write each answer with what was asked."""
     for number, entry in enumerate(entries):
         if number:
@@ -51,7 +51,7 @@ def write_pages(out: Output, entries: Iterable[Entry]) -> None:
             out.line(f"\n({entry.finish_reason})")
 
 
-def write_short(out: Output, entries: Iterable[Entry]) -> None:
+def write_short(out: Output, entries: Iterable[LogEntry]) -> None:
     """Write a line for each answer."""
     rows = [
         (entry.id, entry.time, entry.model or entry.ref, entry.conversation, _prompt(entry, out.is_terminal))
@@ -60,5 +60,5 @@ def write_short(out: Output, entries: Iterable[Entry]) -> None:
     write_table(out, _COLUMNS, rows)
 
 
-def _prompt(entry: Entry, is_terminal: bool) -> str:
+def _prompt(entry: LogEntry, is_terminal: bool) -> str:
     return textwrap.shorten(entry.prompt, _SHORT_PROMPT, placeholder="...") if is_terminal else entry.prompt

@@ -24,7 +24,7 @@ _JSON: Final = frozenset({"usage", "attachments", "messages"})
 
 
 @dataclass(slots=True)
-class Entry:
+class LogEntry:
     """One answer, with what was asked."""
 
     id: str
@@ -48,7 +48,7 @@ class Entry:
     """As they went over the wire, to go on from."""
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(Entry))
+_COLUMNS: Final = tuple(field.name for field in fields(LogEntry))
 _TABLE: Final = f"CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, {', '.join(_COLUMNS)}, UNIQUE (id))"
 _INSERT: Final = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608 - as above
@@ -64,7 +64,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def write_entry(path: Path, entry: Entry) -> None:
+def write_entry(path: Path, entry: LogEntry) -> None:
     """Add an answer. Waits while another process writes.
 
     Raises:
@@ -82,7 +82,7 @@ def write_entry(path: Path, entry: Entry) -> None:
         database.execute("COMMIT")
 
 
-def _named(entry: Entry) -> list[tuple[str, Any]]:
+def _named(entry: LogEntry) -> list[tuple[str, Any]]:
     return list(zip(_COLUMNS, astuple(entry), strict=True))
 
 
@@ -106,17 +106,17 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def latest(self) -> Entry | None:
+    def latest(self) -> LogEntry | None:
         """Return the answer that was recorded last."""
         return next(iter(self._select("ORDER BY number DESC LIMIT 1")), None)
 
-    def conversation(self, conversation: str) -> list[Entry]:
+    def conversation(self, conversation: str) -> list[LogEntry]:
         """Return the answers of a conversation, the first one first."""
         return self._select("WHERE conversation = ? ORDER BY number", conversation)
 
     def find(
         self, *, text: str | None = None, model: str | None = None, conversation: str | None = None, most: int = 0
-    ) -> list[Entry]:
+    ) -> list[LogEntry]:
         """Return the last `most` answers (0 is all) that match, the first one first."""
         wheres: list[str] = []
         values: list[Any] = []
@@ -158,7 +158,7 @@ class Log:
                 database.execute("VACUUM")
             return deleted
 
-    def _select(self, rest: str, *values: Any) -> list[Entry]:
+    def _select(self, rest: str, *values: Any) -> list[LogEntry]:
         with self._open() as database:
             rows = [] if database is None else database.execute(f"{_SELECT} {rest}", values).fetchall()
         return [_parse(row) for row in rows]
@@ -183,6 +183,6 @@ class Log:
             ) from None
 
 
-def _parse(row: tuple[Any, ...]) -> Entry:
+def _parse(row: tuple[Any, ...]) -> LogEntry:
     named = dict(zip(_COLUMNS, row, strict=True))
-    return Entry(**{name: json.loads(value) if name in _JSON else value for name, value in named.items()})
+    return LogEntry(**{name: json.loads(value) if name in _JSON else value for name, value in named.items()})

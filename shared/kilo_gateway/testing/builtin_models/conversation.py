@@ -22,7 +22,7 @@ class ToolResult:
 
 
 @dataclass
-class Conversation:
+class ReadConversation:
     """The messages, sorted by what they are good for."""
 
     system: str = ""
@@ -40,9 +40,9 @@ class Conversation:
         return [text for role, text in self.earlier if role == "user"]
 
 
-def read_conversation(messages: Any) -> Conversation:
+def read_conversation(messages: Any) -> ReadConversation:
     """Return the conversation of a request."""
-    conversation = Conversation()
+    conversation = ReadConversation()
     rows = [row for row in messages if isinstance(row, dict)] if isinstance(messages, list) else []
     last = max((at for at, row in enumerate(rows) if row.get("role") == "user"), default=len(rows))
     calls: dict[str, tuple[str, Any]] = {}

@@ -13,7 +13,7 @@ from kilo_gateway.testing.builtin_models.words import content_stems, sentences
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kilo_gateway.testing.builtin_models.conversation import Conversation
+    from kilo_gateway.testing.builtin_models.conversation import ReadConversation
 
 NOT_IN_TEXT = "The given text does not answer that."
 NO_TEXT = (
@@ -34,7 +34,7 @@ _LONG_TEXT = 80
 _MAX_SUMMARY_TEXT = 200_000
 
 
-def answer_text(conversation: Conversation) -> str:
+def answer_text(conversation: ReadConversation) -> str:
     """Return the answer in words to the last user message; `Say "x"` and `Reply with exactly: x` get their x."""
     prompt = recognise(conversation.last)
     if prompt is not None:
@@ -54,7 +54,7 @@ def answer_text(conversation: Conversation) -> str:
     return NOT_IN_TEXT if has_text else NO_TEXT
 
 
-def _follow_up(question: str, conversation: Conversation) -> str:
+def _follow_up(question: str, conversation: ReadConversation) -> str:
     """Return the question with the words of the one before, when it is too short to stand alone ("And Rome?")."""
     if len(content_stems(question)) > 1 or not conversation.user_texts:
         return question

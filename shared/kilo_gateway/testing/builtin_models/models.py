@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kilo_gateway.testing.builtin_models.conversation import Conversation, read_conversation
+from kilo_gateway.testing.builtin_models.conversation import ReadConversation, read_conversation
 from kilo_gateway.testing.builtin_models.draft import Draft
 from kilo_gateway.testing.builtin_models.extractive import answer_text
 from kilo_gateway.testing.builtin_models.results import compose_results
@@ -29,7 +29,7 @@ def draft_answer(body: dict[str, Any]) -> Draft:
     return draft
 
 
-def _draft(body: dict[str, Any], conversation: Conversation) -> Draft:
+def _draft(body: dict[str, Any], conversation: ReadConversation) -> Draft:
     calls = plan_calls(
         read_tools(body.get("tools")),
         conversation,

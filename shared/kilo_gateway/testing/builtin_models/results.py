@@ -9,14 +9,14 @@ import orjson
 from kilo_gateway.testing.builtin_models.search import find_answer
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.builtin_models.conversation import Conversation, ToolResult
+    from kilo_gateway.testing.builtin_models.conversation import ReadConversation, ToolResult
 
 _LONG = 300
 _WORDS_OF_A_SENTENCE = 3
 _LEAST_COVERAGE = 0.3
 
 
-def compose_results(conversation: Conversation) -> str:
+def compose_results(conversation: ReadConversation) -> str:
     """Return the answer that the results since the last user message give."""
     long = [result.text for result in conversation.results if len(result.text) > _LONG]
     if long:

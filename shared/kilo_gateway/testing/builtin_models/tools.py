@@ -15,7 +15,7 @@ from kilo_gateway.testing.builtin_models.values import Finder, entity_list, name
 from kilo_gateway.testing.builtin_models.words import STOP_WORDS, stem, words
 
 if TYPE_CHECKING:
-    from kilo_gateway.testing.builtin_models.conversation import Conversation, ToolResult
+    from kilo_gateway.testing.builtin_models.conversation import ReadConversation, ToolResult
 
 _THRESHOLD = 2.0
 _NAME_WEIGHT = 2.0
@@ -63,7 +63,7 @@ def read_tools(tools: Any) -> list[ToolSpec]:
 
 
 def plan_calls(
-    tools: list[ToolSpec], conversation: Conversation, *, choice: Any = None, parallel: bool = True
+    tools: list[ToolSpec], conversation: ReadConversation, *, choice: Any = None, parallel: bool = True
 ) -> list[CallDraft]:
     """Return the calls to make now; empty when the answer can be given in words."""
     forced = _forced_name(choice)
@@ -107,7 +107,7 @@ def _steps(text: str) -> list[str]:
 
 
 def _calls_for_step(
-    step: str, tools: list[ToolSpec], conversation: Conversation, *, is_forced: bool, number: float | None
+    step: str, tools: list[ToolSpec], conversation: ReadConversation, *, is_forced: bool, number: float | None
 ) -> list[CallDraft]:
     """Return the calls of one step: of the tool that fits best, one for each name of a list."""
     last = number if _REFERS.search(step) else None
@@ -119,7 +119,7 @@ def _unique(calls: list[CallDraft]) -> list[CallDraft]:
     return list({(call.name, call.arguments): call for call in calls}.values())
 
 
-def _calls_of(tool: ToolSpec, text: str, conversation: Conversation, number: float | None) -> list[CallDraft]:
+def _calls_of(tool: ToolSpec, text: str, conversation: ReadConversation, number: float | None) -> list[CallDraft]:
     names = entity_list(text)
     name = _entity_field(tool.parameters)
     if name is None or not names:
@@ -171,7 +171,7 @@ def _score(text: str, tool: ToolSpec) -> float:
 
 
 def _arguments_for(
-    parameters: dict[str, Any], text: str, conversation: Conversation, *, number: float | None = None
+    parameters: dict[str, Any], text: str, conversation: ReadConversation, *, number: float | None = None
 ) -> dict[str, Any]:
     """Return the arguments for a call that `text` asks for; `number` is a result that the text refers to."""
     finder = Finder(text, number=number)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vcr.request import Request
 
-    from kilo_gateway.testing.cassettes.options import Options
+    from kilo_gateway.testing.cassettes.options import CassetteOptions
     from kilo_gateway.testing.cassettes.scrubbing import Scrubber
     from kilo_gateway.testing.cassettes.store import Store
 
@@ -29,7 +29,14 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
     """Recorded answers of a gateway. `requests`, `responses`, `play_count` and `all_played` are vcrpy's."""
 
     def __init__(
-        self, store: Store, mode: str, options: Options, *, scrubber: Scrubber, base_url: str, how_to_record: str
+        self,
+        store: Store,
+        mode: str,
+        options: CassetteOptions,
+        *,
+        scrubber: Scrubber,
+        base_url: str,
+        how_to_record: str,
     ) -> None:
         self.file = store.path
         self.mode = mode

@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import urljoin
 
 from kilo_gateway.testing.cassettes.bodies import parse_body, render_body
-from kilo_gateway.testing.cassettes.origin import Origin
+from kilo_gateway.testing.cassettes.origin import CassetteOrigin
 from kilo_gateway.testing.cassettes.yaml_text import dump, load
 
 FORMAT = 1
 """The version of the format; it grows when an older reader would misread a newer cassette."""
 
 _HEAD = "# Answers of a gateway, recorded for a test. Read this file before you commit it.\n"
-_UNKNOWN = Origin("unknown", "http://127.0.0.1/")
+_UNKNOWN = CassetteOrigin("unknown", "http://127.0.0.1/")
 
 Interaction = dict[str, Any]
 """As vcrpy shapes it: `{"request": {method, uri, headers, body}, "response": {status, headers, body: {string}}}`."""
@@ -27,7 +27,7 @@ class Document:
     """What a cassette holds."""
 
     interactions: list[Interaction] = field(default_factory=list)
-    origin: Origin | None = None
+    origin: CassetteOrigin | None = None
 
 
 def render_document(document: Document) -> str:
@@ -41,7 +41,7 @@ def render_document(document: Document) -> str:
     return _HEAD + dump(content)
 
 
-def _render_interaction(interaction: Interaction, origin: Origin) -> dict[str, Any]:
+def _render_interaction(interaction: Interaction, origin: CassetteOrigin) -> dict[str, Any]:
     request, response = interaction["request"], interaction["response"]
     status = response["status"]
     answer: dict[str, Any] = {"status": status["code"]}
@@ -55,7 +55,7 @@ def _render_interaction(interaction: Interaction, origin: Origin) -> dict[str, A
     }
 
 
-def _render_address(uri: str, origin: Origin) -> dict[str, str]:
+def _render_address(uri: str, origin: CassetteOrigin) -> dict[str, str]:
     home = urljoin(origin.base_url, "/")
     return {"path": "/" + uri.removeprefix(home)} if uri.startswith(home) else {"uri": uri}
 
@@ -89,7 +89,7 @@ def parse_document(text: str) -> Document:
     if not isinstance(content, Mapping):
         raise ValueError("it is no cassette")  # noqa: TRY004 - wrong data, not a wrong call
     _check_format(content)
-    origin = Origin.parse(content.get("gateway"))
+    origin = CassetteOrigin.parse(content.get("gateway"))
     interactions = content.get("interactions")
     if not isinstance(interactions, list):
         raise ValueError("`interactions` must be a list")  # noqa: TRY004 - wrong data, not a wrong call
@@ -110,7 +110,7 @@ def _check_format(content: Mapping[str, Any]) -> None:
     raise ValueError(f"it has the old format {found!r}, and this version knows {FORMAT}. Record it again.")
 
 
-def _parse_numbered(value: Any, number: int, origin: Origin) -> Interaction:
+def _parse_numbered(value: Any, number: int, origin: CassetteOrigin) -> Interaction:
     try:
         return _parse_interaction(value, origin)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -118,7 +118,7 @@ def _parse_numbered(value: Any, number: int, origin: Origin) -> Interaction:
         raise ValueError(f"interaction {number}: {reason}") from error
 
 
-def _parse_interaction(value: Any, origin: Origin) -> Interaction:
+def _parse_interaction(value: Any, origin: CassetteOrigin) -> Interaction:
     request, response = value["request"], value["response"]
     data, _ = parse_body(request.get("body"))
     body, pieces = parse_body(response.get("body"))

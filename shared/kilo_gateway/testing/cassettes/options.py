@@ -19,7 +19,7 @@ _OF_CALLERS = frozenset({"name", "record"})
 
 
 @dataclass(frozen=True)
-class Options:
+class CassetteOptions:
     """How a cassette is used."""
 
     ignore: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Options:
     """Whether answers that nobody asked for are an error."""
 
 
-def parse_options(given: Mapping[str, Any]) -> Options:
+def parse_options(given: Mapping[str, Any]) -> CassetteOptions:
     """Return how a cassette is to be used.
 
     Raises:
@@ -53,7 +53,7 @@ def parse_options(given: Mapping[str, Any]) -> Options:
         values[name] = _texts(name, given.get(name) or ())
     network = given.get("network") or False
     values["network"] = True if network is True else _texts("network", network or ())
-    return Options(**{**values, "pieces": parse_pieces(given.get("pieces"))})
+    return CassetteOptions(**{**values, "pieces": parse_pieces(given.get("pieces"))})
 
 
 def _texts(name: str, value: Any) -> tuple[str, ...]:

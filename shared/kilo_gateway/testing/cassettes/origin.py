@@ -29,7 +29,7 @@ _ENDPOINTS = ("chat/completions", "fim/completions", "embeddings", "embedding-mo
 
 
 @dataclass(frozen=True)
-class Origin:
+class CassetteOrigin:
     """Who gave the answers of a cassette."""
 
     kind: str
@@ -50,7 +50,7 @@ class Origin:
         return f"{self.kind}{when}"
 
     @classmethod
-    def parse(cls, value: Any) -> Origin:
+    def parse(cls, value: Any) -> CassetteOrigin:
         """Return the origin of a cassette's head.
 
         Raises:
@@ -107,7 +107,7 @@ def move(uri: str, known: Iterable[str], base_url: str) -> str | None:
     return None
 
 
-def origin_of(uri: str, response_headers: Mapping[str, Any], *, base_url: str, today: str) -> Origin:
+def origin_of(uri: str, response_headers: Mapping[str, Any], *, base_url: str, today: str) -> CassetteOrigin:
     """Return where this answer came from, given what was asked and the headers of the answer as they came.
 
     `base_url` is the address of the gateway that the environment names.
@@ -120,5 +120,5 @@ def origin_of(uri: str, response_headers: Mapping[str, Any], *, base_url: str, t
         base_url = without_port(urlunsplit(parts._replace(path=path, query="", fragment="")))
     headers = {name.lower(): str(value) for name, value in response_headers.items()}
     if "embedded-" in headers.get("x-vercel-id", ""):
-        return Origin(EMBEDDED, base_url, version=__version__)
-    return Origin(REAL if parts.hostname == _REAL_HOST else OTHER, base_url, recorded=today)
+        return CassetteOrigin(EMBEDDED, base_url, version=__version__)
+    return CassetteOrigin(REAL if parts.hostname == _REAL_HOST else OTHER, base_url, recorded=today)

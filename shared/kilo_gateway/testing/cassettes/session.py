@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from kilo_gateway.testing.cassettes.options import Options
+    from kilo_gateway.testing.cassettes.options import CassetteOptions
 
 logger = logging.getLogger("kilo_gateway")
 
@@ -55,7 +55,7 @@ def listening(listener: Callable[[Outcome], None]) -> Iterator[None]:
 class CassetteSession:
     """Uses a cassette between `open` and `close`. Between `prepare` and `open` only the environment is prepared."""
 
-    def __init__(self, path: Path, mode: str, options: Options, *, how_to_record: str) -> None:
+    def __init__(self, path: Path, mode: str, options: CassetteOptions, *, how_to_record: str) -> None:
         self.path = path
         self.mode = mode
         self.cassette: Cassette | None = None

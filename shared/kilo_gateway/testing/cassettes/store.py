@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kilo_gateway.testing.cassettes.document import Interaction
-    from kilo_gateway.testing.cassettes.origin import Origin
+    from kilo_gateway.testing.cassettes.origin import CassetteOrigin
     from kilo_gateway.testing.cassettes.scrubbing import Scrubber
 
 _LONGEST_WRITE_SECONDS = 10.0
@@ -129,7 +129,7 @@ class Store:
     def __init__(self, path: Path, scrubber: Scrubber) -> None:
         self.path = path
         self.document: Document | None = None
-        self.origin: Origin | None = None
+        self.origin: CassetteOrigin | None = None
         self._signature: tuple[int, ...] | None = None
         self._scrubber = scrubber
 

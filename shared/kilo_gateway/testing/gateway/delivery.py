@@ -72,7 +72,7 @@ async def response_of(incoming: IncomingRequest, answer: Answer) -> ASGIApp:
     headers = _headers(incoming, answer)
     wants_stream = answer.is_streamed and not (fault is not None and fault.as_json)
     if answer.events is not None and (wants_stream or answer.body is None):
-        return _Stream(
+        return _StreamedResponse(
             incoming, _steps(incoming, answer, answer.events), {"content-type": "text/event-stream", **headers}
         )
     data, content_type = encode_body(answer.body)
@@ -82,7 +82,7 @@ async def response_of(incoming: IncomingRequest, answer: Answer) -> ASGIApp:
         headers = {"content-type": content_type, **headers}
     size = None if fault is None or fault.is_answer else _size_before_cut(fault, data)
     if size is not None and fault is not None:
-        return _Stream(incoming, cut_at([Write(data)], size, is_reset=fault.reset), headers)
+        return _StreamedResponse(incoming, cut_at([Write(data)], size, is_reset=fault.reset), headers)
     return Response(data, answer.status, headers)
 
 
@@ -128,7 +128,7 @@ class _Broken:
         await self._connection.cut(reset=self._is_reset)
 
 
-class _Stream(Response):
+class _StreamedResponse(Response):
     """Sends a body step by step; a client that goes away ends it."""
 
     def __init__(self, incoming: IncomingRequest, steps: Sequence[Step], headers: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from kilo_gateway.errors import KiloError
 from kilo_gateway.request.changes import Change, explain, find_changes, parse_changes
-from kilo_gateway.request.families import profile_for
+from kilo_gateway.request.families import rules_for
 from kilo_gateway.request.reasoning import apply_reasoning, parse_level
 from kilo_gateway.request.signatures import sanitize_signatures
 
@@ -71,13 +71,13 @@ def _model_of(body: Any) -> str:
 def _advice(body: Any, model_id: str) -> list[ShownChange]:
     if not isinstance(body, dict) or not isinstance(body.get("messages"), list):
         return []
-    profile = profile_for(model_id)
-    messages = sanitize_signatures(body["messages"], rule=profile.signature_rule)
+    rules = rules_for(model_id)
+    messages = sanitize_signatures(body["messages"], rule=rules.signature_rule)
     shaped = {**body, "messages": [_as_system(message) for message in messages]}
     try:
         level = parse_level(body["reasoning_effort"]) if "reasoning_effort" in body else None
         shaped = apply_reasoning(
-            shaped, level=level if profile.injects_reasoning else None, injects=profile.injects_reasoning
+            shaped, level=level if rules.injects_reasoning else None, injects=rules.injects_reasoning
         )
     except KiloError:
         shaped.pop("reasoning_effort", None)

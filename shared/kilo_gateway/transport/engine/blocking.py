@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
-from kilo_gateway.transport.engine.connection import BaseResponse, Connection, late, not_connected, write
+from kilo_gateway.transport.engine.connection import EngineConnection, EngineResponseBase, late, not_connected, write
 from kilo_gateway.transport.engine.reader import Reader
-from kilo_gateway.transport.engine.request import Request, render_request
+from kilo_gateway.transport.engine.request import RenderedRequest, render_request
 from kilo_gateway.transport.free_list import FreeList
 from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.sockets.connecting import connect
@@ -51,7 +51,7 @@ class Waiter:
                 return None
 
 
-class Response(BaseResponse):
+class EngineResponse(EngineResponseBase):
     """As `carrier.Response`."""
 
     def next_piece(self) -> bytes | None:
@@ -97,7 +97,7 @@ class Response(BaseResponse):
             self.close()
 
 
-def _receive(connection: Connection, until: float | None, bounds: Bounds) -> bytes:
+def _receive(connection: EngineConnection, until: float | None, bounds: Bounds) -> bytes:
     try:
         data: bytes | None = connection.wait.receive(until)
     except OSError as failure:
@@ -114,9 +114,9 @@ class EngineCarrier:
         self.is_closed = False
         self._make_context = make_context
         """Called for connections with TLS only."""
-        self._free: FreeList[Connection] = FreeList()
+        self._free: FreeList[EngineConnection] = FreeList()
 
-    def send(self, outgoing: Outgoing, bounds: Bounds) -> Response:
+    def send(self, outgoing: Outgoing, bounds: Bounds) -> EngineResponse:
         """Return the answer when its head has come."""
         try:
             request = render_request(outgoing)
@@ -130,24 +130,26 @@ class EngineCarrier:
             name_request(failure, outgoing)
             raise
 
-    def _exchange(self, connection: Connection, request: Request, outgoing: Outgoing, bounds: Bounds) -> Response:
+    def _exchange(
+        self, connection: EngineConnection, request: RenderedRequest, outgoing: Outgoing, bounds: Bounds
+    ) -> EngineResponse:
         bounds.check()
         was_sent = run(write(connection.channel, request, outgoing.timeouts.write_bound, bounds))
         reader, seconds = Reader(), outgoing.timeouts.read_bound
         while not reader.feed_head(_receive(connection, bounds.end_of_wait(seconds), bounds)):
             bounds.check()
-        response = Response(connection, reader, request, outgoing, bounds, self._free)
+        response = EngineResponse(connection, reader, request, outgoing, bounds, self._free)
         response.was_sent = was_sent
         return response
 
-    def _connect(self, request: Request, outgoing: Outgoing, bounds: Bounds) -> Connection:
+    def _connect(self, request: RenderedRequest, outgoing: Outgoing, bounds: Bounds) -> EngineConnection:
         is_tls, host, port = request.origin
         context = self._make_context() if is_tls else None
         try:
             channel = connect(host, port, context, bounds.end_of_wait(outgoing.timeouts.connect))
         except OSError as failure:
             not_connected(failure, bounds)
-        return self._free.add(Connection(channel, Waiter(channel), channel.abort))
+        return self._free.add(EngineConnection(channel, Waiter(channel), channel.abort))
 
     def close(self) -> None:
         """Close every connection."""

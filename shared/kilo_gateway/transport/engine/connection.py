@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from kilo_gateway.transport.engine.reader import Reader
-    from kilo_gateway.transport.engine.request import Request
+    from kilo_gateway.transport.engine.request import RenderedRequest
     from kilo_gateway.transport.outgoing import Bounds, Outgoing
     from kilo_gateway.transport.sockets.channel import Channel
     from kilo_gateway.transport.sockets.waits import Wait
 
 
-class Connection:
+class EngineConnection:
     """A channel, and since when nobody has used it. Bounds are arguments of a wait: nothing of an exchange stays."""
 
     __slots__ = ("__weakref__", "abort", "channel", "idle_since", "wait")
@@ -40,7 +40,9 @@ class Connection:
         return monotonic() - self.idle_since < KEPT_SECONDS and self.channel.is_quiet()
 
 
-def write(channel: Channel, request: Request, seconds: float | None, bounds: Bounds) -> Generator[Wait, bool, bool]:
+def write(
+    channel: Channel, request: RenderedRequest, seconds: float | None, bounds: Bounds
+) -> Generator[Wait, bool, bool]:
     """Send a request; return whether it was sent whole. An answer wins over everything that fails meanwhile.
 
     Raises:
@@ -61,17 +63,17 @@ def write(channel: Channel, request: Request, seconds: float | None, bounds: Bou
     return True
 
 
-class BaseResponse:
+class EngineResponseBase:
     """An answer whose head has come."""
 
     def __init__(
         self,
-        connection: Connection,
+        connection: EngineConnection,
         reader: Reader,
-        request: Request,
+        request: RenderedRequest,
         outgoing: Outgoing,
         bounds: Bounds,
-        free: FreeList[Connection],
+        free: FreeList[EngineConnection],
     ) -> None:
         self.status = reader.status
         self.headers: Mapping[str, str] = reader.fields

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
-from kilo_gateway.transport.engine.connection import BaseResponse, Connection, late, not_connected, write
+from kilo_gateway.transport.engine.connection import EngineConnection, EngineResponseBase, late, not_connected, write
 from kilo_gateway.transport.engine.reader import Reader
-from kilo_gateway.transport.engine.request import Request, render_request
+from kilo_gateway.transport.engine.request import RenderedRequest, render_request
 from kilo_gateway.transport.free_list import FreeList
 from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.sockets.connecting import connect_in_asyncio
@@ -147,7 +147,7 @@ class Watch:
             self._waiter.set_result(None)
 
 
-class AsyncResponse(BaseResponse):
+class AsyncEngineResponse(EngineResponseBase):
     """As `carrier.AsyncResponse`."""
 
     async def next_piece(self) -> bytes | None:
@@ -197,7 +197,7 @@ class AsyncResponse(BaseResponse):
             self.close()
 
 
-async def _receive(connection: Connection, until: float | None, bounds: Bounds) -> bytes:
+async def _receive(connection: EngineConnection, until: float | None, bounds: Bounds) -> bytes:
     try:
         data: bytes | None = await connection.wait.receive(until)
     except OSError as failure:
@@ -214,9 +214,9 @@ class AsyncEngineCarrier:
         self.is_closed = False
         self._make_context = make_context
         """Called for connections with TLS only."""
-        self._free: FreeList[Connection] = FreeList()
+        self._free: FreeList[EngineConnection] = FreeList()
 
-    async def send(self, outgoing: Outgoing, bounds: Bounds) -> AsyncResponse:
+    async def send(self, outgoing: Outgoing, bounds: Bounds) -> AsyncEngineResponse:
         """Return the answer when its head has come. Whoever is cancelled meanwhile leaves no connection open."""
         try:
             request = render_request(outgoing)
@@ -231,19 +231,19 @@ class AsyncEngineCarrier:
             raise
 
     async def _exchange(
-        self, connection: Connection, request: Request, outgoing: Outgoing, bounds: Bounds
-    ) -> AsyncResponse:
+        self, connection: EngineConnection, request: RenderedRequest, outgoing: Outgoing, bounds: Bounds
+    ) -> AsyncEngineResponse:
         bounds.check()
         steps = write(connection.channel, request, outgoing.timeouts.write_bound, bounds)
         was_sent = await run_async(steps, wait_in_asyncio)
         reader, seconds = Reader(), outgoing.timeouts.read_bound
         while not reader.feed_head(await _receive(connection, bounds.end_of_wait(seconds), bounds)):
             bounds.check()
-        response = AsyncResponse(connection, reader, request, outgoing, bounds, self._free)
+        response = AsyncEngineResponse(connection, reader, request, outgoing, bounds, self._free)
         response.was_sent = was_sent
         return response
 
-    async def _connect(self, request: Request, outgoing: Outgoing, bounds: Bounds) -> Connection:
+    async def _connect(self, request: RenderedRequest, outgoing: Outgoing, bounds: Bounds) -> EngineConnection:
         is_tls, host, port = request.origin
         context = self._make_context() if is_tls else None
         try:
@@ -251,7 +251,7 @@ class AsyncEngineCarrier:
         except OSError as failure:
             not_connected(failure, bounds)
         watch = Watch(channel, asyncio.get_running_loop())
-        return self._free.add(Connection(channel, watch, watch.abort))
+        return self._free.add(EngineConnection(channel, watch, watch.abort))
 
     async def aclose(self) -> None:
         """Close every connection."""

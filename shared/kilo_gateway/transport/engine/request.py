@@ -33,7 +33,7 @@ class Origin(NamedTuple):
     port: int
 
 
-class Request(NamedTuple):
+class RenderedRequest(NamedTuple):
     """A request as it goes out."""
 
     origin: Origin
@@ -68,7 +68,7 @@ def _is_name(name: str) -> bool:
     return _WORD.match(name) is not None and name.lower() not in _FRAMING
 
 
-def render_request(outgoing: Outgoing) -> Request:
+def render_request(outgoing: Outgoing) -> RenderedRequest:
     """Return the request in origin form, with one Host and one Content-Length.
 
     Raises:
@@ -100,5 +100,5 @@ def render_request(outgoing: Outgoing) -> Request:
         own.append(f"Content-Length: {len(content)}")
     head = "\r\n".join([*own, *lines, "", ""]).encode("ascii")
     if not content or len(content) > JOINED_BYTES:
-        return Request(origin, head, content or b"", offered or (), is_last)
-    return Request(origin, head + content, b"", offered or (), is_last)
+        return RenderedRequest(origin, head, content or b"", offered or (), is_last)
+    return RenderedRequest(origin, head + content, b"", offered or (), is_last)

@@ -26,7 +26,7 @@ _READS_WITHOUT_PAUSE = 16
 """How often a task may read without waiting before the others of its loop have their turn."""
 
 
-class _Stream:
+class _StreamBase:
     """What both kinds of stream share."""
 
     def __init__(self, channel: Channel) -> None:
@@ -57,7 +57,7 @@ class _Stream:
         raise kind(str(failure)) from failure
 
 
-class _Backend:
+class _BackendBase:
     """What both kinds of backend share: the one channel that it made."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Backend:
         raise httpcore.ConnectError(str(failure)) from failure
 
 
-class Stream(_Stream, httpcore.NetworkStream):
+class Stream(_StreamBase, httpcore.NetworkStream):
     """A connection of a thread."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -130,7 +130,7 @@ class Stream(_Stream, httpcore.NetworkStream):
         self.channel.abort()
 
 
-class Backend(_Backend, httpcore.NetworkBackend):
+class Backend(_BackendBase, httpcore.NetworkBackend):
     """Makes one connection for a thread."""
 
     def connect_tcp(
@@ -150,7 +150,7 @@ class Backend(_Backend, httpcore.NetworkBackend):
             self._fail(failure)
 
 
-class AsyncStream(_Stream, httpcore.AsyncNetworkStream):
+class AsyncStream(_StreamBase, httpcore.AsyncNetworkStream):
     """A connection of an event loop."""
 
     def __init__(self, channel: Channel, wait_for: Callable[[Wait], Awaitable[bool]]) -> None:
@@ -209,7 +209,7 @@ class AsyncStream(_Stream, httpcore.AsyncNetworkStream):
         self.channel.abort()
 
 
-class AsyncBackend(_Backend, httpcore.AsyncNetworkBackend):
+class AsyncBackend(_BackendBase, httpcore.AsyncNetworkBackend):
     """Makes one connection for an event loop."""
 
     async def connect_tcp(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from kilo_gateway.testing.cassettes.bodies import parse_body, render_body
 from kilo_gateway.testing.cassettes.document import Document, parse_document, render_document
-from kilo_gateway.testing.cassettes.origin import Origin
+from kilo_gateway.testing.cassettes.origin import CassetteOrigin
 from kilo_gateway.testing.cassettes.yaml_text import dump, load
 
-ORIGIN = Origin("embedded gateway", "http://127.0.0.1/api/gateway/", version="0.1.0")
+ORIGIN = CassetteOrigin("embedded gateway", "http://127.0.0.1/api/gateway/", version="0.1.0")
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

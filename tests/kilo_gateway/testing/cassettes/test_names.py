@@ -13,7 +13,15 @@ import kilo_gateway.testing
 from kilo_gateway.testing.cassettes.errors import CassetteError
 from kilo_gateway.testing.cassettes.modes import MODES, may_record, resolve_mode
 from kilo_gateway.testing.cassettes.naming import cassette_path, file_name, named_path
-from kilo_gateway.testing.cassettes.origin import EMBEDDED, OTHER, REAL, Origin, is_gateway, is_loopback, origin_of
+from kilo_gateway.testing.cassettes.origin import (
+    EMBEDDED,
+    OTHER,
+    REAL,
+    CassetteOrigin,
+    is_gateway,
+    is_loopback,
+    origin_of,
+)
 
 BASE = "https://api.kilo.ai/api/gateway/"
 
@@ -141,16 +149,20 @@ def test_what_belongs_to_a_gateway(uri: str, headers: dict[str, str], expected: 
 @pytest.mark.parametrize(
     ("uri", "headers", "expected"),
     [
-        (f"{BASE}models", {}, Origin(REAL, BASE, recorded="2026-01-02")),
+        (f"{BASE}models", {}, CassetteOrigin(REAL, BASE, recorded="2026-01-02")),
         (
             "http://127.0.0.1/api/gateway/models",
             {"X-Vercel-Id": "iad1::embedded-3"},
-            Origin(EMBEDDED, "http://127.0.0.1/api/gateway/", version=kilo_gateway.__version__),
+            CassetteOrigin(EMBEDDED, "http://127.0.0.1/api/gateway/", version=kilo_gateway.__version__),
         ),
-        ("https://llm.example/x/chat/completions", {}, Origin(OTHER, "https://llm.example/x/", recorded="2026-01-02")),
+        (
+            "https://llm.example/x/chat/completions",
+            {},
+            CassetteOrigin(OTHER, "https://llm.example/x/", recorded="2026-01-02"),
+        ),
     ],
 )
-def test_where_answers_come_from(uri: str, headers: dict[str, str], expected: Origin) -> None:
+def test_where_answers_come_from(uri: str, headers: dict[str, str], expected: CassetteOrigin) -> None:
     """The origin tells the embedded gateway, with its version, from the real one and from others."""
     assert origin_of(uri, headers, base_url=BASE, today="2026-01-02") == expected
 

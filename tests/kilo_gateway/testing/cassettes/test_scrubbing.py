@@ -13,7 +13,7 @@ from vcr.request import Request
 
 from kilo_gateway.errors.redaction import REDACTED
 from kilo_gateway.testing.cassettes.document import Document, render_document
-from kilo_gateway.testing.cassettes.origin import Origin
+from kilo_gateway.testing.cassettes.origin import CassetteOrigin
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
 from kilo_gateway.testing.cassettes.secret_shapes import find_shapes
 
@@ -292,7 +292,9 @@ def test_a_secret_never_reaches_the_text_of_a_document() -> None:
     scrubber = Scrubber([KEY])
     asked = {"method": "POST", "uri": f"https://x.example/?key={KEY}", "headers": {"authorization": [KEY]}}
     raw = {"request": {**asked, "body": KEY.encode()}, "response": answer({"echo": KEY, "more": SHAPED})}
-    text = render_document(Document([scrubber.interaction(raw)], Origin("Kilo Gateway", "https://api.kilo.ai/")))
+    text = render_document(
+        Document([scrubber.interaction(raw)], CassetteOrigin("Kilo Gateway", "https://api.kilo.ai/"))
+    )
     assert KEY not in text
     assert SHAPED not in text
 

@@ -1,4 +1,4 @@
-"""Whether key, gateway and model work together: asked step by step, told as one verdict with its details."""
+"""Whether key, gateway and model work together: asked step by step, shown as one sentence with its details."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_TOKENS: Final = 64
 
 
 @dataclass(slots=True)
-class Verdict:
+class CheckReport:
     """What was found out; None is what was not."""
 
     settings: dict[str, dict[str, Any]]
@@ -43,12 +43,12 @@ class Verdict:
 
     @property
     def exit_status(self) -> int:
-        """The exit status that the verdict means."""
+        """The exit status that the report means."""
         return DONE if self.failure is None else self.failure.exit_status
 
     @property
     def sentence(self) -> str:
-        """The verdict in one line."""
+        """The verdict: the report in one line."""
         if self.failure is not None:
             return f"not ok: {self.failure.message}"
         key = "no key, which this model does not need"
@@ -68,7 +68,7 @@ class Verdict:
         return None if value is None else str(value)
 
     def lines(self) -> Iterator[str]:
-        """Yield the verdict and its details for people."""
+        """Yield the report and its details for people."""
         yield self.sentence
         key = f"set by {self.settings['api_key']['from']}" if self.has_key else "none; set KILOCODE_API_KEY"
         yield f"key: {key}"
@@ -81,7 +81,7 @@ class Verdict:
         yield from (f"note: {note}" for note in self.notes)
 
     def describe(self) -> dict[str, Any]:
-        """Return the verdict for scripts."""
+        """Return the report for scripts."""
         usage = None if self.answer is None else self.answer.usage
         key = {"set": self.has_key, "source": None, "accepted": self.is_key_accepted}
         if self.has_key:
@@ -109,70 +109,70 @@ class Verdict:
         }
 
 
-def examine(client: KiloClient, *, asks: bool) -> Verdict:
+def examine(client: KiloClient, *, asks: bool) -> CheckReport:
     """Return what is found out about a client's settings, in a few requests without second tries."""
     hasty = KiloClient(client.settings.model_copy(update={"max_retries": 0}))
-    verdict = Verdict(effective_settings(client), has_credential(client.settings))
-    verdict.requested = client.settings.model.removeprefix("kilocode/")
-    _list_models(hasty, verdict)
-    refused = _ask_balance(hasty, verdict) if verdict.has_key else None
+    report = CheckReport(effective_settings(client), has_credential(client.settings))
+    report.requested = client.settings.model.removeprefix("kilocode/")
+    _list_models(hasty, report)
+    refused = _ask_balance(hasty, report) if report.has_key else None
     if asks:
-        _ask_model(hasty, verdict)
+        _ask_model(hasty, report)
     else:
-        verdict.failure = _judge_unasked(hasty, verdict, refused)
-    if refused is not None and verdict.failure is None:
-        verdict.notes.append(f"the balance was not told: {failure_of(refused).message}")
-    return verdict
+        report.failure = _judge_unasked(hasty, report, refused)
+    if refused is not None and report.failure is None:
+        report.notes.append(f"the balance was not told: {failure_of(refused).message}")
+    return report
 
 
-def _list_models(client: KiloClient, verdict: Verdict) -> None:
+def _list_models(client: KiloClient, report: CheckReport) -> None:
     began = monotonic()
     catalog = client.discover(refresh=True)
     if catalog.is_live:
-        verdict.is_reachable, verdict.model_count = True, len(catalog)
-        verdict.list_ms = _milliseconds_since(began)
+        report.is_reachable, report.model_count = True, len(catalog)
+        report.list_ms = _milliseconds_since(began)
 
 
-def _ask_balance(client: KiloClient, verdict: Verdict) -> KiloError | None:
+def _ask_balance(client: KiloClient, report: CheckReport) -> KiloError | None:
     """Note the balance; return why it was not told."""
     try:
-        verdict.balance = client.balance()
+        report.balance = client.balance()
     except KiloError as error:
         return error
-    verdict.is_reachable = verdict.is_key_accepted = True
+    report.is_reachable = report.is_key_accepted = True
     return None
 
 
-def _ask_model(client: KiloClient, verdict: Verdict) -> None:
+def _ask_model(client: KiloClient, report: CheckReport) -> None:
     began = monotonic()
     try:
-        verdict.answer = client.complete(_QUESTION, max_tokens=_MOST_TOKENS)
+        report.answer = client.complete(_QUESTION, max_tokens=_MOST_TOKENS)
     except KiloError as error:
-        verdict.failure = failure_of(error)
-        if isinstance(error, AuthenticationError) and verdict.has_key:
-            verdict.is_key_accepted = False
-        if verdict.is_reachable is None and getattr(error, "status", None) is None:
-            verdict.is_reachable = None if isinstance(error, MissingKeyError) else False
+        report.failure = failure_of(error)
+        if isinstance(error, AuthenticationError) and report.has_key:
+            report.is_key_accepted = False
+        if report.is_reachable is None and getattr(error, "status", None) is None:
+            report.is_reachable = None if isinstance(error, MissingKeyError) else False
         return
-    verdict.answer_ms = _milliseconds_since(began)
-    verdict.is_reachable = True
-    verdict.is_key_accepted = True if verdict.has_key else None
+    report.answer_ms = _milliseconds_since(began)
+    report.is_reachable = True
+    report.is_key_accepted = True if report.has_key else None
 
 
-def _judge_unasked(client: KiloClient, verdict: Verdict, refused: KiloError | None) -> Failure | None:
+def _judge_unasked(client: KiloClient, report: CheckReport, refused: KiloError | None) -> Failure | None:
     """Return what is wrong as far as it can be told without asking the model."""
-    is_free = client.known_models().is_free(verdict.requested) is True
-    if verdict.is_reachable is None and (refused is None or getattr(refused, "status", None) is None):
-        verdict.is_reachable = False
+    is_free = client.known_models().is_free(report.requested) is True
+    if report.is_reachable is None and (refused is None or getattr(refused, "status", None) is None):
+        report.is_reachable = False
         return _out_of_reach(refused)
     if is_free:
         return None
-    if not verdict.has_key:
+    if not report.has_key:
         return Failure("There is no key. Get one at https://app.kilo.ai and set KILOCODE_API_KEY.", KEY, "missing_key")
     if isinstance(refused, AuthenticationError):
-        verdict.is_key_accepted = False
+        report.is_key_accepted = False
         return failure_of(refused)
-    if verdict.balance is not None and verdict.balance.is_depleted:
+    if report.balance is not None and report.balance.is_depleted:
         return Failure("No credits are left. Add some at https://app.kilo.ai/profile.", CREDITS, "insufficient_credits")
     return None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings
 
 
-class Connection:
+class ClientPair:
     """Settings and the two clients over them."""
 
     def __init__(self, settings: Settings, http_client: Any = None, async_http_client: Any = None) -> None:
@@ -47,19 +47,19 @@ class Connection:
             self._async_client = AsyncKiloClient(self.settings, http_client=self._async_http_client)
         return self._async_client
 
-    def with_settings(self, changes: Mapping[str, Any]) -> Connection:
-        """Return a connection with some settings replaced.
+    def with_settings(self, changes: Mapping[str, Any]) -> ClientPair:
+        """Return a pair with some settings replaced.
 
         Raises:
             SetupError: a setting that cannot work.
         """
         given = {name: getattr(self.settings, name) for name in self.settings.origins}
-        return Connection(
+        return ClientPair(
             resolve_settings({**given, **changes}, os.environ), self._http_client, self._async_http_client
         )
 
-    def with_key(self, key: Any) -> Connection:
-        """Return a connection with the key that a function of the caller's has returned."""
+    def with_key(self, key: Any) -> ClientPair:
+        """Return a pair with the key that a function of the caller's has returned."""
         if key is None:
             raise InvalidSettingError("The function given as api_key returned None; it must return the key.")
         return self.with_settings({"api_key": key})
