@@ -319,14 +319,14 @@ class ChatKilo(ChatFields, BaseChatModel):
 
         Never raises for what the network does: then the bundled models are returned.
         """
-        return self._learn(self._clients().client.discover(refresh=refresh))
+        return self._update_profile(self._clients().client.discover(refresh=refresh))
 
     async def alist_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of this account; as `list_models`."""
         clients = await self._async_clients()
-        return self._learn(await clients.async_client.discover(refresh=refresh))
+        return self._update_profile(await clients.async_client.discover(refresh=refresh))
 
-    def _learn(self, catalog: Catalog) -> list[ModelInfo]:
+    def _update_profile(self, catalog: Catalog) -> list[ModelInfo]:
         if self.profile is None or isinstance(self.profile, CatalogProfile):
             self.profile = render_profile(catalog.get(self.model))
         return list(catalog.models)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kilo_gateway.adapters.arguments import FIELD_OF, merge_options, options_of, unify, without_none
+from kilo_gateway.adapters.arguments import FIELD_OF, merge_options, options_of, rename_arguments, without_none
 from kilo_gateway.adapters.model_object import PER_CALL
 from kilo_gateway.errors import InvalidRequestError
 from langchain_kilo.tools import AnswerChoice, render_tool_choice, render_tools, settle_answer_choice
@@ -36,7 +36,7 @@ def arguments_of(
     Raises:
         InvalidRequestError: an unknown argument, or options that contradict one another.
     """
-    said = without_none(unify(given, _CALL_NAMES, owner="ChatKilo")) if given else {}
+    said = without_none(rename_arguments(given, _CALL_NAMES, owner="ChatKilo")) if given else {}
     if stop is not None:
         said["stop"] = stop
     client = merge_options(options_of(fields), said)

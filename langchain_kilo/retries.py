@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 def listener(run_manager: Any) -> Callable[[Retry], Any] | None:
     """Return what tells a run's callbacks of each retry; None without a run. Awaitable where the run's manager is."""
-    return None if run_manager is None else partial(_tell, run_manager)
+    return None if run_manager is None else partial(_notify, run_manager)
 
 
-def _tell(run_manager: Any, retry: Retry) -> Any:
+def _notify(run_manager: Any, retry: Retry) -> Any:
     return run_manager.on_retry(render_retry_state(retry))
 
 

@@ -57,7 +57,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
 
     def parse(self, text: str) -> Any:
         """Return the object in a text."""
-        return self._make(self._whole(AIMessage(content=text)))
+        return self._make(self._whole_object(AIMessage(content=text)))
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Return the object of an answer; of one that still streams, what there is so far, None for nothing.
@@ -69,16 +69,16 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         """
         message = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(content=result[0].text)
         if partial and not _is_whole(message):
-            return self._so_far(message)
+            return self._partial_object(message)
         if self._calls_other_tools(message):
             return None
-        return self._make(self._whole(message))
+        return self._make(self._whole_object(message))
 
     def _calls_other_tools(self, message: BaseMessage) -> bool:
         """Whether the answer is not the object yet, but calls of tools that were given beside it."""
         return bool(getattr(message, "tool_calls", None)) and self._call_arguments(message) is None
 
-    def _so_far(self, message: BaseMessage) -> Any:
+    def _partial_object(self, message: BaseMessage) -> Any:
         found = self._call_arguments(message)
         if found is None and self.function_name is None:
             found = find_partial_object(message.text)
@@ -95,7 +95,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         calls = getattr(message, "tool_calls", None) or []
         return next((call["args"] for call in calls if call["name"] == self.function_name), None)
 
-    def _whole(self, message: BaseMessage) -> Any:
+    def _whole_object(self, message: BaseMessage) -> Any:
         metadata = message.response_metadata
         if refusal := metadata.get("refusal"):
             raise RefusedOutputError(f"The model refused to answer: {refusal}", llm_output=message.text)
@@ -105,15 +105,15 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         if metadata.get("finish_reason") == "length":
             raise TruncatedOutputError(
                 "The answer was cut off before the object was whole (finish reason 'length'): raise max_tokens.",
-                llm_output=_said(message),
+                llm_output=_answer_text(message),
             )
         parsed = find_object(message.text) if self.answer_type is None else self.answer_type.find(message.text)
         if parsed is None:
-            raise StructuredOutputError(self._complaint(message), llm_output=_said(message))
+            raise StructuredOutputError(self._describe_failure(message), llm_output=_answer_text(message))
         return parsed
 
-    def _complaint(self, message: BaseMessage) -> str:
-        said = _said(message)
+    def _describe_failure(self, message: BaseMessage) -> str:
+        said = _answer_text(message)
         quoted = f" It says: {said[:_LONGEST_QUOTE]}" if said else " It is empty."
         if self.function_name is not None and getattr(message, "invalid_tool_calls", None):
             return f"The arguments of {self.function_name!r} are not a JSON object.{quoted}"
@@ -142,6 +142,6 @@ def _is_whole(message: BaseMessage) -> bool:
     return not isinstance(message, AIMessageChunk) or message.chunk_position == "last"
 
 
-def _said(message: BaseMessage) -> str:
+def _answer_text(message: BaseMessage) -> str:
     calls = getattr(message, "invalid_tool_calls", None) or []
     return message.text or "".join(str(call.get("args") or "") for call in calls)

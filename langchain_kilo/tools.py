@@ -11,7 +11,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic.errors import PydanticUserError
 
-from kilo_gateway.adapters.forced_tools import refuses_forced_tool, urge_tool
+from kilo_gateway.adapters.forced_tools import refuses_forced_tool, request_call
 from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments, render_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import InvalidRequestError
@@ -132,7 +132,7 @@ def settle_answer_choice(choice: AnswerChoice, client: dict[str, Any]) -> None:
     """
     if refuses_forced_tool(client["model"], client):
         client["tool_choice"] = "auto"
-        client["tools"] = urge_tool(client["tools"], choice.name)
+        client["tools"] = request_call(client["tools"], choice.name)
 
 
 def tool_name(tool: Mapping[str, Any]) -> str:

@@ -71,19 +71,19 @@ def _render_text(block: TextBlock) -> list[Part]:
 
 def _render_image(block: ImageBlock) -> list[Part]:
     url = _find_url(block.url) or _render_data_url(block, block.image, block.image_mimetype)
-    return [{"type": "image_url", "image_url": {"url": url, **_given(detail=block.detail)}}]
+    return [{"type": "image_url", "image_url": {"url": url, **_without_none(detail=block.detail)}}]
 
 
 def _render_video(block: VideoBlock) -> list[Part]:
     url = _find_url(block.url) or _render_data_url(block, block.video, block.video_mimetype)
-    return [{"type": "video_url", "video_url": {"url": url, **_given(detail=block.detail, fps=block.fps)}}]
+    return [{"type": "video_url", "video_url": {"url": url, **_without_none(detail=block.detail, fps=block.fps)}}]
 
 
 def _render_audio(block: AudioBlock) -> list[Part]:
     """Return the audio as base64; a URL goes into `data` as it is, for the gateway to fetch or refuse."""
     url = _find_url(block.url)
     if url is not None and not url.startswith("data:"):
-        return [{"type": "input_audio", "input_audio": {"data": url, **_given(format=block.format)}}]
+        return [{"type": "input_audio", "input_audio": {"data": url, **_without_none(format=block.format)}}]
     mimetype, data = _read_data_url(url) if url is not None else (None, _read_base64(block, block.audio))
     format_ = audio_format(block.format) or block.format or audio_format(mimetype or _guess_mimetype(block, data))
     return [{"type": "input_audio", "input_audio": {"data": data, "format": format_}}]
@@ -114,7 +114,7 @@ _RENDERERS: dict[type, Callable[[Any], list[Part]]] = {
 }
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def _without_none(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 

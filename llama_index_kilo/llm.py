@@ -30,7 +30,7 @@ from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.parameters import check_arguments, options_of_call
 from llama_index_kilo.profile import describe
-from llama_index_kilo.streaming import PartialResponse, OneCallStream, arespond, respond, with_one_call
+from llama_index_kilo.streaming import OneCallStream, PartialResponse, arespond, respond, with_one_call
 from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 

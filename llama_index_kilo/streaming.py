@@ -44,7 +44,7 @@ class ResponseWriter:
         self._thinking: ThinkingBlock | None = None
         self._calls: list[_PartialCallBlock] = []
 
-    def shows(self, delta: Delta) -> bool:
+    def is_shown_choice(self, delta: Delta) -> bool:
         """Return whether the delta belongs to the choice that this stream shows: the one that came first."""
         if self._choice is None:
             self._choice = delta.choice
@@ -120,7 +120,7 @@ def respond(stream: Any, span: Any = None) -> ChatResponseGen:
     writer = ResponseWriter()
     with stream:
         for delta in stream:
-            if writer.shows(delta):
+            if writer.is_shown_choice(delta):
                 yield writer.add(delta)
         describe_usage(span, stream.completion.usage)
         yield writer.finish(stream.completion)
@@ -137,7 +137,7 @@ async def arespond(
     writer = ResponseWriter()
     async with stream:
         async for delta in stream:
-            if writer.shows(delta):
+            if writer.is_shown_choice(delta):
                 yield parse(writer.add(delta))
         describe_usage(span, stream.completion.usage)
         yield parse(writer.finish(stream.completion))

@@ -130,14 +130,14 @@ def render_request(
         return kept | {"response_format": wanted}
     if not llm.metadata.is_function_calling_model:
         return None
-    from kilo_gateway.adapters.forced_tools import refuses_forced_tool, urge_tool  # noqa: PLC0415 - of use here alone
+    from kilo_gateway.adapters.forced_tools import refuses_forced_tool, request_call  # noqa: PLC0415 - of use here alone
 
     tool = get_function_tool(output_cls)
     forced = llm._prepare_chat_with_tools([tool], tool_required=True, **kept)
     del forced["messages"]
     options = options_of_call(llm.__dict__, kept)
     if refuses_forced_tool(options["model"], options):
-        forced |= {"tool_choice": "auto", "tools": urge_tool(forced["tools"], tool.metadata.get_name())}
+        forced |= {"tool_choice": "auto", "tools": request_call(forced["tools"], tool.metadata.get_name())}
     return forced
 
 

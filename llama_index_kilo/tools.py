@@ -72,12 +72,12 @@ def render_tool_calls(message: ChatMessage) -> list[dict[str, Any]]:
 def _render_block(block: ToolCallBlock, wire: dict[str, Any]) -> dict[str, Any]:
     function = _as_dict(wire.get("function"))
     sent = function.get("arguments")
-    arguments = sent if _says(sent, block.tool_kwargs) else block.tool_kwargs
+    arguments = sent if _is_same_text(sent, block.tool_kwargs) else block.tool_kwargs
     call = {**wire, "function": {**function, "name": block.tool_name, "arguments": arguments}}
     return _render_wire_call({**call, "id": block.tool_call_id} if block.tool_call_id else call)
 
 
-def _says(text: Any, arguments: dict[str, Any] | str) -> bool:
+def _is_same_text(text: Any, arguments: dict[str, Any] | str) -> bool:
     """Return whether a text says what a block holds, so that it can be sent to the letter."""
     return text == arguments or (isinstance(text, str) and parse_arguments(text) == arguments)
 

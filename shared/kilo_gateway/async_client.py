@@ -14,7 +14,7 @@ from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
-from kilo_gateway.gate.entering import wait_in_line_async
+from kilo_gateway.gate.entering import wait_in_queue_async
 from kilo_gateway.lookups import (
     balance_lookup,
     defaults_lookup,
@@ -185,7 +185,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
     async def _ask(self, call: GatewayCall[Answer]) -> Answer:
         await self._prepare(call)
         while True:
-            await self._enter(call)
+            await self._acquire_permits(call)
             exchange = AsyncExchange(self._outgoing(call))
             try:
                 await self._open(exchange, call)
@@ -197,22 +197,22 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
                 return answer
             finally:
                 exchange.abort()
-                self._note_left(call)
+                self._note_abandoned(call)
             await anyio.sleep(wait)
 
-    async def _enter(self, call: GatewayCall[Any]) -> None:
+    async def _acquire_permits(self, call: GatewayCall[Any]) -> None:
         call.note_start()
-        if not call.has_budget and self._passes(call):
+        if not call.has_budget and self._takes_free_permit(call):
             return
         try:
             while (wait := call.reserve(await self._prices(call), now=monotonic())) is not None:  # noqa: ASYNC110 - see reserve
                 await anyio.sleep(wait)
             for gate in self._gates(call):
-                ticket = gate.free or await wait_in_line_async(gate, deadline=self._deadline(call), model=call.ref)
-                call.tickets = (*call.tickets, (gate, ticket))
+                permit = gate.free or await wait_in_queue_async(gate, deadline=self._deadline(call), model=call.ref)
+                call.permits = (*call.permits, (gate, permit))
         except BaseException as error:
             call.note_unsent(error)
-            self._leave_gates(call)
+            self._return_permits(call)
             raise
 
     async def _prices(self, call: GatewayCall[Any]) -> Catalog | None:
@@ -222,7 +222,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         await exchange.open(await self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, await exchange.read_refusal())
-        self._note_passed(call)
+        self._note_success(call)
 
     async def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):

@@ -73,7 +73,7 @@ class AsyncChatStream:
         self._is_over = True
         if self._attempt is not None:
             self._attempt.exchange.abort()
-        self._client._note_left(self._call)
+        self._client._note_abandoned(self._call)
 
     def __del__(self) -> None:
         """Count what was dropped without being closed, and free what it held; its connection closes itself."""
@@ -87,7 +87,7 @@ class AsyncChatStream:
             self._is_prepared = True
         while not self._is_over:
             if self._attempt is None:
-                await self._client._enter(self._call)
+                await self._client._acquire_permits(self._call)
                 self._attempt = _Attempt(self._client, self._call)
             try:
                 return await self._attempt.read()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
-    from kilo_gateway.gate.entering import Tickets
+    from kilo_gateway.gate.entering import Permits
     from kilo_gateway.settings.headers import HeaderList
     from kilo_gateway.settings.settings import Settings
 
@@ -97,7 +97,7 @@ class GatewayCall(ABC, Generic[Answer]):
         """The trackers and budgets that the call belongs to; None where there are none."""
         self.span = span_of_call()
         """The call's span; None where nobody records any."""
-        self.tickets: Tickets = ()
+        self.permits: Permits = ()
         """The gates' permissions for the current try."""
         self.on_retry: OnRetry | None = None
         """Called before each of them; set by the client."""
@@ -164,12 +164,12 @@ class GatewayCall(ABC, Generic[Answer]):
         if self.span is not None:
             self.span.failed(error, self._stream_reader(), is_last=is_last)
 
-    def note_left(self) -> None:
+    def note_abandoned(self) -> None:
         """Count a request whose answer nobody waits for any more, if there is one."""
         if self.costs is not None:
-            self.costs.left(self.so_far(), model_id=self.model_id)
+            self.costs.abandoned(self.partial_completion(), model_id=self.model_id)
         if self.span is not None:
-            self.span.left(self.so_far(), self._stream_reader())
+            self.span.abandoned(self.partial_completion(), self._stream_reader())
 
     def note_unsent(self, error: BaseException) -> None:
         """Free what is held for a request that is not sent after all."""
@@ -181,7 +181,7 @@ class GatewayCall(ABC, Generic[Answer]):
     def _stream_reader(self) -> StreamReader | None:
         return None
 
-    def so_far(self) -> Completion | None:
+    def partial_completion(self) -> Completion | None:
         """Return what has arrived of an answer; None where it does not come in parts."""
         return None
 
@@ -283,7 +283,7 @@ class ChatCall(GatewayCall["Completion"]):
     def _stream_reader(self) -> StreamReader | None:
         return self.reader
 
-    def so_far(self) -> Completion | None:
+    def partial_completion(self) -> Completion | None:
         """Return what has arrived of a streamed answer."""
         return self.completion if self.reader.has_delivered else None
 

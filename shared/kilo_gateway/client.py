@@ -11,7 +11,7 @@ from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.waits import Retry
-from kilo_gateway.gate.entering import wait_in_line
+from kilo_gateway.gate.entering import wait_in_queue
 from kilo_gateway.lookups import (
     balance_lookup,
     defaults_lookup,
@@ -228,7 +228,7 @@ class KiloClient(ClientBase[HttpClient]):
     def _ask(self, call: GatewayCall[Answer]) -> Answer:
         self._prepare(call)
         while True:
-            self._enter(call)
+            self._acquire_permits(call)
             exchange = Exchange(self._outgoing(call))
             try:
                 self._open(exchange, call)
@@ -240,22 +240,22 @@ class KiloClient(ClientBase[HttpClient]):
                 return answer
             finally:
                 exchange.close()
-                self._note_left(call)
+                self._note_abandoned(call)
             time.sleep(wait)
 
-    def _enter(self, call: GatewayCall[Any]) -> None:
+    def _acquire_permits(self, call: GatewayCall[Any]) -> None:
         call.note_start()
-        if not call.has_budget and self._passes(call):
+        if not call.has_budget and self._takes_free_permit(call):
             return
         try:
             while (wait := call.reserve(self._prices(call), now=monotonic())) is not None:
                 time.sleep(wait)
             for gate in self._gates(call):
-                ticket = gate.free or wait_in_line(gate, deadline=self._deadline(call), model=call.ref)
-                call.tickets = (*call.tickets, (gate, ticket))
+                permit = gate.free or wait_in_queue(gate, deadline=self._deadline(call), model=call.ref)
+                call.permits = (*call.permits, (gate, permit))
         except BaseException as error:
             call.note_unsent(error)
-            self._leave_gates(call)
+            self._return_permits(call)
             raise
 
     def _prices(self, call: GatewayCall[Any]) -> Catalog | None:
@@ -265,7 +265,7 @@ class KiloClient(ClientBase[HttpClient]):
         exchange.open(self._carrier())
         if not call.accepts(exchange.status, exchange.headers):
             raise call.parse_error(exchange.status, exchange.headers, exchange.read_refusal())
-        self._note_passed(call)
+        self._note_success(call)
 
     def _prepare(self, call: GatewayCall[Any]) -> None:
         if self._needs_live_list(call):
@@ -314,7 +314,7 @@ class ChatStream:
 def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
     client._prepare(call)
     while True:
-        client._enter(call)
+        client._acquire_permits(call)
         reader = call.fresh_reader()
         exchange = Exchange(client._outgoing(call))
         try:
@@ -334,5 +334,5 @@ def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
             return
         finally:
             exchange.close()
-            client._note_left(call)
+            client._note_abandoned(call)
         time.sleep(wait)

@@ -197,15 +197,15 @@ class ClientBase(Generic[C]):
         """The pause that this client shares with others; None where it shares none."""
         return gate_of(self.settings) if self.settings.shared_pause else None
 
-    def _passes(self, call: GatewayCall[Any]) -> bool:
-        """Take the gate's ticket that everybody has while all is well; False where the call may have to wait."""
+    def _takes_free_permit(self, call: GatewayCall[Any]) -> bool:
+        """Take the gate's permit that everybody has while all is well; False where the call may have to wait."""
         gate = self._gate
         if gate is None:
             return True
-        ticket = gate.free
-        if ticket is None or call.model_id in gate.of_models:
+        permit = gate.free
+        if permit is None or call.model_id in gate.of_models:
             return False
-        call.tickets = ((gate, ticket),)
+        call.permits = ((gate, permit),)
         return True
 
     def _gates(self, call: GatewayCall[Any]) -> list[Gate]:
@@ -222,24 +222,24 @@ class ClientBase(Generic[C]):
             call.deadline = monotonic() + total
         return call.deadline
 
-    def _note_passed(self, call: GatewayCall[Any]) -> None:
+    def _note_success(self, call: GatewayCall[Any]) -> None:
         """Tell the gates that the request was taken; a look at each while all is well."""
-        for gate, ticket in call.tickets:
-            if gate.free is not ticket:
-                gate.got_through(ticket)
+        for gate, permit in call.permits:
+            if gate.free is not permit:
+                gate.note_success(permit)
         if self._gate is not None and not self._gate.retries.is_full:
             self._gate.retries.add()
 
-    def _note_left(self, call: GatewayCall[Any]) -> None:
+    def _note_abandoned(self, call: GatewayCall[Any]) -> None:
         """Give back what a try holds that ended without showing anything, such as one that was cancelled."""
-        call.note_left()
-        self._leave_gates(call)
+        call.note_abandoned()
+        self._return_permits(call)
 
-    def _leave_gates(self, call: GatewayCall[Any]) -> None:
-        for gate, ticket in call.tickets:
-            if gate.free is not ticket:
-                gate.left(ticket)
-        call.tickets = ()
+    def _return_permits(self, call: GatewayCall[Any]) -> None:
+        for gate, permit in call.permits:
+            if gate.free is not permit:
+                gate.note_abandoned(permit)
+        call.permits = ()
 
     def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
         self._deadline(call)
@@ -275,10 +275,10 @@ class ClientBase(Generic[C]):
                 error.args = (error.message, *error.args[1:])
 
     def _may_try_again(self, call: GatewayCall[Any], error: KiloError, wait: float | None) -> bool:
-        tickets, call.tickets = call.tickets, ()
+        permits, call.permits = call.permits, ()
         if self._gate is None:
             return True
-        return may_try_again(self._gate, tickets, error, model_id=call.model_id, wait_seconds=wait)
+        return may_try_again(self._gate, permits, error, model_id=call.model_id, wait_seconds=wait)
 
     def _use_successor(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""

@@ -101,7 +101,7 @@ class CallSpan:
         self._span.set_status(self._trace.StatusCode.ERROR)
         self._end()
 
-    def left(self, answer: Completion | None, reader: StreamReader | None) -> None:
+    def abandoned(self, answer: Completion | None, reader: StreamReader | None) -> None:
         """End the span of an answer that nobody waits for any more."""
         if self._span is None or not self._is_trying:
             return

@@ -84,7 +84,7 @@ def test_odd_streams(messages: list[Any], rest: Mapping[str, Any]) -> None:
     for delta in [*messages, {}]:
         chunk = {"id": "g", "choices": [{**rest, "index": 0, "delta": delta}]}
         for piece in accumulator.add(chunk):
-            if writer.shows(piece):
+            if writer.is_shown_choice(piece):
                 _check(writer.add(piece))
     for piece in accumulator.finish():
         _check(writer.add(piece))

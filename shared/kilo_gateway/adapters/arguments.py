@@ -28,7 +28,7 @@ __all__ = [
     "explain",
     "merge_options",
     "options_of",
-    "unify",
+    "rename_arguments",
     "without_none",
 ]
 
@@ -47,7 +47,7 @@ _RIVALS = (("reasoning", "reasoning_effort"), ("max_tokens", "max_completion_tok
 _LONGEST_MODEL = 100
 
 
-def unify(
+def rename_arguments(
     arguments: Mapping[str, Any],
     known: Collection[str],
     *,
@@ -96,7 +96,7 @@ def _nearest(name: str, known: Collection[str]) -> str | None:
     return min(near, key=lambda one: sorted(one) != sorted(name), default=None)
 
 
-def say_names(owner: str, model_field: str, unnamed: object, *, example: str) -> str:
+def explain_unnamed(owner: str, model_field: str, unnamed: object, *, example: str) -> str:
     """Return the message for an argument without a name; it is shown only where it looks like a model, not a key."""
     is_model = isinstance(unnamed, str) and "/" in unnamed and unnamed.isprintable() and len(unnamed) <= _LONGEST_MODEL
     return f"{owner} takes named arguments only: write {owner}({model_field}={unnamed if is_model else example!r})."

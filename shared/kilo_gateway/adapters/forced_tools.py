@@ -40,7 +40,7 @@ not support being set to required or object in thinking mode" (Qwen), "tool_choi
 thinking enabled" (Moonshot), "deepseek-reasoner does not support this tool_choice".
 """
 
-_URGE = "Give your answer by calling this tool, and in no other way."
+_REQUEST_TO_CALL = "Give your answer by calling this tool, and in no other way."
 
 
 def refuses_forced_tool(model: Any, options: Mapping[str, Any]) -> bool:
@@ -77,9 +77,9 @@ def _read_reasoning(value: Any) -> bool | None:
     return True if value.get("enabled") or value.get("effort") or value.get("max_tokens") else None
 
 
-def urge_tool(tools: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+def request_call(tools: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
     """Return the tools, with words in the description of one that ask for its call."""
-    return [_urge(tool) if _name(tool) == name else dict(tool) for tool in tools]
+    return [_with_request(tool) if _name(tool) == name else dict(tool) for tool in tools]
 
 
 def _name(tool: Mapping[str, Any]) -> Any:
@@ -87,7 +87,7 @@ def _name(tool: Mapping[str, Any]) -> Any:
     return function.get("name") if isinstance(function, Mapping) else None
 
 
-def _urge(tool: Mapping[str, Any]) -> dict[str, Any]:
+def _with_request(tool: Mapping[str, Any]) -> dict[str, Any]:
     function = tool["function"]
-    described = " ".join(text for text in (function.get("description"), _URGE) if text)
+    described = " ".join(text for text in (function.get("description"), _REQUEST_TO_CALL) if text)
     return {**tool, "function": {**function, "description": described}}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
-from kilo_gateway.adapters.arguments import explain, say_names, unify, without_none
+from kilo_gateway.adapters.arguments import explain, explain_unnamed, rename_arguments, without_none
 from kilo_gateway.adapters.client_pair import ClientPair, ask_for_key, await_key
 from kilo_gateway.adapters.secrets import hide_key, is_secret_header
 from kilo_gateway.adapters.signature import FieldSignature
@@ -104,8 +104,8 @@ class ModelObject(BaseModel):
         cls = type(self)
         if unnamed:
             example = cls.model_fields[cls._model_field].default
-            raise InvalidSettingError(say_names(cls.__name__, cls._model_field, unnamed[0], example=example))
-        given = unify(arguments, cls.model_fields, owner=cls.__name__, aliases=cls._aliases)
+            raise InvalidSettingError(explain_unnamed(cls.__name__, cls._model_field, unnamed[0], example=example))
+        given = rename_arguments(arguments, cls.model_fields, owner=cls.__name__, aliases=cls._aliases)
         given = without_none(self._check_arguments(given))
         settings = self._resolve(given)
         try:

@@ -32,7 +32,7 @@ def render_answer_format(
     name: str, schema: Mapping[str, Any], *, description: str | None = None, strict: bool | None = None
 ) -> dict[str, Any]:
     """Return the `response_format` that asks for an object of the schema."""
-    is_strict = says_the_same_closed(schema) if strict is None else strict
+    is_strict = is_same_when_closed(schema) if strict is None else strict
     wanted: dict[str, Any] = {
         "name": re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:_LONGEST_NAME] or "answer",
         "schema": close_schema(schema) if is_strict else schema,
@@ -82,7 +82,7 @@ def _close_inner(key: str, value: Any) -> Any:
     return close_schema(value) if key in _SINGLES else value
 
 
-def says_the_same_closed(schema: Any) -> bool:
+def is_same_when_closed(schema: Any) -> bool:
     """Return whether the schema, made closed, has the same meaning."""
     if not isinstance(schema, Mapping) or _FORMS.isdisjoint(schema) or not _NOT_STRICT.isdisjoint(schema):
         return False
@@ -93,7 +93,7 @@ def says_the_same_closed(schema: Any) -> bool:
         optional = properties.keys() - set(schema.get("required") or ())
         if not all(_is_null_by_default(properties[name]) for name in optional):
             return False
-    return all(says_the_same_closed(inner) for inner in _inner_schemas(schema))
+    return all(is_same_when_closed(inner) for inner in _inner_schemas(schema))
 
 
 def _inner_schemas(schema: Mapping[str, Any]) -> list[Any]:

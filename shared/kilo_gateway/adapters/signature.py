@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-class _Made:
+class _DefaultFactory:
     """A default that is made anew for each object."""
 
     def __repr__(self) -> str:
         return "<factory>"
 
 
-_MADE = _Made()
+_FACTORY = _DefaultFactory()
 
 
 class FieldSignature:
@@ -27,7 +27,7 @@ class FieldSignature:
         for name, field in owner.model_fields.items():
             default: Any = Parameter.empty if field.is_required() else field.default
             if field.default_factory is not None:
-                default = _MADE
+                default = _FACTORY
             shown = field.annotation or Any
             parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=shown))
         return Signature(parameters)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kilo_gateway.batch.requests import PreparedRequest
     from kilo_gateway.batch.spending import Spending
     from kilo_gateway.batch.throttle import Throttle
-    from kilo_gateway.gate import Ticket
+    from kilo_gateway.gate import Permit
 
     Ask = Callable[[PreparedRequest, float], Awaitable[Result]]
     """Sends a request once, within so many seconds, and returns its result; raises KiloError."""
@@ -59,11 +59,11 @@ class Attempts:
             return Result(request.custom_id, request, error=request.problem, tries=0)
         self.open += 1
         try:
-            return await self._until_known(request)
+            return await self._retry_until_final(request)
         finally:
             self.open -= 1
 
-    async def _until_known(self, request: PreparedRequest) -> Result:
+    async def _retry_until_final(self, request: PreparedRequest) -> Result:
         tries, seconds = 0, self._options.row_timeout_seconds
         while True:
             result = await self._try(request, seconds)
@@ -89,9 +89,9 @@ class Attempts:
         cost: Decimal | None = Decimal(0)
         try:
             self._refuse_long_pause()
-            ticket = await self._throttle.enter()
+            permit = await self._throttle.acquire()
             cost = None  # from here on the gateway may have seen it
-            result = await self._send(request, ticket, seconds)
+            result = await self._send(request, permit, seconds)
             cost = _cost_of(result)
         finally:
             self._spending.settle(reserved, cost)
@@ -99,7 +99,7 @@ class Attempts:
             raise stop
         return result
 
-    async def _send(self, request: PreparedRequest, ticket: Ticket, seconds: float) -> Result:
+    async def _send(self, request: PreparedRequest, permit: Permit, seconds: float) -> Result:
         task = _this_task()
         self.sending.add(task)
         began = monotonic()
@@ -111,24 +111,24 @@ class Attempts:
             result = Result(request.custom_id, request, error=_unexpected(failure), seconds=monotonic() - began)
         except BaseException:
             self.cut_off += 1
-            self._throttle.left(ticket)
+            self._throttle.note_abandoned(permit)
             raise
         finally:
             self.sending.discard(task)
-        self._tell_gate(ticket, result)
+        self._note_at_gate(permit, result)
         return result
 
-    def _tell_gate(self, ticket: Ticket, result: Result) -> None:
+    def _note_at_gate(self, permit: Permit, result: Result) -> None:
         error = result.error
         if error is not None and meaning_of(error) == "busy":
             self.refusal = error
-            self._throttle.refused(ticket, error.retry_after_seconds)
+            self._throttle.note_refusal(permit, error.retry_after_seconds)
         elif result.answer is not None or isinstance(error, GatewayError):
             self.answers += 1
             self.refusal = None
-            self._throttle.got_through(ticket)
+            self._throttle.note_success(permit)
         else:
-            self._throttle.left(ticket)
+            self._throttle.note_abandoned(permit)
 
     def _refuse_long_pause(self) -> None:
         """Refuse to wait for the gateway longer than a run may stand still."""

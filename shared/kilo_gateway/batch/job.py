@@ -116,7 +116,7 @@ class BatchJob:
                 read_journal(path, self._format(path), self._found)
                 if bad := self._found.bad_rows[before:]:
                     self.resumption.mended.append((path, bad))
-        found = inspect(self.source, price_of, self._note)
+        found = inspect(self.source, price_of, self._note_request)
         self.resumption.strangers = len(self._found.fingerprints) - self.resumption.met
         return found
 
@@ -143,7 +143,7 @@ class BatchJob:
     def prepare_output(self) -> None:
         """Leave out of the output what is torn or will be asked again. Raises what `refuse_changes` raises."""
         self.refuse_changes()
-        again = self._again
+        again = self._to_retry
         mended = {path for path, _ in self.resumption.mended}
         for path in self._outputs():
             if self.overwrite:
@@ -173,7 +173,7 @@ class BatchJob:
                     yield result
 
     @property
-    def _again(self) -> AbstractSet[bytes]:
+    def _to_retry(self) -> AbstractSet[bytes]:
         """Digests of the ids whose failures are asked again."""
         return self._found.failed if self.retry_failed else frozenset()
 
@@ -212,7 +212,7 @@ class BatchJob:
         if there is not None:
             raise InvalidSettingError(f"{there} is there already: resume it or overwrite it.")
 
-    def _note(self, request: PreparedRequest) -> bool:
+    def _note_request(self, request: PreparedRequest) -> bool:
         """Return whether a request is to be sent; count it, and whether it is another than what was answered."""
         key = digest_of(request.custom_id)
         known = self._found.fingerprints.get(key)
@@ -220,7 +220,7 @@ class BatchJob:
             return True
         done = self.resumption
         done.met += 1
-        if key in self._again:
+        if key in self._to_retry:
             done.asked_again += 1
             return True
         done.resumed += 1

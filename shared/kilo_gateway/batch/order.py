@@ -27,7 +27,7 @@ class Order:
         if self._room is not None:
             await self._room.acquire()
 
-    def put(self, place: int, result: Result) -> Iterator[Result]:
+    def add(self, place: int, result: Result) -> Iterator[Result]:
         """Yield the results whose turn it is, now that this one is here. `place` counts requests from 0."""
         if self._room is None:
             yield result
@@ -38,7 +38,7 @@ class Order:
             self._room.release()
             yield ready
 
-    def rest(self) -> Iterator[Result]:
+    def remaining(self) -> Iterator[Result]:
         """Yield, in order, the results whose turn cannot come any more: the run has ended before one of theirs."""
         for place in sorted(self._held):
             yield self._held.pop(place)

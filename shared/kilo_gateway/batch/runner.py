@@ -76,7 +76,7 @@ class BatchRun:
         self._workers: set[asyncio.Task[None]] = set()
         self._delivering: set[asyncio.Task[Any]] = set()
         """Workers that hold a result, which must not be lost."""
-        self._keepers: tuple[asyncio.Task[None], ...] = ()
+        self._watchers: tuple[asyncio.Task[None], ...] = ()
 
     @property
     def under_way(self) -> int:
@@ -107,7 +107,7 @@ class BatchRun:
         """Send nothing new. What is under way may go on for the grace, inside a pause for none."""
         if not self._is_ending:
             self.stopped = reason
-            self._let_go()
+            self._cancel_idle_workers()
 
     def abort(self) -> None:
         """End what is under way; what was answered is still given out."""
@@ -124,9 +124,9 @@ class BatchRun:
 
     async def aclose(self) -> None:
         """End the run and all that is under way."""
-        for task in (*self._workers, *self._keepers):
+        for task in (*self._workers, *self._watchers):
             task.cancel()
-        await asyncio.gather(*self._workers, *self._keepers, return_exceptions=True)
+        await asyncio.gather(*self._workers, *self._watchers, return_exceptions=True)
         self._throttle.close()
 
     async def __aiter__(self) -> AsyncGenerator[Result]:
@@ -137,7 +137,7 @@ class BatchRun:
             await self.aclose()
 
     async def _next(self) -> Result | None:
-        if not self._keepers:
+        if not self._watchers:
             self._begin()
         if self._taken is not None:
             self._taken.set()
@@ -145,12 +145,12 @@ class BatchRun:
             found = await self._results.get()
             if found is not None:
                 place, result, self._taken = found
-                self._ready.extend(self._order.put(place, result))
+                self._ready.extend(self._order.add(place, result))
                 if not self._ready:
                     self._taken.set()  # held back; the order has a bound of its own
                 continue
             self._results.put_nowait(None)  # whoever asks again is told the same
-            self._ready.extend(self._order.rest())
+            self._ready.extend(self._order.remaining())
             if not self._ready:
                 self._raise_what_ended_it()
                 return None
@@ -165,7 +165,7 @@ class BatchRun:
     def _is_ending(self) -> bool:
         return self.stopped is not None or self._failure is not None
 
-    def _let_go(self) -> None:
+    def _cancel_idle_workers(self) -> None:
         for worker in self._workers - self._attempts.sending - self._delivering:
             worker.cancel()
         grace = 0.0 if self.pause_seconds else self._options.grace_seconds
@@ -174,14 +174,14 @@ class BatchRun:
     def _fail(self, failure: BaseException) -> None:
         if self._failure is None:
             self._failure = failure
-            self._let_go()
+            self._cancel_idle_workers()
 
     def _begin(self) -> None:
         self._throttle.open()
-        self._hire()
-        self._keepers = asyncio.create_task(self._wait_for_workers()), asyncio.create_task(self._watch_progress())
+        self._start_workers()
+        self._watchers = asyncio.create_task(self._wait_for_workers()), asyncio.create_task(self._watch_progress())
 
-    def _hire(self) -> None:
+    def _start_workers(self) -> None:
         """Have as many workers as requests may be under way: each holds one request."""
         while len(self._workers) < self._limit.value and not self._is_ending and not self._source.is_over:
             self._workers.add(asyncio.create_task(self._work()))
@@ -233,7 +233,7 @@ class BatchRun:
             most = self._options.max_errors
             if most is not None and self.totals.failed >= most:
                 self.stop(too_many_errors(self.totals.failed))
-            self._hire()
+            self._start_workers()
             taken = asyncio.Event()
             self._results.put_nowait((place, result, taken))
             await taken.wait()

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kilo_gateway.batch.concurrency import ConcurrencyLimit
-    from kilo_gateway.gate import Gate, Ticket
+    from kilo_gateway.gate import Gate, Permit
 
 
 class Throttle:
-    """The way out for the requests of a run. `await enter()` before each of them."""
+    """The way out for the requests of a run. `await acquire()` before each of them."""
 
     def __init__(self, gate: Gate, limit: ConcurrencyLimit, *, longest_pause_seconds: float) -> None:
         self._gate = gate
@@ -25,7 +25,7 @@ class Throttle:
         """The longest pause of our own; what the gateway names may be longer."""
         self.under_way = 0
         """Requests that are being sent or answered."""
-        self._waiting: deque[asyncio.Future[Ticket]] = deque()
+        self._waiting: deque[asyncio.Future[Permit]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
 
@@ -44,7 +44,7 @@ class Throttle:
         loop = asyncio.get_running_loop()
 
         def listen() -> None:
-            loop.call_soon_threadsafe(self._let_out)
+            loop.call_soon_threadsafe(self._start_waiting)
 
         self._unsubscribe = self._gate.subscribe(listen)
 
@@ -54,61 +54,61 @@ class Throttle:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def enter(self) -> Ticket:
-        """Return when a request may be sent; it counts as under way until `got_through`, `refused` or `left`."""
-        waiter: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
+    async def acquire(self) -> Permit:
+        """Return when a request may be sent; it is under way until one of the three `note_` methods is called."""
+        waiter: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
-        self._let_out()
+        self._start_waiting()
         try:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self.left(waiter.result())
+                self.note_abandoned(waiter.result())
             raise
 
-    def got_through(self, ticket: Ticket) -> None:
+    def note_success(self, permit: Permit) -> None:
         """Note that the gateway took the request."""
         self._limit.succeeded()
-        self._gate.got_through(ticket)
-        self._end()
+        self._gate.note_success(permit)
+        self._finish_one()
 
-    def refused(self, ticket: Ticket, retry_after_seconds: float | None) -> None:
+    def note_refusal(self, permit: Permit, retry_after_seconds: float | None) -> None:
         """Note that the gateway was too busy for the request."""
         under_way = self.under_way
-        is_new = self._gate.refused(
-            ticket,
+        is_new = self._gate.note_refusal(
+            permit,
             now=monotonic(),
             retry_after_seconds=retry_after_seconds,
             longest_pause_seconds=self._longest_pause_seconds,
         )
         if is_new:
             self._limit.paused(under_way)
-        self._end()
+        self._finish_one()
 
-    def left(self, ticket: Ticket) -> None:
+    def note_abandoned(self, permit: Permit) -> None:
         """Note that the request ended without an answer."""
-        self._gate.left(ticket)
-        self._end()
+        self._gate.note_abandoned(permit)
+        self._finish_one()
 
-    def _end(self) -> None:
+    def _finish_one(self) -> None:
         self.under_way -= 1
-        self._let_out()
+        self._start_waiting()
 
-    def _let_out(self) -> None:
+    def _start_waiting(self) -> None:
         while self._waiting and self.under_way < self._limit.value:
             if self._waiting[0].done():  # cancelled while it waited
                 self._waiting.popleft()
                 continue
-            ticket = self._gate.enter(monotonic())
-            if ticket is None:
+            permit = self._gate.try_acquire(monotonic())
+            if permit is None:
                 return
-            if isinstance(ticket, float):
-                self._wake_after(ticket)
+            if isinstance(permit, float):
+                self._wake_after(permit)
                 return
             self.under_way += 1
-            self._waiting.popleft().set_result(ticket)
+            self._waiting.popleft().set_result(permit)
 
     def _wake_after(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._let_out)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._start_waiting)

@@ -6,9 +6,9 @@ import click
 
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
-from kilo_gateway.cli.sign_of_life import awaiting
 from kilo_gateway.cli.streams import stdout
 from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.wait_indicator import awaiting
 
 
 def render_usd(amount: float) -> str:

@@ -12,10 +12,10 @@ from kilo_gateway.cli.completion import complete_labs, complete_models
 from kilo_gateway.cli.groups import CommandEntry, LazyGroup
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
-from kilo_gateway.cli.sign_of_life import awaiting
 from kilo_gateway.cli.statuses import CommandError
 from kilo_gateway.cli.streams import stderr, stdout
 from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.wait_indicator import awaiting
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.catalog import Catalog

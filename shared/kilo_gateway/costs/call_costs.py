@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kilo_gateway.embeddings import Embeddings
     from kilo_gateway.errors import KiloError
 
-PATIENCE_SECONDS: Final = 60.0
+MAX_WAIT_SECONDS: Final = 60.0
 """How long a call waits for what others have reserved; the reader of a stream that is never read on may be itself."""
 _ASK_AGAIN_SECONDS: Final = 0.05
 _UNKNOWN: Final = "unknown"
@@ -72,7 +72,7 @@ class CallCosts:
             self._waits_since = now if self._waits_since is None else self._waits_since
             others = budget.reserved
             self.release()
-            if others and now < self._waits_since + PATIENCE_SECONDS and bound <= budget.usd - budget.spent:
+            if others and now < self._waits_since + MAX_WAIT_SECONDS and bound <= budget.usd - budget.spent:
                 return _ASK_AGAIN_SECONDS
             raise BudgetExceededError(
                 f"The budget of ${budget.usd} is used up: ${budget.spent} are spent, and the next request may cost "
@@ -115,7 +115,7 @@ class CallCosts:
         model = (partial.model if partial is not None else None) or model_id
         self._end(change, usage, model, getattr(error, "provider", None), is_free=is_free)
 
-    def left(self, answer: Completion | None, *, model_id: str) -> None:
+    def abandoned(self, answer: Completion | None, *, model_id: str) -> None:
         """Count a request whose answer nobody waits for any more, as of a stream that was closed early."""
         if self._is_sent:
             usage = None if answer is None else answer.usage

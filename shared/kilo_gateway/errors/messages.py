@@ -92,7 +92,7 @@ _RELAYED = {"credits": "gateway_credits", "key": "gateway_key"}
 
 def render_message(facts: ErrorFacts, verdict: Verdict, *, model: str | None, status: int | None) -> str:
     """Return `str(error)`: one line of at most about 2,000 characters, without anything that was sent."""
-    said = _redirect_said(facts) if verdict.remedy == "redirect" else one_line(facts.said, _LONGEST_QUOTE)
+    said = _describe_redirect(facts) if verdict.remedy == "redirect" else one_line(facts.said, _LONGEST_QUOTE)
     wait = render_wait(facts.retry_after_seconds) if facts.retry_after_seconds else ""
     remedy = _REMEDIES[_remedy(facts, verdict, status)].format(
         credits_url=facts.buy_credits_url or CREDITS_URL,
@@ -101,7 +101,7 @@ def render_message(facts: ErrorFacts, verdict: Verdict, *, model: str | None, st
         wait=f"wait at least {wait.removeprefix('about ')}" if wait else "wait",
         again=f"Try again in {wait}" if wait else "Try again",
     )
-    return f"{said.rstrip(_LOOSE_ENDS)} ({', '.join(_circumstances(facts, model))}). {remedy}"
+    return f"{said.rstrip(_LOOSE_ENDS)} ({', '.join(_details(facts, model))}). {remedy}"
 
 
 def redirect_target(headers: Mapping[str, str]) -> str | None:
@@ -114,12 +114,12 @@ def redirect_target(headers: Mapping[str, str]) -> str | None:
     return one_line(f"{url.scheme or 'https'}://{host}{f':{port}' if port else ''}", _LONGEST_MODEL) if host else None
 
 
-def _redirect_said(facts: ErrorFacts) -> str:
+def _describe_redirect(facts: ErrorFacts) -> str:
     target = redirect_target(facts.headers)
     return f"The gateway redirects to {target or 'another path'}"
 
 
-def _circumstances(facts: ErrorFacts, model: str | None) -> list[str]:
+def _details(facts: ErrorFacts, model: str | None) -> list[str]:
     said = [f"model '{one_line(model, _LONGEST_MODEL)}'"] if model else []
     said.append(f"HTTP {facts.http_status}")
     if facts.code is not None and str(facts.code) != str(facts.http_status):

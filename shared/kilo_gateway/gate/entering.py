@@ -1,4 +1,4 @@
-"""How one call passes the gate: at once while all is well, else in the line; and what it tells the gate afterwards.
+"""How one call passes the gate: at once while all is well, else in the queue; and what it tells the gate afterwards.
 
 The two loops sleep; everything else decides.
 """
@@ -15,45 +15,45 @@ from kilo_gateway.waiting import TaskWaiter, ThreadWaiter
 
 if TYPE_CHECKING:
     from kilo_gateway.errors import KiloError
-    from kilo_gateway.gate.gate import Gate, Ticket
+    from kilo_gateway.gate.gate import Gate, Permit
 
-    Tickets = tuple[tuple[Gate, Ticket], ...]
+    Permits = tuple[tuple[Gate, Permit], ...]
     """The gates that a try has passed, each with what it gave."""
 
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
-def wait_in_line(gate: Gate, *, deadline: float | None, model: str) -> Ticket:
-    """Return a ticket, once the gate gives one; the call waits a minute at the most.
+def wait_in_queue(gate: Gate, *, deadline: float | None, model: str) -> Permit:
+    """Return a permit, once the gate gives one; the call waits a minute at the most.
 
     Raises:
         RateLimitError, ServiceUnavailableError: it would have to wait longer; nothing was sent.
     """
     waiter = ThreadWaiter()
-    place = gate.line.join(waiter)
+    queued = gate.queue.join(waiter)
     last = _last_moment(deadline)
     is_overdue = False
     try:
-        while isinstance(found := gate.line.ask(place, monotonic(), is_overdue=is_overdue), float):
-            _check_patience(gate, last, model)
+        while isinstance(found := gate.queue.try_acquire(queued, monotonic(), is_overdue=is_overdue), float):
+            _check_wait(gate, last, model)
             is_overdue = not waiter.wait(min(found, last - monotonic()))
     finally:
-        gate.line.leave(place)
+        gate.queue.leave(queued)
     return found
 
 
-async def wait_in_line_async(gate: Gate, *, deadline: float | None, model: str) -> Ticket:
-    """Return what `wait_in_line` does; raises what it does."""
+async def wait_in_queue_async(gate: Gate, *, deadline: float | None, model: str) -> Permit:
+    """Return what `wait_in_queue` does; raises what it does."""
     waiter = TaskWaiter()
-    place = gate.line.join(waiter)
+    queued = gate.queue.join(waiter)
     last = _last_moment(deadline)
     is_overdue = False
     try:
-        while isinstance(found := gate.line.ask(place, monotonic(), is_overdue=is_overdue), float):
-            _check_patience(gate, last, model)
+        while isinstance(found := gate.queue.try_acquire(queued, monotonic(), is_overdue=is_overdue), float):
+            _check_wait(gate, last, model)
             is_overdue = not await waiter.wait(min(found, last - monotonic()))
     finally:
-        gate.line.leave(place)
+        gate.queue.leave(queued)
     return found
 
 
@@ -62,7 +62,7 @@ def _last_moment(deadline: float | None) -> float:
     return last if deadline is None else min(last, deadline)
 
 
-def _check_patience(gate: Gate, last: float, model: str) -> None:
+def _check_wait(gate: Gate, last: float, model: str) -> None:
     now = monotonic()
     if gate.paused_until <= last and now < last:
         return
@@ -86,7 +86,7 @@ def is_busy(error: KiloError) -> bool:
     return isinstance(error, GatewayError) and error.status in _BUSY and error.retry == "soon"
 
 
-def may_try_again(gate: Gate, tickets: Tickets, error: KiloError, *, model_id: str, wait_seconds: float | None) -> bool:
+def may_try_again(gate: Gate, permits: Permits, error: KiloError, *, model_id: str, wait_seconds: float | None) -> bool:
     """Tell the gates what a failed try shows; return whether there may be another one.
 
     `wait_seconds` is how long its call would wait, None where it gives up anyway. After a 429 or 503 a gate sees to it
@@ -98,14 +98,14 @@ def may_try_again(gate: Gate, tickets: Tickets, error: KiloError, *, model_id: s
     if is_busy(error):
         is_of_provider = getattr(error, "provider", None) is not None
         busy = gate.of_model(model_id) if is_of_provider else gate
-        ticket = dict(tickets).get(busy) or busy.sent_before()
+        permit = dict(permits).get(busy) or busy.permit_of_sent_request()
         after, status = error.retry_after_seconds, getattr(error, "status", None)
-        busy.refused(ticket, now=now, retry_after_seconds=after, own_wait_seconds=wait_seconds, status=status)
-    for passed, ticket in tickets:
+        busy.note_refusal(permit, now=now, retry_after_seconds=after, own_wait_seconds=wait_seconds, status=status)
+    for passed, permit in permits:
         if passed is busy:
             continue
         if isinstance(error, GatewayError) and passed is gate:
-            passed.got_through(ticket)
+            passed.note_success(permit)
         else:
-            passed.left(ticket)
+            passed.note_abandoned(permit)
     return busy is not None or wait_seconds is None or gate.retries.take(now)

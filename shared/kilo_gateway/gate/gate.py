@@ -13,8 +13,8 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.forks import renew_after_fork
-from kilo_gateway.gate.line import FOLLOWERS, Line
 from kilo_gateway.gate.retry_budget import RetryBudget
+from kilo_gateway.gate.wait_queue import FOLLOWERS, WaitQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Gate:
         renew_after_fork(self)
         self._rng = rng
         self._listeners: set[Callable[[], None]] = set()
-        self.line: Line[Ticket] = Line(self.enter, self._open_up)
+        self.queue: WaitQueue[Permit] = WaitQueue(self.try_acquire, self._reopen)
         """Calls of ordinary code that wait."""
         self.reset()
 
@@ -54,9 +54,9 @@ class Gate:
         self._is_proving = False
         """Whether the pause is over and one request is to show that the gateway takes more."""
         self._probe: int | None = None
-        self._tickets = 0
-        self.free: Ticket | None = Ticket(0, 0)
-        """Everybody's ticket while all is well, which costs nothing to look at; else None."""
+        self._permits = 0
+        self.free: Permit | None = Permit(0, 0)
+        """Everybody's permit while all is well, which costs nothing to look at; else None."""
         self.of_models: dict[str, Gate] = {}
         """The gates of models whose providers have refused something; what they refuse holds no other model back."""
         self.retries = RetryBudget()
@@ -69,8 +69,8 @@ class Gate:
         self._lock = threading.RLock()
         self._listeners = set()
         self._probe = None
-        self.line = Line(self.enter, self._open_up)
-        self._open_up()
+        self.queue = WaitQueue(self.try_acquire, self._reopen)
+        self._reopen()
 
     @property
     def paused_until(self) -> float:
@@ -87,31 +87,31 @@ class Gate:
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
-    def enter(self, now: float) -> Ticket | float | None:
-        """Return a ticket to send one request, the seconds until the pause ends, or None while a probe is under way."""
+    def try_acquire(self, now: float) -> Permit | float | None:
+        """Return a permit to send one request, the seconds until the pause ends, or None while a probe is under way."""
         with self._lock:
             if now < self._paused_until:
                 return self._paused_until - now
             if self._is_proving:
                 if self._probe is not None:
                     return None
-                self._probe = self._tickets + 1
-            self._tickets += 1
-            return Ticket(self._tickets, self._pauses)
+                self._probe = self._permits + 1
+            self._permits += 1
+            return Permit(self._permits, self._pauses)
 
-    def got_through(self, ticket: Ticket) -> None:
+    def note_success(self, permit: Permit) -> None:
         """Note that the gateway took a request, whatever it answered to it."""
         with self._lock:
-            if ticket.pauses_before != self._pauses:
+            if permit.pauses_before != self._pauses:
                 return  # sent before the last pause: says nothing about now
             was_proving = self._is_proving
             self._is_proving, self._probe, self._pauses_in_a_row = False, None, 0
-        self._open_up()
-        self._tell(FOLLOWERS, is_news=was_proving)
+        self._reopen()
+        self._notify(FOLLOWERS, is_news=was_proving)
 
-    def refused(
+    def note_refusal(
         self,
-        ticket: Ticket,
+        permit: Permit,
         *,
         now: float,
         retry_after_seconds: float | None = None,
@@ -128,7 +128,7 @@ class Gate:
         """
         retry_after_seconds = retry_after_seconds or None
         with self._lock:
-            is_new = ticket.pauses_before == self._pauses
+            is_new = permit.pauses_before == self._pauses
             if is_new:
                 self._pauses += 1
                 self._pauses_in_a_row += 1
@@ -140,36 +140,36 @@ class Gate:
                 wait = wait + jitter if own_wait_seconds is None else max(wait, own_wait_seconds)
                 self._paused_until = max(self._paused_until, now + wait)
             self._is_proving, self._probe, self.free, self.refused_status = True, None, None, status
-        self._tell(1)
+        self._notify(1)
         return is_new
 
-    def left(self, ticket: Ticket) -> None:
+    def note_abandoned(self, permit: Permit) -> None:
         """Note that a request ended without showing anything of the gateway, such as one that was cancelled."""
         with self._lock:
-            was_probe = self._probe == ticket.number
+            was_probe = self._probe == permit.number
             if was_probe:
                 self._probe = None
-        self._tell(1, is_news=was_probe)
+        self._notify(1, is_news=was_probe)
 
-    def sent_before(self) -> Ticket:
-        """Return the ticket of a request that was sent before it was known that this gate would matter."""
+    def permit_of_sent_request(self) -> Permit:
+        """Return the permit of a request that was sent before it was known that this gate would matter."""
         with self._lock:
-            return Ticket(0, self._pauses)
+            return Permit(0, self._pauses)
 
-    def _open_up(self) -> None:
+    def _reopen(self) -> None:
         with self._lock:
-            if not self._is_proving and not self.line:
-                self.free = Ticket(0, self._pauses)
+            if not self._is_proving and not self.queue:
+                self.free = Permit(0, self._pauses)
 
-    def _tell(self, followers: int, *, is_news: bool = True) -> None:
-        if self.line:
-            self.line.call(followers)
+    def _notify(self, followers: int, *, is_news: bool = True) -> None:
+        if self.queue:
+            self.queue.wake_first(followers)
         if is_news:
             for listener in tuple(self._listeners):
                 listener()
 
 
-class Ticket:
+class Permit:
     """The permission to send one request."""
 
     __slots__ = ("number", "pauses_before")

@@ -55,13 +55,13 @@ def find_changes(before: Any, after: Any, place: str = "", depth: int = 0) -> It
         pairs = ((f"{place}[{at}]", *pair) for at, pair in enumerate(zip(before, after, strict=True)))
     else:
         if before != after:
-            yield Change(place, "replaced", _told(before), _told(after))
+            yield Change(place, "replaced", _shown_value(before), _shown_value(after))
         return
     for where, old, new in pairs:
         if old is _NOTHING:
-            yield Change(where, "added", None, _told(new))
+            yield Change(where, "added", None, _shown_value(new))
         elif new is _NOTHING:
-            yield Change(where, "removed", _told(old))
+            yield Change(where, "removed", _shown_value(old))
         else:
             yield from find_changes(old, new, where, depth + 1)
 
@@ -167,7 +167,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple))
 
 
-def _told(value: Any) -> str | None:
+def _shown_value(value: Any) -> str | None:
     """Return a value's JSON, or None when it is too long, or none."""
     if isinstance(value, str) and len(value) > _LONGEST_VALUE:
         return None

@@ -12,9 +12,9 @@ from kilo_gateway.errors.stated import states_error
 from kilo_gateway.jsontext import dumps, loads_answer, loads_fast, loads_leniently
 from kilo_gateway.refs import render_ref
 from kilo_gateway.stream.accumulator import Accumulator
-from kilo_gateway.stream.halves import HalfJoiner
 from kilo_gateway.stream.repeats import Repeats
 from kilo_gateway.stream.sse import NamedEvent, SseDecoder
+from kilo_gateway.stream.surrogates import SurrogateJoiner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ class StreamReader:
         self._sse = SseDecoder()
         self._accumulator = Accumulator(requested_model=model, call_seed=call_seed)
         self._repeats = Repeats()
-        self._halves: HalfJoiner | None = None  # only once a server has cut a character into two events
+        self._surrogates: SurrogateJoiner | None = None  # only once a server has cut a character into two events
         self._plain: bytearray | None = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Delta]:
@@ -96,7 +96,7 @@ class StreamReader:
             self.is_done = True
         if rest and not self.is_done:
             yield from self._read_rest(rest)
-        for event in () if self._halves is None else self._halves.rest():
+        for event in () if self._surrogates is None else self._surrogates.remaining():
             yield from self._read(event)
         if self._plain is not None:
             yield from self._read_plain(bytes(self._plain))
@@ -136,7 +136,7 @@ class StreamReader:
     def _load(self, payload: bytes) -> Any:
         """Return the JSON of an event; None when it is none. Halves of a character wait for the next event."""
         try:
-            if self._halves is None:
+            if self._surrogates is None:
                 return loads_fast(payload)
         except ValueError:
             pass
@@ -146,8 +146,8 @@ class StreamReader:
             return None
         if not isinstance(event, dict):
             return loads_answer(payload)
-        self._halves = self._halves or HalfJoiner()
-        return self._halves.join(event)
+        self._surrogates = self._surrogates or SurrogateJoiner()
+        return self._surrogates.join(event)
 
     def _read(self, event: dict[str, Any], name: str | None = None) -> Iterator[Delta]:
         error = find_error(event, name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway.adapters.arguments import check_option_values, merge_options, options_of, unify
+from kilo_gateway.adapters.arguments import check_option_values, merge_options, options_of, rename_arguments
 from kilo_gateway.adapters.secrets import hide_key
 from kilo_gateway.errors import InvalidRequestError
 
@@ -26,13 +26,15 @@ KNOWN = ("model", "temperature", "tools", "tool_choice", "stop", "api_key", "bas
 )
 def test_other_spellings_mean_the_same(given: str, name: str) -> None:
     """Names that other integrations use are taken for ours."""
-    assert unify({given: 1}, KNOWN, owner="Model") == {name: 1}
+    assert rename_arguments({given: 1}, KNOWN, owner="Model") == {name: 1}
 
 
 def test_a_field_of_that_name_is_itself() -> None:
     """Where a class has a field of another integration's name, the name means the field; its own aliases win."""
-    assert unify({"model_name": "a"}, ["model_name"], owner="Model") == {"model_name": "a"}
-    assert unify({"model": "a"}, ["model_name"], owner="Model", aliases={"model": "model_name"}) == {"model_name": "a"}
+    assert rename_arguments({"model_name": "a"}, ["model_name"], owner="Model") == {"model_name": "a"}
+    assert rename_arguments({"model": "a"}, ["model_name"], owner="Model", aliases={"model": "model_name"}) == {
+        "model_name": "a"
+    }
 
 
 @pytest.mark.parametrize(
@@ -52,14 +54,14 @@ def test_a_field_of_that_name_is_itself() -> None:
 def test_an_unknown_name_is_refused_with_what_was_meant(given: str, meant: str) -> None:
     """A misspelt or foreign name is refused by a message with the class, the name and the one that was meant."""
     with pytest.raises(InvalidRequestError, match=f"^Model has no argument '{given}'. Did you mean '{meant}'"):
-        unify({given: 1}, KNOWN, owner="Model")
+        rename_arguments({given: 1}, KNOWN, owner="Model")
 
 
 @pytest.mark.parametrize("given", ["zzzz", "q" * 100_000, "thinking"])
 def test_only_names_that_there_are_are_suggested(given: str) -> None:
     """A name like no other, or that means what the class does not have, gets no guess, and a short message."""
     with pytest.raises(InvalidRequestError) as caught:
-        unify({given: 1}, KNOWN, owner="Model")
+        rename_arguments({given: 1}, KNOWN, owner="Model")
     assert "Did you mean" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
@@ -67,11 +69,11 @@ def test_only_names_that_there_are_are_suggested(given: str) -> None:
 def test_two_names_of_one_argument() -> None:
     """Two names with two values are refused, in the order they were given; with one value, or None, they are one."""
     with pytest.raises(InvalidRequestError, match=r"^model_name and model are two names of one argument"):
-        unify({"model_name": "a", "model": "b"}, KNOWN, owner="Model")
-    assert unify({"model_name": "a", "model": "a"}, KNOWN, owner="Model") == {"model": "a"}
-    assert unify({"model_name": None, "model": "b"}, KNOWN, owner="Model") == {"model": "b"}
-    assert unify({"model": "b", "model_name": None}, KNOWN, owner="Model") == {"model": "b"}
-    assert unify({"model": None}, KNOWN, owner="Model") == {"model": None}
+        rename_arguments({"model_name": "a", "model": "b"}, KNOWN, owner="Model")
+    assert rename_arguments({"model_name": "a", "model": "a"}, KNOWN, owner="Model") == {"model": "a"}
+    assert rename_arguments({"model_name": None, "model": "b"}, KNOWN, owner="Model") == {"model": "b"}
+    assert rename_arguments({"model": "b", "model_name": None}, KNOWN, owner="Model") == {"model": "b"}
+    assert rename_arguments({"model": None}, KNOWN, owner="Model") == {"model": None}
 
 
 def test_options_are_read_from_fields_by_their_wire_names() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway.adapters.forced_tools import refuses_forced_tool, urge_tool
+from kilo_gateway.adapters.forced_tools import refuses_forced_tool, request_call
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_urged_tools_are_copies() -> None:
         {"type": "function", "function": {"name": "other"}},
         {"type": "web_search"},
     ]
-    urged = urge_tool(given, "City")
+    urged = request_call(given, "City")
     assert urged[0]["function"]["description"].startswith("A city. Give your answer by calling this tool")
     assert urged[1:] == given[1:]
     assert given[0]["function"]["description"] == "A city."

@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
-from kilo_gateway.adapters.schemas import close_schema, render_answer_format, says_the_same_closed
+from kilo_gateway.adapters.schemas import close_schema, is_same_when_closed, render_answer_format
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 from llama_index_kilo.structured import render_request
@@ -71,7 +71,7 @@ CLASSES = [(Whole, True), (Nullable, True), (Tree, True), (Defaults, False), (Op
 def test_strictness_unasked(output_cls: type[BaseModel], is_strict: bool) -> None:
     """Unasked, strictness is asked for only where the closed schema says the same; others go as they are."""
     schema = output_cls.model_json_schema()
-    assert says_the_same_closed(schema) is is_strict
+    assert is_same_when_closed(schema) is is_strict
     wanted = render_answer_format("x", schema)["json_schema"]
     assert wanted.get("strict", False) is is_strict
     assert (wanted["schema"] == schema) is not is_strict

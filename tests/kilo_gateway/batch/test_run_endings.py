@@ -18,7 +18,7 @@ from kilo_gateway.errors import (
     RateLimitError,
     RequestTimeoutError,
 )
-from kilo_gateway.gate import Ticket
+from kilo_gateway.gate import Permit
 
 from .conftest import Gateway, collect, request, requests
 
@@ -120,9 +120,9 @@ def test_pauses_of_our_own_stay_below_the_time_without_progress() -> None:
 def test_a_pause_that_others_were_told_of_ends_a_run_at_once() -> None:
     """A run that begins inside a pause longer than it may stand still sends nothing and says until when."""
     gateway = Gateway()
-    ticket = gateway.gate.enter(monotonic())
-    assert isinstance(ticket, Ticket)
-    gateway.gate.refused(ticket, now=monotonic(), retry_after_seconds=3600)
+    permit = gateway.gate.try_acquire(monotonic())
+    assert isinstance(permit, Permit)
+    gateway.gate.note_refusal(permit, now=monotonic(), retry_after_seconds=3600)
     with pytest.raises(BatchStoppedError, match="a pause until"):
         asyncio.run(collect(gateway.run(requests(3))))
     assert gateway.sent == []

@@ -19,7 +19,7 @@ client = KiloClient(base_url=sys.argv[1], api_key=sys.argv[2], model="openai/gpt
 ask = lambda: client.complete([{"role": "user", "content": "Hello"}], max_tokens=10)
 budget = Budget("0.05")
 shared = gate_of(client.settings)
-locks = [shared._lock, shared.line._lock, shared.retries._lock, gate._gates_lock, budget._lock]
+locks = [shared._lock, shared.queue._lock, shared.retries._lock, gate._gates_lock, budget._lock]
 with cost_tracker(budget=budget, price=Pricing(prompt=Decimal(0), completion=Decimal(1000))) as costs:
     ask()
     budget.reserve(Decimal("0.02"))  # as by a call in another thread

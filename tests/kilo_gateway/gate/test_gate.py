@@ -2,61 +2,61 @@
 
 from __future__ import annotations
 
-from kilo_gateway.gate import LONGEST_PAUSE_SECONDS, Gate, Ticket, gate_of
+from kilo_gateway.gate import LONGEST_PAUSE_SECONDS, Gate, Permit, gate_of
 from kilo_gateway.settings.settings import Settings
 
 
-def ticket(gate: Gate, now: float = 0.0) -> Ticket:
-    """Return a ticket of an open gate."""
-    entered = gate.enter(now)
-    assert isinstance(entered, Ticket)
+def permit(gate: Gate, now: float = 0.0) -> Permit:
+    """Return a permit of an open gate."""
+    entered = gate.try_acquire(now)
+    assert isinstance(entered, Permit)
     return entered
 
 
 def test_an_open_gate_lets_everybody_through() -> None:
     """Without a refusal nobody waits."""
     gate = Gate()
-    assert all(isinstance(gate.enter(0.0), Ticket) for _ in range(100))
+    assert all(isinstance(gate.try_acquire(0.0), Permit) for _ in range(100))
 
 
 def test_a_refusal_closes_the_gate_for_the_time_named() -> None:
     """Nobody enters before the time named is over; jitter only adds to it."""
     gate = Gate(rng=lambda: 1.0)
-    gate.refused(ticket(gate), now=10.0, retry_after_seconds=2.0)
-    assert gate.enter(11.9) == gate.paused_until - 11.9
+    gate.note_refusal(permit(gate), now=10.0, retry_after_seconds=2.0)
+    assert gate.try_acquire(11.9) == gate.paused_until - 11.9
     assert 12.0 < gate.paused_until <= 13.0
 
 
 def test_one_probe_after_a_pause() -> None:
     """When the pause is over one request may try; the rest waits for it, and follows when it got through."""
     gate = Gate(rng=lambda: 0.0)
-    gate.refused(ticket(gate), now=0.0, retry_after_seconds=1.0)
-    probe = ticket(gate, 1.0)
-    assert gate.enter(1.0) is None
+    gate.note_refusal(permit(gate), now=0.0, retry_after_seconds=1.0)
+    probe = permit(gate, 1.0)
+    assert gate.try_acquire(1.0) is None
     told: list[bool] = []
     gate.subscribe(lambda: told.append(True))
-    gate.got_through(probe)
+    gate.note_success(probe)
     assert told
-    assert all(isinstance(gate.enter(1.0), Ticket) for _ in range(5))
+    assert all(isinstance(gate.try_acquire(1.0), Permit) for _ in range(5))
 
 
 def test_a_probe_that_is_left_makes_room_for_another() -> None:
     """A probe that shows nothing, such as one that was cancelled, does not block the gate."""
     gate = Gate(rng=lambda: 0.0)
-    gate.refused(ticket(gate), now=0.0, retry_after_seconds=1.0)
-    gate.left(ticket(gate, 1.0))
-    assert isinstance(gate.enter(1.0), Ticket)
+    gate.note_refusal(permit(gate), now=0.0, retry_after_seconds=1.0)
+    gate.note_abandoned(permit(gate, 1.0))
+    assert isinstance(gate.try_acquire(1.0), Permit)
 
 
 def test_refusals_of_one_burst_count_once() -> None:
     """Requests that were under way together lengthen the pause only by a later time that is named."""
     gate = Gate(rng=lambda: 0.0)
-    first, second, third = (ticket(gate) for _ in range(3))
-    assert gate.refused(first, now=0.0)
+    first, second, third = (permit(gate) for _ in range(3))
+    assert gate.note_refusal(first, now=0.0)
     until = gate.paused_until
-    assert not gate.refused(second, now=0.1)
+    assert not gate.note_refusal(second, now=0.1)
     assert gate.paused_until == until
-    assert not gate.refused(third, now=0.1, retry_after_seconds=5.0)
+    assert not gate.note_refusal(third, now=0.1, retry_after_seconds=5.0)
     assert gate.paused_until == 5.1
 
 
@@ -65,7 +65,7 @@ def test_pauses_grow_up_to_a_bound() -> None:
     gate = Gate(rng=lambda: 0.0)
     now, waits = 0.0, []
     for _ in range(8):
-        gate.refused(ticket(gate, now), now=now)
+        gate.note_refusal(permit(gate, now), now=now)
         waits.append(gate.paused_until - now)
         now = gate.paused_until
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS]
@@ -74,12 +74,12 @@ def test_pauses_grow_up_to_a_bound() -> None:
 def test_an_answer_to_an_older_request_opens_nothing() -> None:
     """What was sent before a pause says nothing about the time after it."""
     gate = Gate(rng=lambda: 0.0)
-    old, refused = ticket(gate), ticket(gate)
-    gate.refused(refused, now=0.0, retry_after_seconds=1.0)
-    gate.got_through(old)
-    assert isinstance(gate.enter(0.5), float)
-    assert isinstance(gate.enter(1.0), Ticket)
-    assert gate.enter(1.0) is None
+    old, refused = permit(gate), permit(gate)
+    gate.note_refusal(refused, now=0.0, retry_after_seconds=1.0)
+    gate.note_success(old)
+    assert isinstance(gate.try_acquire(0.5), float)
+    assert isinstance(gate.try_acquire(1.0), Permit)
+    assert gate.try_acquire(1.0) is None
 
 
 def test_one_gate_for_each_gateway_and_key() -> None:

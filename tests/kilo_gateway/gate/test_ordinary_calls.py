@@ -206,7 +206,7 @@ def test_trio_waits_in_the_same_line(gateway: EmbeddedGateway) -> None:
 
 
 def test_a_cancelled_call_in_the_line_holds_nobody_back(gateway: EmbeddedGateway) -> None:
-    """Who stops waiting leaves the line, and what it held in a budget is free again."""
+    """Who stops waiting leaves the queue, and what it held in a budget is free again."""
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.4"}, body={"error": {"code": 429, "message": "Slow"}}))
     gateway.enqueue(Reply(text="Yes.", times=99))
     client = AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
@@ -223,7 +223,7 @@ def test_a_cancelled_call_in_the_line_holds_nobody_back(gateway: EmbeddedGateway
 
     assert asyncio.run(run()) == "Yes."
     assert budget.reserved == 0
-    assert len(gate_of(client.settings).line) == 0
+    assert len(gate_of(client.settings).queue) == 0
     assert len([request for request in gateway.requests if request.body]) == 2
 
 
@@ -241,7 +241,7 @@ def test_leaving_a_stream_early_frees_the_gate(gateway: EmbeddedGateway) -> None
     assert gate_of(client.settings).free is not None
 
 
-_NOTES = {"_enter", "_passes", "_note_passed", "_note_left", "_leave_gates"}
+_NOTES = {"_acquire_permits", "_takes_free_permit", "_note_success", "_note_abandoned", "_return_permits"}
 """What a client does for the sake of the gate."""
 
 

@@ -9,7 +9,7 @@ import click
 
 from kilo_gateway.cli.chat.spelling import ChatCommand
 from kilo_gateway.cli.options import Number, base_url_option, json_option, model_option
-from kilo_gateway.cli.sign_of_life import awaiting
+from kilo_gateway.cli.wait_indicator import awaiting
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -10,7 +10,7 @@ from kilo_gateway.cli.statuses import wrong_usage
 from kilo_gateway.cli.streams import can_ask, is_tty, stderr
 from kilo_gateway.cli.text import mend_surrogates
 
-_PATIENCE_SECONDS: Final = 2.0
+_HINT_AFTER_SECONDS: Final = 2.0
 _NO_PROMPT: Final = 'There is no prompt. Give one: kilo-gateway chat "...".'
 
 
@@ -62,7 +62,7 @@ def read_bytes(limit: int = -1) -> bytes:
     Raises:
         CommandError: it cannot be read.
     """
-    hint = threading.Timer(_PATIENCE_SECONDS, _say_what_is_awaited)
+    hint = threading.Timer(_HINT_AFTER_SECONDS, _say_what_is_awaited)
     hint.daemon = True
     hint.start()
     try:

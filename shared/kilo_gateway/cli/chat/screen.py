@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kilo_gateway.cli.sign_of_life import SignOfLife
 from kilo_gateway.cli.streams import terminal_width
 from kilo_gateway.cli.text import show_on_one_line
+from kilo_gateway.cli.wait_indicator import WaitIndicator
 
 if TYPE_CHECKING:
     from kilo_gateway.cli.chat.turn import Turn
@@ -29,7 +29,7 @@ class ChatScreen:
         self._streams = streams
         self._shows_reasoning = shows_reasoning and self._is_decorated
         self._shows_usage = shows_usage
-        self._sign = SignOfLife(err)
+        self._indicator = WaitIndicator(err)
         self._late_reasoning: list[str] = []
         self._has_text = False
         self._is_reasoning = False
@@ -38,7 +38,7 @@ class ChatScreen:
         """Show that something is awaited."""
         self._has_text = False
         if self._is_decorated:
-            self._sign.start()
+            self._indicator.start()
 
     def reasoning(self, text: str) -> None:
         """Show a piece of the reasoning; one that comes after the answer has begun is kept for its end."""
@@ -47,7 +47,7 @@ class ChatScreen:
         if self._has_text:
             self._late_reasoning.append(text)
             return
-        self._sign.stop()
+        self._indicator.stop()
         if not self._is_reasoning and self.err.has_color:
             self.err.decoration(_DIM)
         self._is_reasoning = True
@@ -57,7 +57,7 @@ class ChatScreen:
         """Show a piece of the answer."""
         if not self._streams:
             return
-        self._sign.stop()
+        self._indicator.stop()
         self._end_reasoning()
         self._has_text = True
         self.out.piece(text)
@@ -70,14 +70,14 @@ class ChatScreen:
     def retrying(self, retry: Retry) -> None:
         """Show that a try failed and when the next one comes."""
         if self._is_decorated:
-            self._sign.stop()
+            self._indicator.stop()
             reason = show_on_one_line(retry.error.message)
             self.err.line(f"retrying in {retry.wait_seconds:.0f} s: {reason}")
-            self._sign.start()
+            self._indicator.start()
 
     def end(self) -> None:
         """End what is shown of one answer, whole or not."""
-        self._sign.stop()
+        self._indicator.stop()
         self._end_reasoning()
         self.out.end()
         if self._late_reasoning:

@@ -19,17 +19,17 @@ _TICK_SECONDS: Final = 1.0
 
 @contextmanager
 def awaiting(*, is_quiet: bool) -> Iterator[None]:
-    """Show a sign of life on stderr while the block runs, unless it is to be quiet."""
-    sign = SignOfLife(stderr())
+    """Show that something is awaited, on stderr while the block runs, unless it is to be quiet."""
+    indicator = WaitIndicator(stderr())
     if not is_quiet:
-        sign.start()
+        indicator.start()
     try:
         yield
     finally:
-        sign.stop()
+        indicator.stop()
 
 
-class SignOfLife:
+class WaitIndicator:
     """Says on a terminal that something is awaited; leaves no trace."""
 
     def __init__(self, err: Output) -> None:

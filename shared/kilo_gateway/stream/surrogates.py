@@ -16,7 +16,7 @@ _WHOLE_KEYS = frozenset(
 _Place = tuple["str | int", ...]
 
 
-class HalfJoiner:
+class SurrogateJoiner:
     """Moves the first half of a character from the end of a text to the beginning of the next one at its place.
 
     A half that stays alone becomes U+FFFD, once.
@@ -32,7 +32,7 @@ class HalfJoiner:
         }
         return mended
 
-    def rest(self) -> list[dict[str, Any]]:
+    def remaining(self) -> list[dict[str, Any]]:
         """Return events that say what is left at the end of the stream: a U+FFFD for each half."""
         events = [_event_at(place, "\ufffd") for place in self._halves]
         self._halves.clear()
