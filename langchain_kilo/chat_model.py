@@ -386,7 +386,7 @@ class ChatKilo(ChatFields, BaseChatModel):
 
     def get_num_tokens(self, text: str) -> int:
         """Return about how many tokens a text has: by `custom_get_token_ids`, else one for each four bytes of UTF-8."""
-        return tracing.count_tokens(self, text)
+        return tracing.estimate_tokens(self, text)
 
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         """Return about how many tokens messages and tools have, without asking anybody.

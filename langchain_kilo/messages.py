@@ -17,7 +17,7 @@ from langchain_core.messages import (
 
 from kilo_gateway.errors import InvalidRequestError
 from langchain_kilo.content import join_texts, render_parts
-from langchain_kilo.reasoning import reasoning_text
+from langchain_kilo.reasoning import find_noted_reasoning
 from langchain_kilo.tools import answer_invalid_calls, render_calls
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _without_audio(content: list[Any]) -> list[Any]:
 
 
 def _reasoning_text(message: AIMessage) -> str:
-    noted = reasoning_text(message)
+    noted = find_noted_reasoning(message)
     if noted or isinstance(message.content, str):
         return noted
     blocks = (block for block in message.content if isinstance(block, Mapping) and block.get("type") == "reasoning")

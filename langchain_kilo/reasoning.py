@@ -64,7 +64,7 @@ def settle_reasoning(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "additional_kwargs": ReasoningAliases(kept, metadata)}
 
 
-def reasoning_text(message: BaseMessage) -> str:
+def find_noted_reasoning(message: BaseMessage) -> str:
     """Return the readable reasoning of a message, wherever it or another integration noted it; "" without any."""
     for holder, name in ((message.additional_kwargs, TEXT), (message.response_metadata, "reasoning")):
         noted = dict.get(holder, name)

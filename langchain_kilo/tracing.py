@@ -76,7 +76,7 @@ def combine_outputs(llm_outputs: Sequence[Mapping[str, Any] | None]) -> dict[str
     return {**combined, "model_name": names[0]} if names else combined
 
 
-def count_tokens(model: ChatKilo, text: str) -> int:
+def estimate_tokens(model: ChatKilo, text: str) -> int:
     """Return about how many tokens a text has: by `custom_get_token_ids`, else one for each four bytes of UTF-8."""
     if model.custom_get_token_ids is not None:
         return len(model.custom_get_token_ids(text))
@@ -85,10 +85,10 @@ def count_tokens(model: ChatKilo, text: str) -> int:
 
 def count_message_tokens(model: ChatKilo, messages: Sequence[BaseMessage], tools: Sequence[Any] | None) -> int:
     """Return about how many tokens messages and tools have, without asking anybody."""
-    tools_have = count_tokens(model, json.dumps(render_tools(tools))) if tools else 0
+    tools_have = estimate_tokens(model, json.dumps(render_tools(tools))) if tools else 0
     if model.custom_get_token_ids is None:
         return count_tokens_approximately(messages) + tools_have
-    return sum(count_tokens(model, str(message.text)) for message in messages) + tools_have
+    return sum(estimate_tokens(model, str(message.text)) for message in messages) + tools_have
 
 
 def _bare_id(model: Any) -> str:

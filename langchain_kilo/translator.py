@@ -13,7 +13,7 @@ from langchain_core.messages.block_translators import register_translator
 
 from kilo_gateway.adapters.media import split_data_url
 from langchain_kilo.answers import PROVIDER
-from langchain_kilo.reasoning import TEXT, reasoning_text
+from langchain_kilo.reasoning import TEXT, find_noted_reasoning
 from langchain_kilo.streaming import RUN_KEY
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def translate_message(message: AIMessage) -> list[ContentBlock]:
     """
     text = _text_of(message)
     blocks: list[Block] = []
-    if reasoning := reasoning_text(message):
+    if reasoning := find_noted_reasoning(message):
         blocks.append({"type": "reasoning", "reasoning": reasoning})
     blocks.extend(_text_blocks(text, message.response_metadata))
     blocks.extend(_media_blocks(message.response_metadata))

@@ -14,7 +14,7 @@ from kilo_gateway.adapters.embedding import DEFAULT_EMBEDDING_MODEL, check_embed
 from kilo_gateway.adapters.fields import EmbeddingFields
 from kilo_gateway.adapters.shown_costs import describe_usage, openinference_span
 from llama_index_kilo.costs import counting
-from llama_index_kilo.embedding_event import EmbeddingUsageEvent, render_usage
+from llama_index_kilo.embedding_event import EmbeddingUsageEvent, event_fields
 
 if TYPE_CHECKING:
     from kilo_gateway import Embeddings
@@ -116,6 +116,6 @@ class KiloEmbedding(EmbeddingFields, BaseEmbedding):
 
 def _report(embeddings: Embeddings) -> list[list[float]]:
     """Return the vectors, after telling what they used and cost."""
-    dispatcher.event(EmbeddingUsageEvent(**render_usage(embeddings)))
+    dispatcher.event(EmbeddingUsageEvent(**event_fields(embeddings)))
     describe_usage(openinference_span(), embeddings.usage)
     return embeddings.vectors

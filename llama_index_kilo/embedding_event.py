@@ -37,7 +37,7 @@ class EmbeddingUsageEvent(BaseEvent):
         return "EmbeddingUsageEvent"
 
 
-def render_usage(embeddings: Embeddings) -> dict[str, Any]:
+def event_fields(embeddings: Embeddings) -> dict[str, Any]:
     """Return the fields of the event for an answer."""
     usage = embeddings.usage or Usage()
     return {

@@ -44,7 +44,7 @@ def predict(
     """
     check_output_class(output_cls)
     dispatcher.event(_start(output_cls, prompt, args))
-    request = render_request(llm, output_cls, llm_kwargs)
+    request = options_for_instance(llm, output_cls, llm_kwargs)
     if request is None:
         result = _program(llm, output_cls, prompt)(llm_kwargs=dict(llm_kwargs or {}), **args)
     else:
@@ -60,7 +60,7 @@ async def apredict(
     """Return what `predict` does."""
     check_output_class(output_cls)
     dispatcher.event(_start(output_cls, prompt, args))
-    request = render_request(llm, output_cls, llm_kwargs)
+    request = options_for_instance(llm, output_cls, llm_kwargs)
     if request is None:
         result = await _program(llm, output_cls, prompt).acall(llm_kwargs=dict(llm_kwargs or {}), **args)
     else:
@@ -74,7 +74,7 @@ def stream(
     llm: KiloLLM, output_cls: type[M], prompt: PromptTemplate, llm_kwargs: dict[str, Any] | None, args: dict[str, Any]
 ) -> Generator[Any, None, None]:
     """Yield the object as it grows; the last one is an instance of the class."""
-    request = render_request(llm, output_cls, llm_kwargs)
+    request = options_for_instance(llm, output_cls, llm_kwargs)
     if request is None:
         yield from _program(llm, output_cls, prompt).stream_call(llm_kwargs=dict(llm_kwargs or {}), **args)
         return
@@ -90,7 +90,7 @@ async def astream(
     llm: KiloLLM, output_cls: type[M], prompt: PromptTemplate, llm_kwargs: dict[str, Any] | None, args: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     """Return what `stream` yields, as an asynchronous generator."""
-    request = render_request(llm, output_cls, llm_kwargs)
+    request = options_for_instance(llm, output_cls, llm_kwargs)
     if request is None:
         program = _program(llm, output_cls, prompt)
         objects: AsyncGenerator[Any, None] = await program.astream_call(llm_kwargs=dict(llm_kwargs or {}), **args)
@@ -113,7 +113,7 @@ def _format(llm: KiloLLM, prompt: PromptTemplate, args: dict[str, Any]) -> list[
     return llm._extend_messages(prompt.format_messages(llm=llm, **args))
 
 
-def render_request(
+def options_for_instance(
     llm: KiloLLM, output_cls: type[BaseModel], llm_kwargs: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Return the options that make the model answer with an instance; None to leave it to LlamaIndex's program."""

@@ -52,11 +52,3 @@ def render_ref(model_id: str) -> str:
     Raises: InvalidModelError as `parse_model_id` does.
     """
     return f"{PROVIDER}/{parse_model_id(model_id)}"
-
-
-def same_model(a: str, b: str) -> bool:
-    """Return whether two refs or ids name one model; the gateway matches ids without regard to case.
-
-    Raises: InvalidModelError as `parse_model_id` does.
-    """
-    return parse_model_id(a).lower() == parse_model_id(b).lower()

@@ -37,7 +37,7 @@ _OUTPUT_TYPES: Final = {"json_object": "json", "json_schema": "json", "text": "t
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
-def render_request(operation: str, body: Mapping[str, Any], url: str) -> dict[str, Any]:
+def request_attributes(operation: str, body: Mapping[str, Any], url: str) -> dict[str, Any]:
     """Return the attributes of a request, which hold nothing of what was said."""
     place = urlsplit(url)
     found: dict[str, Any] = {
@@ -62,7 +62,7 @@ def render_request(operation: str, body: Mapping[str, Any], url: str) -> dict[st
     return found
 
 
-def render_usage(usage: Usage | None, *, has_output: bool) -> dict[str, Any]:
+def usage_attributes(usage: Usage | None, *, has_output: bool) -> dict[str, Any]:
     """Return the attributes of what an answer used and cost; vectors have no output tokens."""
     if usage is None:
         return {}

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from kilo_gateway.embeddings import Embeddings
 
 
-def render_messages(messages: Iterable[Mapping[str, Any]]) -> str:
+def render_input(messages: Iterable[Mapping[str, Any]]) -> str:
     """Return `gen_ai.input.messages`: `[{"role", "parts": [...]}]`."""
     return _text([{"role": message.get("role", ""), "parts": _parts(message)} for message in messages])
 
 
-def render_answer(answer: Completion | Embeddings) -> str:
+def render_output(answer: Completion | Embeddings) -> str:
     """Return `gen_ai.output.messages`: `[{"role", "parts", "finish_reason"}]`, one for each choice."""
     choices = getattr(answer, "choices", ())
     return _text(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway._version import __version__
 from kilo_gateway.clock import monotonic
-from kilo_gateway.span_attributes import render_request, render_usage
-from kilo_gateway.span_contents import render_answer, render_messages
+from kilo_gateway.span_attributes import request_attributes, usage_attributes
+from kilo_gateway.span_contents import render_output, render_input
 from kilo_gateway.stream.reader import StreamReader
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class CallSpan:
             f"{operation} {body['model']}",
             context=self._parent,
             kind=self._trace.SpanKind.CLIENT,
-            attributes=render_request(operation, body, url),
+            attributes=request_attributes(operation, body, url),
         )
         if self._has_contents and "messages" in body:
-            self._span.set_attribute("gen_ai.input.messages", render_messages(body["messages"]))
+            self._span.set_attribute("gen_ai.input.messages", render_input(body["messages"]))
 
     def answered(self, answer: Completion | Embeddings, reader: StreamReader | None) -> None:
         """End the span of a whole answer."""
@@ -119,13 +119,13 @@ class CallSpan:
             "gen_ai.response.id": answer.id,
             "gen_ai.response.finish_reasons": reasons or None,
             "kilo.provider": answer.provider,
-            **render_usage(answer.usage, has_output=hasattr(answer, "choices")),
+            **usage_attributes(answer.usage, has_output=hasattr(answer, "choices")),
         }
         first = getattr(reader, "first_delta_at", None)
         if first is not None:
             found["gen_ai.response.time_to_first_chunk"] = first - self._began_at
         if self._has_contents and hasattr(answer, "choices"):
-            found["gen_ai.output.messages"] = render_answer(answer)
+            found["gen_ai.output.messages"] = render_output(answer)
         _set(self._span, found.items())
 
     def _end(self) -> None:

@@ -15,7 +15,7 @@ from kilo_gateway.adapters.schemas import object_schema
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
 from llama_index_kilo import StructuredAnswerError
-from llama_index_kilo.structured import render_request
+from llama_index_kilo.structured import options_for_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ def test_every_variant_forces_the_shape(
 @pytest.mark.parametrize(("model", "key"), [(SCHEMA_MODEL, "response_format"), (TOOL_MODEL, "tools")])
 def test_the_catalog_decides(make_llm: MakeLlm, model: str, key: str) -> None:
     """Without a word from the caller, models that take a schema get one, others a forced tool."""
-    request = render_request(make_llm(model=model), Album, None)
+    request = options_for_instance(make_llm(model=model), Album, None)
     assert request is not None
     assert key in request
 

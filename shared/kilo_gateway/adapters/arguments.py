@@ -25,10 +25,10 @@ __all__ = [
     "FIELD_OF",
     "LEVELS",
     "check_option_values",
-    "explain",
     "merge_options",
     "options_of",
     "rename_arguments",
+    "setting_error",
     "without_none",
 ]
 
@@ -107,7 +107,7 @@ def without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def explain(error: ValidationError) -> InvalidSettingError:
+def setting_error(error: ValidationError) -> InvalidSettingError:
     """Return what pydantic found as an error of this package: the fields and what is wrong, without the values."""
     found = (f"{'.'.join(str(step) for step in item['loc'])}: {item['msg']}" for item in error.errors())
     return InvalidSettingError("; ".join(found))

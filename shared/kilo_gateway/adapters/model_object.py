@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
-from kilo_gateway.adapters.arguments import explain, explain_unnamed, rename_arguments, without_none
+from kilo_gateway.adapters.arguments import explain_unnamed, rename_arguments, setting_error, without_none
 from kilo_gateway.adapters.client_pair import ClientPair, ask_for_key, await_key
 from kilo_gateway.adapters.secrets import hide_key, is_secret_header
 from kilo_gateway.adapters.signature import FieldSignature
@@ -111,7 +111,7 @@ class ModelObject(BaseModel):
         try:
             super().__init__(**without_none(self._effective_fields(given, settings)))
         except ValidationError as error:
-            raise explain(error) from None
+            raise setting_error(error) from None
         self._current_clients = self._clients_key(), self._connect(settings)
         if callable(self.api_key):
             return

@@ -7,7 +7,7 @@ import click
 from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
 from kilo_gateway.cli.streams import stdout
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 from kilo_gateway.cli.wait_indicator import awaiting
 
 
@@ -32,4 +32,4 @@ def balance(*, base_url: str | None, as_json: bool) -> None:
         "is_depleted": left.is_depleted,
         "organization_id": left.organization_id,
     }
-    stdout().line(render_json(facts))
+    stdout().line(render_json_line(facts))

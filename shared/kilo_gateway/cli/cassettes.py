@@ -13,7 +13,7 @@ from kilo_gateway.cli.options import json_option
 from kilo_gateway.cli.statuses import FAILED, CommandError, wrong_usage
 from kilo_gateway.cli.streams import stderr, stdout
 from kilo_gateway.cli.tables import Column, write_table
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 
 _NEEDED = ("vcr", "yaml")
 
@@ -47,7 +47,7 @@ def list_cassettes(*, path: Path, as_json: bool) -> None:
     rows = list(summaries(found))
     if as_json:
         for row in rows:
-            stdout().line(render_json(row.describe()))
+            stdout().line(render_json_line(row.describe()))
         return
     columns = (Column("path"), Column("interactions", is_number=True), Column("models"), Column("recorded", goes=1))
     cells = [(row.path, str(row.interactions), ", ".join(row.models), row.recorded or "") for row in rows]
@@ -79,7 +79,7 @@ def check(*, path: Path, as_json: bool) -> int:
     findings = check_cassettes(*found)
     for finding in findings:
         place = {"path": finding.path, "line": finding.line or None, "what": finding.what}
-        stdout().line(render_json(place) if as_json else str(finding))
+        stdout().line(render_json_line(place) if as_json else str(finding))
     return FAILED if findings else 0
 
 
@@ -93,7 +93,7 @@ def unused(*, path: Path, as_json: bool) -> None:
 
     for cassette in found:
         if not has_owner(cassette):
-            stdout().line(render_json({"path": str(cassette)}) if as_json else str(cassette))
+            stdout().line(render_json_line({"path": str(cassette)}) if as_json else str(cassette))
 
 
 def _require(path: Path) -> list[Path]:

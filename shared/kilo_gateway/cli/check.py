@@ -8,7 +8,7 @@ from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, model_option, open_client
 from kilo_gateway.cli.streams import stdout
 from kilo_gateway.cli.tables import write_fact
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 from kilo_gateway.cli.wait_indicator import awaiting
 
 
@@ -25,7 +25,7 @@ def check(*, model: str | None, no_ask: bool, base_url: str | None, as_json: boo
         report = examine(open_client(model=model, base_url=base_url), asks=not no_ask)
     out = stdout()
     if as_json:
-        out.line(render_json(report.describe()))
+        out.line(render_json_line(report.describe()))
     else:
         for line in report.lines():
             write_fact(out, line)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.cli.statuses import CREDITS, FAILED, KEY, TRY_LATER, WRONG_USAGE, CommandError
-from kilo_gateway.cli.text import render_json, show_on_one_line
+from kilo_gateway.cli.text import render_json_line, show_on_one_line
 from kilo_gateway.cli.wording import reword
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Failure:
 
     def json(self) -> str:
         """Return the line for scripts."""
-        return render_json({"error": self.describe()})
+        return render_json_line({"error": self.describe()})
 
 
 def failure_of(error: Exception) -> Failure:

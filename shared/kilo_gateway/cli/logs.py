@@ -13,7 +13,7 @@ from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import Number, json_option
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
 from kilo_gateway.cli.streams import can_ask, stderr, stdout
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 
 if TYPE_CHECKING:
     from kilo_gateway.cli.log.store import Log
@@ -66,7 +66,7 @@ def list_logs(*, database: Path | None, as_json: bool, **wanted: Any) -> None:
     out = stdout()
     if as_json:
         for entry in entries:
-            out.line(render_json(entry_object(entry)))
+            out.line(render_json_line(entry_object(entry)))
     elif wanted["response"] or wanted["extract"]:
         text = entries[-1].text
         out.piece(extract(text) if wanted["extract"] else text)

@@ -14,7 +14,7 @@ from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, open_client
 from kilo_gateway.cli.statuses import CommandError
 from kilo_gateway.cli.streams import stderr, stdout
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 from kilo_gateway.cli.wait_indicator import awaiting
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def list_models(*, search: str, base_url: str | None, as_json: bool, **wanted: A
     out = stdout()
     if as_json:
         for model in found:
-            out.line(render_json(model_object(model)))
+            out.line(render_json_line(model_object(model)))
         return
     models_table(out, found)
     err = stderr()
@@ -109,7 +109,7 @@ def show_model(*, model: str, base_url: str | None, as_json: bool) -> None:
     with awaiting(is_quiet=as_json):
         endpoints = known_endpoints(client, found) if catalog.is_live else None
     if as_json:
-        stdout().line(render_json(page_object(found, endpoints)))
+        stdout().line(render_json_line(page_object(found, endpoints)))
     else:
         write_page(stdout(), found, endpoints)
 

@@ -11,7 +11,7 @@ from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import Number, json_option
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
 from kilo_gateway.cli.streams import stderr, stdout
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 
 if TYPE_CHECKING:
     from kilo_gateway.testing.foreground import Serving
@@ -57,7 +57,7 @@ def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | No
 def _announce(serving: Serving, *, as_json: bool) -> None:
     if as_json:
         facts = {"base_url": serving.base_url, "api_key": serving.api_key, "page": serving.page}
-        stdout().line(render_json(facts))
+        stdout().line(render_json_line(facts))
         return
     from kilo_gateway.request.changes import TELL_CHANGES  # noqa: PLC0415 - `--help` needs none of the core
 

@@ -11,7 +11,7 @@ from kilo_gateway.cli.help import PlainCommand
 from kilo_gateway.cli.options import base_url_option, json_option, model_option, open_client
 from kilo_gateway.cli.streams import stderr, stdout
 from kilo_gateway.cli.tables import Column, write_table
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 
 if TYPE_CHECKING:
     from kilo_gateway.client import KiloClient
@@ -32,7 +32,7 @@ def settings(*, model: str | None, base_url: str | None, as_json: bool) -> None:
         described["base_url"] = shown_url
         stderr().line(f"warning: {shown_url['from']} holds a user name or password, and no call takes it. Take it out.")
     if as_json:
-        stdout().line(render_json(described))
+        stdout().line(render_json_line(described))
         return
     rows = [(name, _render_value(row["value"]), str(row["from"])) for name, row in described.items()]
     write_table(stdout(), _COLUMNS, rows)

@@ -32,7 +32,7 @@ def mend_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def render_json(value: Any) -> str:
+def render_json_line(value: Any) -> str:
     """Return one line of JSON in ASCII, without any control character, lone surrogates as U+FFFD."""
     return json.dumps(_mended(value), default=str).replace(_DELETE, "\\u007f")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors.facts import ErrorFacts, parse_facts
 from kilo_gateway.errors.message_text import text_in
-from kilo_gateway.errors.messages import render_message
+from kilo_gateway.errors.messages import render_error_message
 from kilo_gateway.errors.stated import states_error
 from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, one_line, parse_body
 from kilo_gateway.errors.verdicts import classify, decide_status
@@ -142,7 +142,7 @@ def _error(facts: ErrorFacts, body: Any, model: str | None) -> GatewayError:
     verdict = classify(status, facts.words, searched)
     named = model or facts.model
     return verdict.cls(
-        render_message(facts, verdict, model=named, status=status) + replayed_note(facts.headers),
+        render_error_message(facts, verdict, model=named, status=status) + replayed_note(facts.headers),
         model=named,
         status=status,
         http_status=facts.http_status,

@@ -90,7 +90,7 @@ _RELAYED = {"credits": "gateway_credits", "key": "gateway_key"}
 """What changes when OpenRouter said it: its customer is the gateway, so its 401 and 402 are not about the user."""
 
 
-def render_message(facts: ErrorFacts, verdict: Verdict, *, model: str | None, status: int | None) -> str:
+def render_error_message(facts: ErrorFacts, verdict: Verdict, *, model: str | None, status: int | None) -> str:
     """Return `str(error)`: one line of at most about 2,000 characters, without anything that was sent."""
     said = _describe_redirect(facts) if verdict.remedy == "redirect" else one_line(facts.said, _LONGEST_QUOTE)
     wait = render_wait(facts.retry_after_seconds) if facts.retry_after_seconds else ""

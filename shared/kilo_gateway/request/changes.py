@@ -116,7 +116,7 @@ def _parse_row(row: Any) -> Change | None:
     return Change(*row)
 
 
-def explain(change: Change, *, model_id: str) -> str:
+def reason_for_change(change: Change, *, model_id: str) -> str:
     """Return why the rules of this room make such a change; an empty text for one that they do not make."""
     for place, kind, why in _REASONS:
         if kind == change.kind and re.fullmatch(place, change.place):

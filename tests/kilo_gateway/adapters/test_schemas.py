@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from kilo_gateway.adapters.schemas import close_schema, is_same_when_closed, render_answer_format
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
-from llama_index_kilo.structured import render_request
+from llama_index_kilo.structured import options_for_instance
 
 MODEL = "openai/gpt-5.2"
 T = TypeVar("T")
@@ -82,7 +82,7 @@ def test_both_adapters_ask_for_an_answer_alike(output_cls: type[BaseModel], is_s
     """The same class has the same strictness, the same required properties and the same defaults in both adapters."""
     langchain: Any = ChatKilo(api_key="k", model=MODEL).with_structured_output(output_cls, method="json_schema")
     one = langchain.first.kwargs["response_format"]["json_schema"]
-    request: Any = render_request(KiloLLM(api_key="k", model=MODEL), output_cls, None)
+    request: Any = options_for_instance(KiloLLM(api_key="k", model=MODEL), output_cls, None)
     other = request["response_format"]["json_schema"]
     assert one == other
     assert one.get("strict") == (True if is_strict else None)

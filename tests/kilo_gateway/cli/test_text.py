@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.cli.tables import Column, render_count, render_table
-from kilo_gateway.cli.text import TextCleaner, render_json, show_on_one_line
+from kilo_gateway.cli.text import TextCleaner, render_json_line, show_on_one_line
 
 ANY = st.text(
     alphabet=st.characters(blacklist_categories=()) | st.sampled_from("\r\n\x1b\x9b\ud83d\ude00"), max_size=30
@@ -34,7 +34,7 @@ def test_cuts_make_no_difference(text: str, cuts: list[int], shows_controls: boo
 @given(text=ANY)
 def test_json_is_plain(text: str) -> None:
     """A line of JSON is printable ASCII, and reads as what it was but for halves of characters."""
-    line = render_json({text: [text]})
+    line = render_json_line({text: [text]})
     assert line.isascii()
     assert line.isprintable()
     (value,) = json.loads(line).values()

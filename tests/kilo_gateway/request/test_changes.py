@@ -13,9 +13,9 @@ from kilo_gateway.request.changes import (
     TELL_CHANGES,
     Change,
     changes_of_request,
-    explain,
     find_changes,
     parse_changes,
+    reason_for_change,
     render_changes,
 )
 
@@ -30,7 +30,7 @@ def changed(model_id: str, messages: list[Any], **options: Any) -> list[tuple[st
     """Return what the rules change of a request, row by row; every row has a reason."""
     body = render_request(messages, model_id=model_id, stream=True, options=options)
     found = changes_of_request(messages, options, body)
-    assert all(explain(one, model_id=model_id) for one in found), found
+    assert all(reason_for_change(one, model_id=model_id) for one in found), found
     return [(one.place, one.kind, one.before, one.after) for one in found]
 
 
@@ -115,7 +115,7 @@ def test_the_successor_of_the_retired_auto_model_is_told(
     assert pairs == [("kilo/auto", "stop"), *[("kilo-auto/balanced", "model")] * 2]
     (*_, change) = parse_changes(asked[-1].headers.get(CHANGES_HEADER))
     assert (change.before, change.after) == ('"kilo/auto"', '"kilo-auto/balanced"')
-    assert "retired" in explain(change, model_id="kilo-auto/balanced")
+    assert "retired" in reason_for_change(change, model_id="kilo-auto/balanced")
 
 
 def test_the_header_stays_small_and_is_read_tolerantly() -> None:

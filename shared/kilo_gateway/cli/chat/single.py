@@ -9,7 +9,7 @@ from kilo_gateway.cli.chat.result import turn_object
 from kilo_gateway.cli.chat.schema import fit_answer
 from kilo_gateway.cli.model_rows import nearest_ids
 from kilo_gateway.cli.statuses import DONE, INTERRUPTED, NOT_AS_ASKED, CommandError, TerminatedError
-from kilo_gateway.cli.text import render_json
+from kilo_gateway.cli.text import render_json_line
 from kilo_gateway.errors import KiloError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _print(screen: ChatScreen, turn: Turn, typed: Typed, schema: dict[str, Any] 
     elif typed.extract or typed.extract_last:
         text = extract(text, is_last=typed.extract_last)
     if typed.as_json:
-        screen.out.line(render_json(turn_object(turn, value=value, conversation=recorder.conversation)))
+        screen.out.line(render_json_line(turn_object(turn, value=value, conversation=recorder.conversation)))
         return
     if typed.prints_later:
         screen.whole(text)

@@ -63,11 +63,11 @@ def read_conversation(messages: Any) -> ReadConversation:
         for call in row.get("tool_calls") or []:
             if isinstance(call, dict) and isinstance(call.get("function"), dict):
                 function = call["function"]
-                calls[str(call.get("id"))] = (str(function.get("name")), parse_arguments(function.get("arguments")))
+                calls[str(call.get("id"))] = (str(function.get("name")), arguments_or_text(function.get("arguments")))
     return conversation
 
 
-def parse_arguments(text: Any) -> Any:
+def arguments_or_text(text: Any) -> Any:
     """Return parsed arguments, or what was given when they are not JSON."""
     if not isinstance(text, str):
         return text

@@ -19,7 +19,7 @@ _BY_EVENT = "events"
 """Says of `pieces` that each event arrived by itself."""
 
 
-def parse_json(data: bytes | str) -> Any:
+def parse_exact_json(data: bytes | str) -> Any:
     """Return the JSON object or array, or None for a text that is none, or that a structure would not keep.
 
     Not kept are names that occur twice, numbers that no float holds, and halves of a surrogate pair.
@@ -29,13 +29,13 @@ def parse_json(data: bytes | str) -> Any:
         if is_too_deep(text):
             return None
         value = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
-        render_json(value)
+        render_compact_json(value)
     except (ValueError, RecursionError):  # the errors of decoding and encoding are ValueErrors, too
         return None
     return value if isinstance(value, (dict, list)) else None
 
 
-def render_json(value: Any) -> bytes:
+def render_compact_json(value: Any) -> bytes:
     """Return the value as compact JSON, as the gateway writes it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -53,7 +53,7 @@ def _finite(text: str) -> float:
     return number
 
 
-def is_event_stream(text: str, content_type: str) -> bool:
+def holds_events(text: str, content_type: str) -> bool:
     """Return whether the body is a stream of events, by what its header or its beginning says."""
     return _EVENT_STREAM in content_type or text.startswith(_FIRST_OF_STREAM)
 
@@ -74,7 +74,9 @@ def event_sizes(data: bytes) -> list[int]:
     return [len(event) + len(separator) for event in whole] + ([len(rest)] if rest else [])
 
 
-def render_body(data: bytes | None, content_type: str, pieces: list[int] | None = None) -> dict[str, Any] | None:
+def render_recorded_body(
+    data: bytes | None, content_type: str, pieces: list[int] | None = None
+) -> dict[str, Any] | None:
     """Return `{"json": ...}`, `{"events": [...]}`, `{"text": ...}` or `{"base64": ...}`; None for no body."""
     if not data:
         return None
@@ -83,9 +85,9 @@ def render_body(data: bytes | None, content_type: str, pieces: list[int] | None 
     except UnicodeDecodeError:
         body: dict[str, Any] = {"base64": base64.b64encode(data).decode()}
         return {**body, "pieces": pieces} if pieces else body
-    if is_event_stream(text, content_type):
+    if holds_events(text, content_type):
         return _render_events(text, pieces, is_each=pieces == event_sizes(data))
-    value = parse_json(text)
+    value = parse_exact_json(text)
     return {"text": text} if value is None else {"json": value}
 
 
@@ -102,17 +104,17 @@ def _render_events(text: str, pieces: list[int] | None, *, is_each: bool) -> dic
     return {**body, "events": events[:-1] if is_complete else events}
 
 
-def parse_body(body: Any) -> tuple[bytes, list[int] | None]:
+def parse_recorded_body(body: Any) -> tuple[bytes, list[int] | None]:
     """Return the bytes, and the sizes of the pieces in which they arrived when that is known.
 
     Raises:
-        ValueError: not a body as `render_body` writes it; says what is wrong.
+        ValueError: not a body as `render_recorded_body` writes it; says what is wrong.
     """
     if body is None:
         return b"", None
     if not isinstance(body, Mapping):
         raise ValueError("a body must be a mapping")  # noqa: TRY004 - wrong data, not a wrong call
-    for name, parse in (("json", render_json), ("events", None), ("text", _parse_text), ("base64", _decode)):
+    for name, parse in (("json", render_compact_json), ("events", None), ("text", _parse_text), ("base64", _decode)):
         if name in body:
             data = _parse_events(body) if parse is None else parse(body[name])
             return data, _parse_pieces(body.get("pieces"), data)

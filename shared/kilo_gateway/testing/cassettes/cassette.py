@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vcr.cassette import Cassette as VcrCassette
 
 from kilo_gateway.testing.cassettes.errors import CassetteError, NoMatchError
-from kilo_gateway.testing.cassettes.explanation import Situation, explain
+from kilo_gateway.testing.cassettes.explanation import Situation, explain_mismatch
 from kilo_gateway.testing.cassettes.matching import Matcher
 from kilo_gateway.testing.cassettes.modes import VCR_MODES
 from kilo_gateway.testing.cassettes.naming import shown
@@ -145,7 +145,7 @@ class Cassette(VcrCassette):  # type: ignore[misc] # vcrpy has no types
     def _no_match(self, request: Request) -> NoMatchError:
         used = [bool(self.play_counts[at]) for at in range(len(self.data))]
         situation = Situation(shown(self.file), self._exists, self._how_to_record, self.requests, used)
-        message = explain(request, situation, self._matcher)
+        message = explain_mismatch(request, situation, self._matcher)
         return NoMatchError(message, cassette=self, failed_request=request)
 
     def _refusal(self, error: CassetteError) -> CassetteError:

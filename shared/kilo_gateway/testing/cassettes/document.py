@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin
 
-from kilo_gateway.testing.cassettes.bodies import parse_body, render_body
+from kilo_gateway.testing.cassettes.bodies import parse_recorded_body, render_recorded_body
 from kilo_gateway.testing.cassettes.origin import CassetteOrigin
 from kilo_gateway.testing.cassettes.yaml_text import dump, load
 
@@ -62,7 +62,7 @@ def _render_address(uri: str, origin: CassetteOrigin) -> dict[str, str]:
 
 def _render_message(headers: Mapping[str, Any], data: bytes | None, pieces: list[int] | None = None) -> dict[str, Any]:
     shown = {name: _one_or_all(values) for name, values in headers.items()}
-    body = render_body(data, _content_type(headers), pieces)
+    body = render_recorded_body(data, _content_type(headers), pieces)
     return {**({"headers": shown} if shown else {}), **({} if body is None else {"body": body})}
 
 
@@ -120,8 +120,8 @@ def _parse_numbered(value: Any, number: int, origin: CassetteOrigin) -> Interact
 
 def _parse_interaction(value: Any, origin: CassetteOrigin) -> Interaction:
     request, response = value["request"], value["response"]
-    data, _ = parse_body(request.get("body"))
-    body, pieces = parse_body(response.get("body"))
+    data, _ = parse_recorded_body(request.get("body"))
+    body, pieces = parse_recorded_body(response.get("body"))
     status = response["status"]
     if type(status) is not int:
         raise ValueError("the status must be a number")

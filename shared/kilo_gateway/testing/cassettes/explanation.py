@@ -39,7 +39,7 @@ class Situation:
     """For each stored request, whether its answer was given already."""
 
 
-def explain(request: Request, situation: Situation, matcher: Matcher) -> str:
+def explain_mismatch(request: Request, situation: Situation, matcher: Matcher) -> str:
     """Return why no recorded answer fits, and what to do."""
     asked = f"{request.method} {request.path}"
     if not situation.exists:

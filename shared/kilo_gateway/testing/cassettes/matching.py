@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.cassettes.bodies import parse_json
+from kilo_gateway.testing.cassettes.bodies import parse_exact_json
 from kilo_gateway.testing.cassettes.difference import is_same, without
 from kilo_gateway.testing.cassettes.origin import is_gateway
 
@@ -39,5 +39,5 @@ class Matcher:
     def body(self, request: Request) -> Any:
         """Return the body as it is compared: parsed, without the fields that are ignored."""
         data = request.body or None
-        value = None if data is None else parse_json(data)
+        value = None if data is None else parse_exact_json(data)
         return without(data if value is None else value, self._ignored)

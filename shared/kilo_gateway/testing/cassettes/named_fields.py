@@ -35,20 +35,20 @@ _MONEY_IN_ERRORS = re.compile(
 """Amounts that an error's text tells of the account."""
 
 
-def clean(value: Any, text: Callable[[str], str]) -> Any:
+def clean_fields(value: Any, text: Callable[[str], str]) -> Any:
     """Return the JSON value without secrets, ids and balances; `text` cleans every other string and key."""
-    return _clean(value, text, name="", owner="", in_error=isinstance(value, dict) and "error" in value)
+    return _clean_fields(value, text, name="", owner="", in_error=isinstance(value, dict) and "error" in value)
 
 
-def _clean(value: Any, text: Callable[[str], str], *, name: str, owner: str, in_error: bool) -> Any:
+def _clean_fields(value: Any, text: Callable[[str], str], *, name: str, owner: str, in_error: bool) -> Any:
     if isinstance(value, dict):
         cleaned = {}
         for key, item in value.items():
             plain = _SEPARATORS.sub("", str(key)).lower()
-            cleaned[text(str(key))] = _clean(item, text, name=plain, owner=name, in_error=in_error)
+            cleaned[text(str(key))] = _clean_fields(item, text, name=plain, owner=name, in_error=in_error)
         return cleaned
     if isinstance(value, list):
-        return [_clean(item, text, name=name, owner=owner, in_error=in_error) for item in value]
+        return [_clean_fields(item, text, name=name, owner=owner, in_error=in_error) for item in value]
     is_named = bool(_SECRETS.fullmatch(name) or _IDS.fullmatch(name)) or bool(
         _PEOPLE.fullmatch(owner) and _OF_PEOPLE.fullmatch(name)
     )

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.cassettes.errors import NetworkBlockedError
-from kilo_gateway.testing.cassettes.origin import is_loopback
+from kilo_gateway.testing.cassettes.origin import is_local_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,7 +76,7 @@ def _check_event(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _check(host: Any, what: str) -> None:
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-    if name is None or (isinstance(name, str) and is_loopback(name.lower())):
+    if name is None or (isinstance(name, str) and is_local_address(name.lower())):
         return
     _own.is_inside = True
     try:

@@ -64,7 +64,7 @@ class CassetteOrigin:
         return cls(str(texts["from"]), base_url, **{name: texts.get(name) for name in names})
 
 
-def is_loopback(host: str | None) -> bool:
+def is_local_address(host: str | None) -> bool:
     """Return whether the host is this machine itself."""
     if host is None or host in {"", "localhost"}:
         return True
@@ -80,14 +80,14 @@ def is_gateway(uri: str, headers: Mapping[str, Any], base_url: str) -> bool:
     if any(name.lower() == FEATURE_HEADER for name in headers) or uri.startswith(base_url):
         return True
     parts = urlsplit(uri)
-    is_home = parts.hostname == _REAL_HOST or is_loopback(parts.hostname)
+    is_home = parts.hostname == _REAL_HOST or is_local_address(parts.hostname)
     return is_home and any(path in parts.path for path in _GATEWAY_PATHS)
 
 
 def without_port(uri: str) -> str:
     """Return the address with this machine's ports left out: they differ each time."""
     parts = urlsplit(uri)
-    if not is_loopback(parts.hostname) or not parts.hostname:
+    if not is_local_address(parts.hostname) or not parts.hostname:
         return uri
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return urlunsplit(parts._replace(netloc=host))

@@ -9,7 +9,7 @@ from vcr.request import Request
 
 from kilo_gateway.errors import AuthenticationError, KiloError
 from kilo_gateway.errors.bodies import REPLAYED_HEADER, find_error, parse_error, parse_error_object
-from kilo_gateway.testing.cassettes.bodies import parse_json, render_json, split_events
+from kilo_gateway.testing.cassettes.bodies import parse_exact_json, render_compact_json, split_events
 from kilo_gateway.testing.cassettes.environment import at_gateway
 from kilo_gateway.testing.cassettes.errors import CassetteError
 from kilo_gateway.transport.interception import InterceptedAnswer
@@ -123,12 +123,12 @@ def _vcr_request(request: InterceptedRequest, url: str | None = None) -> Request
 def _with_models(request: InterceptedRequest, data: bytes, kept: Collection[str]) -> bytes:
     """Return the body with only the `kept` entries of its model list; any other body, and all when none is named."""
     is_list = request.method == "GET" and _vcr_request(request).path.endswith("/models")
-    answer = parse_json(data) if kept and is_list else None
+    answer = parse_exact_json(data) if kept and is_list else None
     entries = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or not isinstance(entries, list):
         return data
     named = [entry for entry in entries if isinstance(entry, dict) and entry.get("id") in kept]
-    return render_json({**answer, "data": named})
+    return render_compact_json({**answer, "data": named})
 
 
 def _is_authentication_error(status: int, headers: dict[str, str], data: bytes) -> bool:

@@ -11,8 +11,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from vcr.request import Request
 
 from kilo_gateway.errors.redaction import REDACTED, spellings_of
-from kilo_gateway.testing.cassettes.bodies import event_sizes, is_event_stream, parse_json, render_json, split_events
-from kilo_gateway.testing.cassettes.named_fields import clean
+from kilo_gateway.testing.cassettes.bodies import (
+    event_sizes,
+    holds_events,
+    parse_exact_json,
+    render_compact_json,
+    split_events,
+)
+from kilo_gateway.testing.cassettes.named_fields import clean_fields
 from kilo_gateway.testing.cassettes.origin import without_port
 from kilo_gateway.testing.cassettes.secret_shapes import find_secrets, replace_spans
 from kilo_gateway.testing.cassettes.streamed_secrets import scrub_events
@@ -113,16 +119,16 @@ class Scrubber:
         except UnicodeDecodeError:
             # Every byte is a character of Latin-1, so that keys in plain sight are found in any file.
             return self.text(data.decode("latin-1")).encode("latin-1")
-        if is_event_stream(text, content_type):
+        if holds_events(text, content_type):
             return self._events(text).encode()
-        value = parse_json(text)
-        return self._odd(text).encode() if value is None else render_json(clean(value, self.text))
+        value = parse_exact_json(text)
+        return self._odd(text).encode() if value is None else render_compact_json(clean_fields(value, self.text))
 
     def _odd(self, text: str) -> str:
         """Clean what is no JSON, or JSON that no structure keeps; escapes in it must hide no secret."""
         try:
             value = json.loads(text)
-            cleaned = clean(value, self.text)
+            cleaned = clean_fields(value, self.text)
             return self.text(text if cleaned == value else json.dumps(cleaned))
         except (ValueError, RecursionError):
             return self.text(text)
@@ -131,7 +137,7 @@ class Scrubber:
         events, separator = split_events(text)
         cleaned = scrub_events(
             events,
-            value=lambda value: clean(value, self.text),
+            value=lambda value: clean_fields(value, self.text),
             text=self.text,
             find=lambda whole: find_secrets(whole, self._spellings),
         )

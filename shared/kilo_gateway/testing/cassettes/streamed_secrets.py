@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors.redaction import REDACTED
-from kilo_gateway.testing.cassettes.bodies import parse_json, render_json
+from kilo_gateway.testing.cassettes.bodies import parse_exact_json, render_compact_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ def scrub_events(
         if before is None:
             scrubbed.append(text(event))
         else:
-            scrubbed.append(event if clean == before else head + render_json(clean).decode())
+            scrubbed.append(event if clean == before else head + render_compact_json(clean).decode())
     return scrubbed
 
 
@@ -52,7 +52,7 @@ def _parse_event(event: str) -> tuple[str, Any]:
     if not line.startswith(_DATA) or head.startswith(_DATA) or f"\n{_DATA}" in head:
         return "", None
     data = line.removeprefix(_DATA).lstrip(" ")
-    return head + line[: len(line) - len(data)], parse_json(data)
+    return head + line[: len(line) - len(data)], parse_exact_json(data)
 
 
 def _threads(values: Sequence[Any]) -> dict[tuple[Any, ...], list[Place]]:

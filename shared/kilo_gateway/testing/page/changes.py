@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kilo_gateway.errors import KiloError
-from kilo_gateway.request.changes import Change, explain, find_changes, parse_changes
+from kilo_gateway.request.changes import Change, find_changes, parse_changes, reason_for_change
 from kilo_gateway.request.families import rules_for
 from kilo_gateway.request.reasoning import apply_reasoning, parse_level
 from kilo_gateway.request.signatures import sanitize_signatures
@@ -49,7 +49,7 @@ class ShownChange:
 def changes_before(header: str | None, body: Any) -> list[ShownChange]:
     """Return what the client says that it changed, and what a Kilo client would have changed of the body as it came."""
     model_id = _model_of(body)
-    told = [_shown("client", one, explain(one, model_id=model_id)) for one in parse_changes(header)]
+    told = [_shown("client", one, reason_for_change(one, model_id=model_id)) for one in parse_changes(header)]
     return (told + _advice(body, model_id))[:_MAX_SHOWN]
 
 
@@ -82,7 +82,7 @@ def _advice(body: Any, model_id: str) -> list[ShownChange]:
     except KiloError:
         shaped.pop("reasoning_effort", None)
     found = find_changes(body, shaped)
-    return [_shown("advice", one, explain(one, model_id=model_id)) for one in found]
+    return [_shown("advice", one, reason_for_change(one, model_id=model_id)) for one in found]
 
 
 def _as_system(message: Any) -> Any:

@@ -12,7 +12,13 @@ import orjson
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from kilo_gateway.testing.page.elements import join
-from kilo_gateway.testing.page.view import render_answer, render_changes, render_head, render_request, render_totals
+from kilo_gateway.testing.page.view import (
+    render_answer_html,
+    render_changes_html,
+    render_head_html,
+    render_request_html,
+    render_totals_html,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -78,8 +84,8 @@ def _render_page(board: Board) -> bytes:
     filled = {
         "{{title}}": join([board.title]),
         "{{mark}}": f"{board.id}-{board.revision}",
-        "{{totals}}": render_totals(requests, board.total),
-        "{{requests}}": join(render_request(one, is_open=one.number == last) for one in reversed(requests)),
+        "{{totals}}": render_totals_html(requests, board.total),
+        "{{requests}}": join(render_request_html(one, is_open=one.number == last) for one in reversed(requests)),
     }
     # One pass: what is put in is not looked through again for places of the template.
     text = re.sub(r"\{\{\w+\}\}", lambda place: str(filled[place.group()]), _file("page.html"))
@@ -101,7 +107,7 @@ async def _events(board: Board, last: str) -> AsyncIterator[bytes]:
                 before, seen = seen, board.revision
                 for one in board.changed_since(before):
                     yield _event("request", f"{board.id}-{before}", _update(one, is_new=one.revision > before))
-                totals = {"html": render_totals(board.requests.values(), board.total)}
+                totals = {"html": render_totals_html(board.requests.values(), board.total)}
                 yield _event("totals", f"{board.id}-{seen}", totals)
             await asyncio.sleep(_PAUSE_SECONDS)
             try:
@@ -114,8 +120,12 @@ def _update(request: WatchedRequest, *, is_new: bool) -> dict[str, object]:
     request.take_snapshot()
     head = {"number": request.number, "kind": request.kind}
     if is_new:
-        return {**head, "whole": render_request(request)}
-    parts = {"head": render_head(request), "answer": render_answer(request), "changes": render_changes(request)}
+        return {**head, "whole": render_request_html(request)}
+    parts = {
+        "head": render_head_html(request),
+        "answer": render_answer_html(request),
+        "changes": render_changes_html(request),
+    }
     return {**head, "parts": parts}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.page.answers import status_word
 from kilo_gateway.testing.page.elements import Html, element, join, long_text
-from kilo_gateway.testing.page.view_body import render_body
+from kilo_gateway.testing.page.view_body import render_body_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,17 +27,17 @@ _HEADINGS: dict[By, str] = {
 _SIGNS = {"removed": "-", "added": "+", "replaced": "→"}
 
 
-def render_request(request: WatchedRequest, *, is_open: bool = False) -> Html:
+def render_request_html(request: WatchedRequest, *, is_open: bool = False) -> Html:
     """Return the whole request."""
     mark = f"r{request.number}"
     parts = [
-        element("section", *render_body(request), class_="asked"),
-        element("section", render_answer(request), class_="answered", id=f"{mark}-answer"),
-        element("section", render_changes(request), class_="changed", id=f"{mark}-changes"),
+        element("section", *render_body_html(request), class_="asked"),
+        element("section", render_answer_html(request), class_="answered", id=f"{mark}-answer"),
+        element("section", render_changes_html(request), class_="changed", id=f"{mark}-changes"),
     ]
     return element(
         "details",
-        element("summary", render_head(request), id=f"{mark}-head"),
+        element("summary", render_head_html(request), id=f"{mark}-head"),
         element("div", *parts, class_="parts"),
         class_="request",
         id=mark,
@@ -46,7 +46,7 @@ def render_request(request: WatchedRequest, *, is_open: bool = False) -> Html:
     )
 
 
-def render_head(request: WatchedRequest) -> Html:
+def render_head_html(request: WatchedRequest) -> Html:
     """Return the line that is seen while the request is closed."""
     answer, usage = request.answer, request.answer.usage
     is_stream = isinstance(request.body, dict) and request.body.get("stream") is True
@@ -70,7 +70,7 @@ def render_head(request: WatchedRequest) -> Html:
     return join(facts)
 
 
-def render_answer(request: WatchedRequest) -> Html:
+def render_answer_html(request: WatchedRequest) -> Html:
     """Return what came back so far."""
     answer = request.answer
     problem = answer.error or request.problem
@@ -88,7 +88,7 @@ def render_answer(request: WatchedRequest) -> Html:
     return join(shown)
 
 
-def render_changes(request: WatchedRequest) -> Html:
+def render_changes_html(request: WatchedRequest) -> Html:
     """Return what was changed on the way, and why."""
     if request.kind != "chat":
         return Html("")
@@ -102,7 +102,7 @@ def render_changes(request: WatchedRequest) -> Html:
     return join([element("h3", "Changed on the way"), *(shown or [nothing])])
 
 
-def render_totals(requests: Iterable[WatchedRequest], total: int) -> Html:
+def render_totals_html(requests: Iterable[WatchedRequest], total: int) -> Html:
     """Return the sums over all that is shown."""
     usages = [one.answer.usage for one in requests if one.answer.usage is not None]
     costs = [usage.cost for usage in usages if usage.cost is not None]

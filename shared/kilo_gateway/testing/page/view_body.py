@@ -23,7 +23,7 @@ _ONE_LINE = 60
 _PARTS = {"image_url": "image", "input_audio": "sound", "file": "file", "video_url": "video"}
 
 
-def render_body(request: WatchedRequest) -> Iterator[Html | None]:
+def render_body_html(request: WatchedRequest) -> Iterator[Html | None]:
     """Yield the parts of the request."""
     body = request.body if isinstance(request.body, dict) else {}
     yield element("h3", "Request")

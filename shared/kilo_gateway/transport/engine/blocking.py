@@ -10,7 +10,7 @@ from kilo_gateway.errors import RequestTimeoutError
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
 from kilo_gateway.transport.engine.connection import EngineConnection, EngineResponseBase, late, not_connected, write
 from kilo_gateway.transport.engine.reader import Reader
-from kilo_gateway.transport.engine.request import RenderedRequest, render_request
+from kilo_gateway.transport.engine.request import RenderedRequest, render_http_request
 from kilo_gateway.transport.free_list import FreeList
 from kilo_gateway.transport.later import httpx
 from kilo_gateway.transport.sockets.connecting import connect
@@ -119,7 +119,7 @@ class EngineCarrier:
     def send(self, outgoing: Outgoing, bounds: Bounds) -> EngineResponse:
         """Return the answer when its head has come."""
         try:
-            request = render_request(outgoing)
+            request = render_http_request(outgoing)
             connection = self._free.take(request.origin) or self._connect(request, outgoing, bounds)
             try:
                 return self._exchange(connection, request, outgoing, bounds)

@@ -68,7 +68,7 @@ def _is_name(name: str) -> bool:
     return _WORD.match(name) is not None and name.lower() not in _FRAMING
 
 
-def render_request(outgoing: Outgoing) -> RenderedRequest:
+def render_http_request(outgoing: Outgoing) -> RenderedRequest:
     """Return the request in origin form, with one Host and one Content-Length.
 
     Raises:

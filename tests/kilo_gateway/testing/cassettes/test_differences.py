@@ -9,7 +9,7 @@ import pytest
 from vcr.request import Request
 
 from kilo_gateway.testing.cassettes.difference import ABSENT, Difference, find_differences, is_same, without
-from kilo_gateway.testing.cassettes.explanation import Situation, explain
+from kilo_gateway.testing.cassettes.explanation import Situation, explain_mismatch
 from kilo_gateway.testing.cassettes.matching import Matcher
 
 BASE = "https://api.kilo.ai/api/gateway/"
@@ -31,7 +31,7 @@ def chat(*texts: str, **options: Any) -> dict[str, Any]:
 def words(now: Request, *stored: Request, used: bool = False, exists: bool = True, ignore: tuple[str, ...] = ()) -> str:
     """Return the message for a request that does not fit."""
     situation = Situation("tests/a.kilo.yaml", exists, "pytest --again", stored, [used] * len(stored))
-    return explain(now, situation, Matcher(ignore, BASE))
+    return explain_mismatch(now, situation, Matcher(ignore, BASE))
 
 
 @pytest.mark.parametrize(

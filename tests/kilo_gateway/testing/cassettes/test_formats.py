@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilo_gateway.testing.cassettes.bodies import parse_body, render_body
+from kilo_gateway.testing.cassettes.bodies import parse_recorded_body, render_recorded_body
 from kilo_gateway.testing.cassettes.document import Document, parse_document, render_document
 from kilo_gateway.testing.cassettes.origin import CassetteOrigin
 from kilo_gateway.testing.cassettes.yaml_text import dump, load
@@ -25,7 +25,7 @@ _VALUES = st.recursive(
 
 def through_yaml(data: bytes, content_type: str, pieces: list[int] | None = None) -> tuple[bytes, Any]:
     """Return what a body is after it was written and read."""
-    return parse_body(load(dump({"body": render_body(data, content_type, pieces)}))["body"])
+    return parse_recorded_body(load(dump({"body": render_recorded_body(data, content_type, pieces)}))["body"])
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def through_yaml(data: bytes, content_type: str, pieces: list[int] | None = None
 )
 def test_json_is_a_structure_and_the_same_value(text: str) -> None:
     """JSON of every usual writer is kept as a structure that gives the same value back, in compact form."""
-    assert "json" in (render_body(text.encode(), "application/json") or {})
+    assert "json" in (render_recorded_body(text.encode(), "application/json") or {})
     data, _ = through_yaml(text.encode(), "application/json")
     assert json.loads(data) == json.loads(text)
     assert through_yaml(data, "application/json") == (data, None)
@@ -75,7 +75,7 @@ def test_json_is_a_structure_and_the_same_value(text: str) -> None:
 )
 def test_anything_else_is_kept_exactly(data: bytes) -> None:
     """What no structure can give back is kept as text or base64, byte for byte."""
-    assert "json" not in (render_body(data, "application/json") or {})
+    assert "json" not in (render_recorded_body(data, "application/json") or {})
     assert through_yaml(data, "application/json") == (data, None)
 
 
@@ -108,7 +108,7 @@ def test_any_stream_survives(parts: list[str]) -> None:
 def test_a_stream_is_one_event_a_line() -> None:
     """Each event of a stream is one line of the file, unless it has several itself."""
     data = b': note\n\ndata: {"a":1}\n\nevent: x\ndata: y\n\ndata: [DONE]\n\n'
-    text = dump(render_body(data, "text/event-stream", [8, 29, 14]))
+    text = dump(render_recorded_body(data, "text/event-stream", [8, 29, 14]))
     assert text.splitlines() == [
         "pieces: [8, 29, 14]",
         "events:",
@@ -133,7 +133,7 @@ def test_pieces_are_kept(cut: int) -> None:
 def test_pieces_of_one_event_each_are_one_word() -> None:
     """When each event came by itself, the file says just that."""
     data = b'data: {"a":1}\n\ndata: [DONE]\n\n'
-    body = render_body(data, "text/event-stream", [15, 14])
+    body = render_recorded_body(data, "text/event-stream", [15, 14])
     assert body is not None
     assert body["pieces"] == "events"
     assert through_yaml(data, "text/event-stream", [15, 14]) == (data, [15, 14])
@@ -222,5 +222,5 @@ def test_a_vector_takes_one_line() -> None:
 def test_json_of_earlier_versions_is_read() -> None:
     """Cassettes that kept the layout of JSON text, and numbers in their own spelling, give the same values."""
     body = {"json": {"cost": 8e-8}, "layout": "spaced ascii", "before": "\n"}
-    assert parse_body(body) == (b'{"cost":8e-08}', None)
+    assert parse_recorded_body(body) == (b'{"cost":8e-08}', None)
     assert load("cost: 8e-8\nprice: 0.50\nembedding:\n- 1E-7\n") == {"cost": 8e-8, "price": 0.5, "embedding": [1e-7]}

@@ -19,7 +19,7 @@ from kilo_gateway.testing.cassettes.origin import (
     REAL,
     CassetteOrigin,
     is_gateway,
-    is_loopback,
+    is_local_address,
     origin_of,
 )
 
@@ -176,4 +176,4 @@ _OTHERS = ["10.0.0.1", "example.com", "localhost.example", "fe80::1%eth0"]
 )
 def test_what_this_machine_is(host: str, expected: bool) -> None:
     """Loopback is this machine; private networks are not."""
-    assert is_loopback(host) is expected
+    assert is_local_address(host) is expected

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kilo_gateway import KiloError
 from kilo_gateway.testing.page.board import MAX_REQUESTS, Board
-from kilo_gateway.testing.page.view import render_request
+from kilo_gateway.testing.page.view import render_request_html
 from kilo_gateway.testing.page.watched import WatchedRequest
 from tests.kilo_gateway.testing.page.conftest import HELLO
 
@@ -223,10 +223,10 @@ def test_whatever_passes_can_be_shown(body: Any, answer: Any, status: int, is_st
     request.begin_answer(status, {"content-type": kind}, spellings)
     assert request.reader is not None
     request.reader.feed(b"data: " + back + b"\n\n" if is_stream else back)
-    assert render_request(request)
+    assert render_request_html(request)
     request.take_snapshot()
     request.end(is_whole=True)
-    assert render_request(request).count("<details") == render_request(request).count("</details>")
+    assert render_request_html(request).count("<details") == render_request_html(request).count("</details>")
 
 
 def test_a_key_is_neither_shown_nor_kept(start: Callable[..., Served]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from kilo_gateway.settings.headers import HeaderList
 from kilo_gateway.settings.timeouts import Timeouts
-from kilo_gateway.transport.engine.request import JOINED_BYTES, render_request
+from kilo_gateway.transport.engine.request import JOINED_BYTES, render_http_request
 from kilo_gateway.transport.outgoing import Outgoing
 
 
@@ -24,7 +24,7 @@ def outgoing(
 
 def lines(request: Outgoing) -> list[str]:
     """Return the lines of its head."""
-    return render_request(request).head.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    return render_http_request(request).head.partition(b"\r\n\r\n")[0].decode().split("\r\n")
 
 
 def test_a_request() -> None:
@@ -55,14 +55,14 @@ def test_where_it_goes(url: str, target: str, host: str, origin: tuple[bool, str
     """Host has the port where it is not the usual one, addresses their brackets; nobody is named before it."""
     found = lines(outgoing(url))
     assert found[:2] == [f"POST {target} HTTP/1.1", f"Host: {host}"]
-    assert tuple(render_request(outgoing(url)).origin) == origin
+    assert tuple(render_http_request(outgoing(url)).origin) == origin
     assert "secret" not in "".join(found)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"x" * JOINED_BYTES, b"x" * (JOINED_BYTES + 1)])
 def test_a_body(content: bytes | None) -> None:
     """A body has its length in bytes, also an empty one; a long one is sent as it is, not copied."""
-    request = render_request(outgoing(content=content))
+    request = render_http_request(outgoing(content=content))
     head, _, joined = request.head.partition(b"\r\n\r\n")
     assert (b"Content-Length: %d" % len(content or b"") in head) is (content is not None)
     assert joined + request.body == (content or b"")
@@ -74,7 +74,7 @@ def test_a_body(content: bytes | None) -> None:
 )
 def test_a_request_may_be_the_last(headers: tuple[tuple[str, str], ...], is_last: bool) -> None:
     """A caller's own Connection is sent in place of ours, and held to."""
-    request = render_request(outgoing(headers=headers))
+    request = render_http_request(outgoing(headers=headers))
     assert request.is_last is is_last
     assert request.head.lower().count(b"\r\nconnection:") == 1
 
@@ -100,12 +100,13 @@ def test_a_request_may_be_the_last(headers: tuple[tuple[str, str], ...], is_last
 def test_what_is_never_sent(request_: Outgoing) -> None:
     """A name, value, method or protocol that is not sent as one of its kind is refused, its value not quoted."""
     with pytest.raises((httpx.LocalProtocolError, httpx.UnsupportedProtocol)) as caught:
-        render_request(request_)
+        render_http_request(request_)
     assert "\n" not in str(caught.value)
 
 
 def test_a_request_is_not_shown() -> None:
     """No byte of a request, and so no key, is in what a traceback shows of it."""
     assert (
-        repr(render_request(outgoing(headers=(("Authorization", "Bearer secret"),)))) == "<Request to gateway.example>"
+        repr(render_http_request(outgoing(headers=(("Authorization", "Bearer secret"),))))
+        == "<Request to gateway.example>"
     )
