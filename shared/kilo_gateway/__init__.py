@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing as Pricing
     from kilo_gateway.catalog.providers import ModelEndpoint as ModelEndpoint
     from kilo_gateway.catalog.providers import Provider as Provider
-    from kilo_gateway.client import ChatStream as ChatStream
     from kilo_gateway.client import KiloClient as KiloClient
     from kilo_gateway.costs.budget import Budget as Budget
     from kilo_gateway.costs.tracker import CostTracker as CostTracker
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import resolve_settings as resolve_settings
     from kilo_gateway.settings.timeouts import Timeouts as Timeouts
     from kilo_gateway.stream.accumulator import Delta as Delta
+    from kilo_gateway.sync_stream import ChatStream as ChatStream
     from kilo_gateway.tool_arguments import parse_arguments as parse_arguments
 
 _HOMES = {
@@ -84,7 +84,8 @@ _HOMES = {
     "async_client": ("AsyncKiloClient",),
     "async_stream": ("AsyncChatStream",),
     "catalog.catalog": ("Catalog", "bundled_catalog"),
-    "client": ("ChatStream", "KiloClient"),
+    "client": ("KiloClient",),
+    "sync_stream": ("ChatStream",),
     "answer.completion": ("Completion", "render_metadata"),
     "costs.budget": ("Budget",),
     "costs.tracker": ("CostTracker", "cost_tags", "cost_tracker"),

@@ -21,25 +21,25 @@ from kilo_gateway.lookups import (
     providers_lookup,
 )
 from kilo_gateway.settings.auth import with_request_id
+from kilo_gateway.sync_stream import ChatStream
 from kilo_gateway.transport.connections import sync_carrier
 from kilo_gateway.transport.exchange import Exchange
 from kilo_gateway.transport.given_client import HttpClient
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from kilo_gateway.account.balance import Balance
     from kilo_gateway.account.defaults import Defaults
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.call import Answer, ChatCall, GatewayCall
+    from kilo_gateway.call import Answer, GatewayCall
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.catalog.embedding_models import EmbeddingCatalog
     from kilo_gateway.catalog.models import ModelInfo
     from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.request.options import EmbeddingOptions, RequestOptions
-    from kilo_gateway.stream.accumulator import Delta
     from kilo_gateway.stream.reader import StreamReader
     from kilo_gateway.transport.carrier import Carrier
 
@@ -280,59 +280,3 @@ class KiloClient(ClientBase[HttpClient]):
         if call.on_retry is not None:
             call.on_retry(Retry(error, call.attempt, wait))
         return wait
-
-
-class ChatStream:
-    """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
-
-    def __init__(self, client: KiloClient, call: ChatCall) -> None:
-        self._call = call
-        self._deltas = _run(client, call)
-
-    @property
-    def completion(self) -> Completion:
-        """The answer so far; the whole answer after the last delta."""
-        return self._call.completion
-
-    def __iter__(self) -> Iterator[Delta]:
-        return self._deltas
-
-    def __next__(self) -> Delta:
-        return next(self._deltas)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the stream; the connection is closed unless the answer was read to its end."""
-        self._deltas.close()
-
-
-def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
-    client._prepare(call)
-    while True:
-        client._acquire_permits(call)
-        reader = call.fresh_reader()
-        exchange = Exchange(client._outgoing(call))
-        try:
-            client._open(exchange, call)
-            while (piece := exchange.next_piece()) is not None:
-                yield from reader.feed(piece)
-                exchange.had_event = reader.had_event
-                if reader.is_done:
-                    exchange.drain()
-                    break
-            yield from reader.finish()
-        except KiloError as error:
-            wait = client._wait_after(call, error, reader)
-        else:
-            if call.is_watched:
-                call.note_answer(call.completion)
-            return
-        finally:
-            exchange.close()
-            client._note_abandoned(call)
-        time.sleep(wait)

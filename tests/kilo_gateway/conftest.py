@@ -51,7 +51,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def record(seconds: float) -> None:
         recorded.append(seconds)
 
-    monkeypatch.setattr("kilo_gateway.client.time", SimpleNamespace(sleep=recorded.append))
+    for module in ("client", "sync_stream"):
+        monkeypatch.setattr(f"kilo_gateway.{module}.time", SimpleNamespace(sleep=recorded.append))
     for module in ("async_client", "async_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.anyio", SimpleNamespace(sleep=record))
     return recorded

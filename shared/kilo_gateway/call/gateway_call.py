@@ -1,33 +1,24 @@
-"""One call on its way: what to send, how to read the answer, what to do after an error. Decides; never sends."""
+"""What calls to all endpoints share: what to send, the state of the tries, what to do after an error. Never sends."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from kilo_gateway import jsontext
-from kilo_gateway.answer.body import parse_answer
-from kilo_gateway.catalog.embedding_models import advise_embedding_id
 from kilo_gateway.costs.call_costs import costs_of_call
-from kilo_gateway.embeddings import Embeddings, parse_embeddings
 from kilo_gateway.errors import KiloError, ModelNotFoundError, NotFoundError
-from kilo_gateway.errors.bodies import parse_error, replayed_note
+from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.errors.waits import retry_delay
-from kilo_gateway.fim import parse_fim_answer
 from kilo_gateway.refs import render_ref
 from kilo_gateway.request.families import AUTO_MODEL
 from kilo_gateway.settings.auth import ANONYMOUS
-from kilo_gateway.settings.base_url import api_root
 from kilo_gateway.settings.headers import MASK, mask_header
 from kilo_gateway.settings.timeouts import Timeouts, parse_timeouts
-from kilo_gateway.spans import TimedReader, span_of_call
-from kilo_gateway.stream.reader import StreamReader
-from kilo_gateway.stream.sse import is_event_stream
+from kilo_gateway.spans import span_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +29,9 @@ if TYPE_CHECKING:
     from kilo_gateway.gate.entering import Permits
     from kilo_gateway.settings.headers import HeaderList
     from kilo_gateway.settings.settings import Settings
+    from kilo_gateway.stream.reader import StreamReader
 
 Answer = TypeVar("Answer")
-
-_LIST_EMBEDDING_MODELS = "See KiloClient().embedding_models(); the list of models does not show them."
 
 _UNKNOWN_PATH = frozenset({404, 405})
 
@@ -235,142 +225,3 @@ class GatewayCall(ABC, Generic[Answer]):
         what, full_stop, remedy = error.message.partition(". ")
         error.message = f"{what.removesuffix('.')} (model {self.ref!r}).{full_stop[1:]}{remedy}"
         error.args = (error.message, *error.args[1:])
-
-
-class _CallSeed:
-    """What made-up ids of tool calls are made of: the same for the same request, streamed or not.
-
-    Knows the request and not the call, whose reader holds it: a circle would be left to the garbage collector.
-    """
-
-    __slots__ = ("_messages", "_model_id", "_seed")
-
-    def __init__(self, model_id: str, messages: Any) -> None:
-        self._model_id = model_id
-        self._messages = messages
-        self._seed: str | None = None
-
-    def __call__(self) -> str:
-        if self._seed is None:
-            asked = {"model": self._model_id, "messages": self._messages}
-            self._seed = sha256(jsontext.dumps(asked)).hexdigest()
-        return self._seed
-
-
-class ChatCall(GatewayCall["Completion"]):
-    """A chat request."""
-
-    path = "chat/completions"
-    is_listed = True
-
-    def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
-        super().__init__(settings, body, headers=headers, timeout=timeout)
-        self.call_seed = _CallSeed(self.requested_id, body["messages"])
-        self.reader = StreamReader(model=self.model_id, call_seed=self.call_seed)
-        """Reads the current try of a streamed answer."""
-
-    def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Take note of the answer's headers; return whether its body is to be read as a completion."""
-        self.reader.headers, self.reader.status = headers, status
-        return super().accepts(status, headers)
-
-    def fresh_reader(self) -> StreamReader:
-        """Return a new reader for the next try of a streamed answer."""
-        kind = StreamReader if self.span is None else TimedReader
-        self.reader = kind(model=self.model_id, call_seed=self.call_seed)
-        return self.reader
-
-    def _stream_reader(self) -> StreamReader | None:
-        return self.reader
-
-    def partial_completion(self) -> Completion | None:
-        """Return what has arrived of a streamed answer."""
-        return self.completion if self.reader.has_delivered else None
-
-    @property
-    def completion(self) -> Completion:
-        """The streamed answer so far."""
-        return self._named(self.reader.completion())
-
-    def parse_answer(self, body: bytes) -> Completion:
-        """Return the completion of a body of status 200, also where the server streamed it unasked.
-
-        Raises what `kilo_gateway.answer.body.parse_answer` raises.
-        """
-        if is_event_stream(body):
-            return self._parse_events(body)
-        return self._named(
-            parse_answer(
-                body,
-                model=self.model_id,
-                headers=self.answer_headers,
-                status=self.answer_status,
-                call_seed=self.call_seed,
-            )
-        )
-
-    def _parse_events(self, body: bytes) -> Completion:
-        reader = self.fresh_reader()
-        self.accepts(self.answer_status, self.answer_headers)
-        try:
-            for _ in (*reader.feed(body), *reader.finish()):
-                pass
-        except KiloError as error:
-            error.partial = reader.partial()
-            raise
-        return self.completion
-
-    def _named(self, completion: Completion) -> Completion:
-        headers = self.answer_headers
-        if self.model_id == self.requested_id:
-            return completion if completion.headers is headers else replace(completion, headers=headers)
-        return replace(completion, headers=headers, requested_model=self.requested_id, sent_model=self.model_id)
-
-
-class EmbeddingCall(GatewayCall[Embeddings]):
-    """A request for the vectors of some texts."""
-
-    path = "embeddings"
-    operation = "embeddings"
-    has_output = False
-    what = "embeddings"
-    is_listed = False
-
-    @property
-    def count(self) -> int:
-        """How many texts are asked about."""
-        return len(self._body["input"])
-
-    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> KiloError:
-        """Return the error of another status; of an unknown model, one that leads to those that there are."""
-        error = super().parse_error(status, headers, body)
-        if not isinstance(error, ModelNotFoundError):
-            return error
-        advice = " ".join(filter(None, (advise_embedding_id(self.model_id), _LIST_EMBEDDING_MODELS)))
-        message = f"The gateway has no embedding model {self.model_id!r} (HTTP {status}). {advice}"
-        message += replayed_note(error.headers)
-        facts = {name: getattr(error, name) for name in ("code", "error_type", "request_id", "headers", "body")}
-        return ModelNotFoundError(message, model=self.ref, status=error.status, http_status=status, **facts)
-
-    def parse_answer(self, body: bytes) -> Embeddings:
-        """Return the vectors of a body of status 200. Raises what `kilo_gateway.embeddings.parse_embeddings` raises."""
-        return parse_embeddings(body, count=self.count, model=self.model_id, headers=self.answer_headers)
-
-
-class FimCall(GatewayCall["Completion"]):
-    """A request for the text between two others."""
-
-    path = "fim/completions"
-    operation = "text_completion"
-    what = "fill-in-the-middle"
-    is_listed = False
-
-    @property
-    def url(self) -> str:
-        """Where the request goes: beside the base URL, not below it."""
-        return f"{api_root(self.settings.base_url)}{self.path}"
-
-    def parse_answer(self, body: bytes) -> Completion:
-        """Return the completion of a body of status 200. Raises what `kilo_gateway.fim.parse_fim_answer` raises."""
-        answer = parse_fim_answer(body, model=self.model_id, headers=self.answer_headers)
-        return replace(answer, headers=self.answer_headers)
