@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kilo_gateway.account.defaults import Defaults as Defaults
     from kilo_gateway.answer.choice import CompletionChoice as CompletionChoice
     from kilo_gateway.answer.completion import Completion as Completion
-    from kilo_gateway.answer.completion import render_metadata as render_metadata
+    from kilo_gateway.answer.metadata import render_metadata as render_metadata
     from kilo_gateway.answer.tool_calls import ToolCallDelta as ToolCallDelta
     from kilo_gateway.answer.usage import Usage as Usage
     from kilo_gateway.async_client import AsyncKiloClient as AsyncKiloClient
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings as Settings
     from kilo_gateway.settings.settings import resolve_settings as resolve_settings
     from kilo_gateway.settings.timeouts import Timeouts as Timeouts
-    from kilo_gateway.stream.accumulator import Delta as Delta
+    from kilo_gateway.stream.delta import Delta as Delta
     from kilo_gateway.sync_stream import ChatStream as ChatStream
     from kilo_gateway.tool_arguments import parse_arguments as parse_arguments
 
@@ -80,13 +80,14 @@ _HOMES = {
     "account.defaults": ("Defaults",),
     "catalog.embedding_models": ("EmbeddingCatalog", "EmbeddingModel"),
     "catalog.providers": ("ModelEndpoint", "Provider"),
-    "stream.accumulator": ("Delta",),
+    "stream.delta": ("Delta",),
     "async_client": ("AsyncKiloClient",),
     "async_stream": ("AsyncChatStream",),
     "catalog.catalog": ("Catalog", "bundled_catalog"),
     "client": ("KiloClient",),
     "sync_stream": ("ChatStream",),
-    "answer.completion": ("Completion", "render_metadata"),
+    "answer.completion": ("Completion",),
+    "answer.metadata": ("render_metadata",),
     "costs.budget": ("Budget",),
     "costs.tracker": ("CostTracker", "cost_tags", "cost_tracker"),
     "embeddings": ("Embeddings",),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.async_client import AsyncKiloClient
     from kilo_gateway.call import ChatCall
-    from kilo_gateway.stream.accumulator import Delta
+    from kilo_gateway.stream.delta import Delta
 
 
 class AsyncChatStream:
@@ -78,7 +78,7 @@ class AsyncChatStream:
     def __del__(self) -> None:
         """Count what was dropped without being closed, and free what it held; its connection closes itself."""
         if self.__dict__.get("_attempt") is not None and not self._is_over:
-            self._client._note_left(self._call)
+            self._client._note_abandoned(self._call)
 
     async def _next(self) -> Delta | None:
         """Return the next delta; None at the end of the answer, and of a stream that was closed."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kilo_gateway._version import __version__
 from kilo_gateway.clock import monotonic
 from kilo_gateway.span_attributes import request_attributes, usage_attributes
-from kilo_gateway.span_contents import render_output, render_input
+from kilo_gateway.span_contents import render_input, render_output
 from kilo_gateway.stream.reader import StreamReader
 
 if TYPE_CHECKING:

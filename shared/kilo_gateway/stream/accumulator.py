@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 from kilo_gateway.answer.choice import parse_word
 from kilo_gateway.answer.completion import Completion, parse_completion
 from kilo_gateway.answer.fragments import parse_index
-from kilo_gateway.answer.tool_calls import ToolCallDelta
-from kilo_gateway.stream.choice import ChoiceAccumulator, Delta
+from kilo_gateway.stream.choice import ChoiceAccumulator
+from kilo_gateway.stream.delta import Delta
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kilo_gateway.wire import Chunk, CompletionBody
-
-__all__ = ["Accumulator", "Delta", "ToolCallDelta"]
 
 
 _CHUNK_KEYS = frozenset(

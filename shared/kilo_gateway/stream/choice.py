@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from kilo_gateway.answer.choice import parse_finish_reason, parse_object, parse_text_part, parse_word
 from kilo_gateway.answer.merging import merge_audio, merge_values
@@ -15,11 +11,12 @@ from kilo_gateway.answer.reasoning_details import ReasoningDetails, find_reasoni
 from kilo_gateway.answer.spellings import find_thinking, is_odd, regular
 from kilo_gateway.answer.thinking import is_sealed, is_thinking, thinking_detail, thinking_text
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta
+from kilo_gateway.stream.delta import Delta
+from kilo_gateway.stream.unique_items import UniqueItems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kilo_gateway.wire import Chunk
 
 _PLAIN_KEYS = frozenset({"role", "content"})
 _REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"})
@@ -30,18 +27,6 @@ _PADDING = 8
 """Characters by which a repeat of the whole reasoning may differ in its blanks at both ends."""
 
 
-@dataclass(slots=True)
-class Delta:
-    """What one chunk adds to one choice; at least one of the three is not empty."""
-
-    choice: int
-    text: str
-    reasoning: str
-    tool_calls: list[ToolCallDelta]
-    chunk: Chunk
-    """The chunk as sent; {} for what was found out at the end of the stream."""
-
-
 class ChoiceAccumulator:
     """Collects one choice of a stream."""
 
@@ -50,7 +35,6 @@ class ChoiceAccumulator:
         "_content_parts",
         "_details",
         "_has_content_text",
-        "_identities",
         "_logprobs",
         "_odd",
         "_once",
@@ -82,8 +66,7 @@ class ChoiceAccumulator:
         self._details = ReasoningDetails()
         self._thinking = ReasoningDetails()  # out of content parts
         self._logprobs: list[dict[str, Any]] = []
-        self._once: defaultdict[str, list[Any]] = defaultdict(list)
-        self._identities: set[tuple[str, bytes]] = set()
+        self._once: defaultdict[str, UniqueItems] = defaultdict(UniqueItems)
         self._refusal: list[str] = []
         self._audio: list[dict[str, Any]] = []
         self._unknown: defaultdict[str, list[Any]] = defaultdict(list)
@@ -209,7 +192,7 @@ class ChoiceAccumulator:
             elif key == "tool_calls" and isinstance(value, (list, dict)):
                 calls = self.tools.add(value)
             elif key in _ONCE_KEYS:
-                self._take_once(key, value)
+                self._once[key].add(value)
             elif key == "refusal" and isinstance(value, str):
                 self._refusal.append(value)
             elif key == "audio" and isinstance(value, dict):
@@ -217,14 +200,6 @@ class ChoiceAccumulator:
             else:
                 self._unknown[key].append(value)
         return calls
-
-    def _take_once(self, key: str, items: Any) -> None:
-        """Append the items that have not come before."""
-        for item in items if isinstance(items, list) else [items]:
-            identity = (key, _digest(item))
-            if identity not in self._identities:
-                self._identities.add(identity)
-                self._once[key].append(item)
 
     def _take_choice(self, choice: dict[str, Any]) -> None:
         """Take what stands beside the delta: finish reasons, log probabilities, unknown keys."""
@@ -264,7 +239,7 @@ class ChoiceAccumulator:
             message["reasoning_details"] = details
         if self.tools:
             message["tool_calls"] = self.tools.calls(completion_id)
-        message |= {key: list(items) for key, items in self._once.items()}
+        message |= {key: list(items.values) for key, items in self._once.items()}
         if refusal := "".join(self._refusal):
             message["refusal"] = refusal
         if self._audio:
@@ -276,12 +251,3 @@ class ChoiceAccumulator:
         if not self._content_parts:
             return text if self._has_content_text else None
         return [*self._content_parts, {"type": "text", "text": text}] if text else list(self._content_parts)
-
-
-def _digest(item: Any) -> bytes:
-    """Return what tells equal JSON values from others."""
-    try:
-        encoded = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer of more than 64 bits, half a surrogate pair, or nesting deeper than orjson goes
-        encoded = repr(id(item)).encode()
-    return sha256(encoded).digest()

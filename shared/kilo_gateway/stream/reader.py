@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.stream.accumulator import Delta
+    from kilo_gateway.stream.delta import Delta
 
 _BRACE = ord("{")
 _DONE_SPELLINGS = frozenset({b"[DONE]", b"[done]", b"[Done]", b'"[DONE]"', b"DONE"})
@@ -76,7 +76,7 @@ class StreamReader:
             event, name = self._parse(payload), _name_of(payload)
             if find_error(event, name) is None:
                 deltas = self._accumulator.add(event)
-                if len(deltas) == 1 and self._halves is None:
+                if len(deltas) == 1 and self._surrogates is None:
                     self._repeats.note(payload, event)
                 for delta in deltas:  # what `_read` does, without a generator for each event
                     self.has_delivered = True

@@ -42,7 +42,7 @@ class _Made(NamedTuple, Generic[C]):
     carrier: C
 
 
-class _Choice(ABC, Generic[C]):
+class _CarrierChoiceBase(ABC, Generic[C]):
     """The carriers of one route, made when first needed. Shared by threads."""
 
     def __init__(self, route: Route, *, may_use_engine: bool) -> None:
@@ -105,7 +105,7 @@ class _Choice(ABC, Generic[C]):
     def _make_stock(self) -> C: ...
 
 
-class Choice(_Choice["SyncCarrier"]):
+class CarrierChoice(_CarrierChoiceBase["SyncCarrier"]):
     """What carries blocking calls."""
 
     def __init__(self, route: Route) -> None:
@@ -131,7 +131,7 @@ class Choice(_Choice["SyncCarrier"]):
         return over_httpx(httpx.Client(**self._client_options()), is_own=True)
 
 
-class AsyncChoice(_Choice["LoopCarrier"]):
+class AsyncCarrierChoice(_CarrierChoiceBase["LoopCarrier"]):
     """What carries awaited calls on one event loop."""
 
     def __init__(self, route: Route) -> None:

@@ -14,7 +14,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.transport.choice import AsyncChoice, Choice, over_httpx, over_httpx_async
+from kilo_gateway.transport.choice import AsyncCarrierChoice, CarrierChoice, over_httpx, over_httpx_async
 from kilo_gateway.transport.route import Route, route_of
 from kilo_gateway.transport.sockets.loops import pause
 
@@ -33,7 +33,7 @@ class _Shared:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process_id = os.getpid()
-        self.sync: dict[Route, Choice] = {}
+        self.sync: dict[Route, CarrierChoice] = {}
         self.of_loop: dict[Any, dict[Route, _LoopCarrier]] = {}
 
     def of_running(self, loop: Any, route: Route) -> tuple[_LoopCarrier, bool]:
@@ -53,7 +53,7 @@ class _LoopCarrier:
     """The carrier of one event loop, closed when that loop shuts its async generators down, or else when it closes."""
 
     def __init__(self, route: Route, *, on_close: Callable[[], object]) -> None:
-        self.carriers = AsyncChoice(route)
+        self.carriers = AsyncCarrierChoice(route)
         self._guard = self._close_at_end(on_close)
 
     async def close_with_loop(self, loop: Any) -> None:
@@ -98,7 +98,7 @@ def sync_carrier(route: Route, client: HttpClient | None = None) -> Carrier:
         with shared.lock:
             carriers = shared.sync.get(route)
             if carriers is None:
-                carriers = shared.sync[route] = Choice(route)
+                carriers = shared.sync[route] = CarrierChoice(route)
     return carriers.choose()
 
 

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilo_gateway.answer.completion import Completion, CompletionChoice, parse_completion, render_metadata
+from kilo_gateway.answer.choice import CompletionChoice
+from kilo_gateway.answer.completion import Completion, parse_completion
+from kilo_gateway.answer.metadata import render_metadata
 from kilo_gateway.answer.usage import parse_usage
 from kilo_gateway.stream.accumulator import Accumulator
 

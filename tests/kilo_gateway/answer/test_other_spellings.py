@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway.answer.completion import Completion, parse_completion, render_metadata
+from kilo_gateway.answer.completion import Completion, parse_completion
+from kilo_gateway.answer.metadata import render_metadata
 from kilo_gateway.stream.accumulator import Accumulator
 
 

@@ -69,7 +69,7 @@ while shared.free is not None:
     time.sleep(0.01)
 for thread in threads[1:]:
     thread.start()
-while len(shared.line) < 4:
+while len(shared.queue) < 4:
     time.sleep(0.01)
 began = time.monotonic()
 child = os.fork()

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kilo_gateway.answer.completion import parse_completion, render_metadata
-from kilo_gateway.stream.accumulator import Accumulator, Delta, ToolCallDelta
+from kilo_gateway.answer.completion import parse_completion
+from kilo_gateway.answer.metadata import render_metadata
+from kilo_gateway.answer.tool_calls import ToolCallDelta
+from kilo_gateway.stream.accumulator import Accumulator
+from kilo_gateway.stream.delta import Delta
 from kilo_gateway.stream.sse import SseDecoder
 from kilo_gateway.wire import Chunk
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kilo_gateway.testing import CassetteOptions, EmbeddedGateway, Fault, Reply, serve
+from kilo_gateway.testing import EmbeddedGateway, Fault, Options, Reply, serve
 
 
 def test_many_gateways_leave_no_thread_and_no_listener() -> None:
@@ -169,7 +169,7 @@ def test_a_running_gateway_cannot_be_started_again(gateway: EmbeddedGateway) -> 
 
 def test_options_choose_the_behaviour() -> None:
     """Options given at construction are the ones in force."""
-    with EmbeddedGateway(options=CassetteOptions(version="2026-02", models_failed=True)) as gateway:
+    with EmbeddedGateway(options=Options(version="2026-02", models_failed=True)) as gateway:
         response = httpx.get(gateway.base_url + "models", trust_env=False)
         assert (response.status_code, response.json()["error"]) == (500, "Failed to fetch models")
 

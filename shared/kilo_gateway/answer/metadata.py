@@ -1,0 +1,125 @@
+"""What is known about an answer beside its text and tool calls. Reads a completion; changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from kilo_gateway.answer.choice import CompletionChoice, parse_objects, parse_text_part
+from kilo_gateway.answer.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kilo_gateway.answer.completion import Completion
+
+_ANYTHING = (object,)
+_BODY_KEYS: Mapping[str, tuple[type, ...]] = {
+    "id": (str,),
+    "object": _ANYTHING,
+    "created": (int, float),
+    "model": (str,),
+    "provider": (str,),
+    "choices": (list,),
+    "usage": (dict,),
+    "system_fingerprint": _ANYTHING,
+    "service_tier": _ANYTHING,
+}
+"""Keys that have a name of their own here, with the types that are understood; the rest goes into `extra`."""
+_CHOICE_KEYS: Mapping[str, tuple[type, ...]] = {
+    "index": (int, float, str),
+    "message": (dict,),
+    "delta": (dict,),
+    "text": (str,),
+    "finish_reason": (str,),
+    "finishReason": (str,),
+    "native_finish_reason": (str,),
+    "logprobs": (dict,),
+    "usage": (dict,),
+}
+_MESSAGE_KEYS: Mapping[str, tuple[type, ...]] = {
+    "role": (str,),
+    "name": (str,),
+    "content": (str, list),
+    "reasoning": (str,),
+    "reasoning_content": (str,),
+    "reasoning_text": (str,),
+    "reasoning_details": (list,),
+    "tool_calls": (list, dict),
+    "annotations": (list,),
+    "images": (list,),
+    "refusal": (str,),
+    "audio": (dict,),
+}
+
+_NO_CHOICE = CompletionChoice()
+
+
+def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, Any]:
+    """Return what is known about an answer beside its text and tool calls, as JSON values, without empty ones.
+
+    `choice_index` is a place in `completion.choices`. What has no name here comes under `extra` as sent; where two
+    levels use one name, the whole answer's value stands, then the choice's, then the message's.
+    """
+    is_known = 0 <= choice_index < len(completion.choices)
+    choice = completion.choices[choice_index] if is_known else _NO_CHOICE
+    body = cast("dict[str, Any]", completion.body)
+    usage = completion.usage or Usage()
+    raw_choice = parse_objects(body.get("choices"))[choice_index] if is_known else {}
+    requested = completion.requested_model
+    values = {
+        "id": completion.id,
+        "model": completion.model,
+        "requested_model": None if requested == completion.model else requested,
+        "sent_model": completion.sent_model,
+        "provider": completion.provider,
+        "created": completion.created,
+        "system_fingerprint": body.get("system_fingerprint"),
+        "service_tier": body.get("service_tier"),
+        "finish_reason": choice.finish_reason,
+        "native_finish_reason": choice.native_finish_reason,
+        "logprobs": choice.logprobs,
+        "cost": usage.cost,
+        "billed_cost": usage.billed_cost,
+        "cost_details": cast("dict[str, Any]", usage.body).get("cost_details"),
+        "is_byok": usage.is_byok,
+        "usage": usage.body,
+        "reasoning": choice.reasoning,
+        "reasoning_details": choice.reasoning_details,
+        "annotations": choice.annotations,
+        "images": choice.images,
+        "refusal": choice.refusal,
+        "audio": choice.audio,
+        "extra": _extra(choice, raw_choice, body),
+    }
+    return {key: value for key, value in values.items() if value or value == 0}
+
+
+def _extra(choice: CompletionChoice, raw_choice: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    message = cast("dict[str, Any]", choice.message)
+    levels = ((message, _MESSAGE_KEYS), (raw_choice, _CHOICE_KEYS), (body, _BODY_KEYS))
+    extra = {key: value for values, known in levels for key, value in _unknown(values, known).items()}
+    content = message.get("content")
+    if isinstance(content, list) and not all(map(_is_known_part, content)):
+        extra["content"] = content
+    return extra
+
+
+def _is_known_part(part: Any) -> bool:
+    is_image = isinstance(part, dict) and part.get("type") == "image_url"
+    return is_image or part == {"type": "text", "text": None} or parse_text_part(part) is not None
+
+
+def _unknown(values: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+    """Return what has a value, which no empty text, list or object is, and no name of its own."""
+    return {
+        key: value for key, value in values.items() if (value or value == 0) and not _is_known(value, known.get(key))
+    }
+
+
+def _is_known(value: Any, types: tuple[type, ...] | None) -> bool:
+    """Return whether a value has a name of its own: of a type that is understood, and a list only of objects."""
+    if types is None or not isinstance(value, types):
+        return False
+    if types is _ANYTHING or not isinstance(value, list):
+        return True
+    return all(isinstance(item, dict) or (str in types and isinstance(item, str)) for item in value)

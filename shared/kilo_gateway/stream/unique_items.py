@@ -1,0 +1,35 @@
+"""Citations and pictures of a streamed answer: some servers state in each chunk all that came before."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+
+class UniqueItems:
+    """JSON values in the order of arrival, each once."""
+
+    __slots__ = ("_digests", "values")
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._digests: set[bytes] = set()
+
+    def add(self, items: Any) -> None:
+        """Append the items that have not come before; what is no list is one item."""
+        for item in items if isinstance(items, list) else [items]:
+            digest = _digest(item)
+            if digest not in self._digests:
+                self._digests.add(digest)
+                self.values.append(item)
+
+
+def _digest(item: Any) -> bytes:
+    """Return what tells equal JSON values from others."""
+    try:
+        encoded = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair, or nesting deeper than orjson goes
+        encoded = repr(id(item)).encode()
+    return sha256(encoded).digest()
