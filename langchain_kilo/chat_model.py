@@ -17,7 +17,7 @@ from langchain_kilo.answers import parse_result
 from langchain_kilo.costs import counted, counting
 from langchain_kilo.errors import chat_error
 from langchain_kilo.messages import render_messages
-from langchain_kilo.observers import awatched, run_of, show_usage, watched
+from langchain_kilo.observers import awatched, run_of, seen_by, show_cached, show_usage, watched
 from langchain_kilo.parameters import arguments_of
 from langchain_kilo.profile import CatalogProfile, render_profile
 from langchain_kilo.retries import listener
@@ -165,6 +165,24 @@ class ChatKilo(ChatFields, BaseChatModel):
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
+
+    def _generate_with_cache(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        answer = super()._generate_with_cache
+        if run_manager is None or not run_manager.handlers:
+            return answer(messages, stop, run_manager, **kwargs)
+        with seen_by(run_manager):
+            return show_cached(run_manager, answer(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate_with_cache(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        answer = super()._agenerate_with_cache
+        if run_manager is None or not run_manager.handlers:
+            return await answer(messages, stop, run_manager, **kwargs)
+        with seen_by(run_manager):
+            return show_cached(run_manager, await answer(messages, stop, run_manager, **kwargs))
 
     def _stream(
         self,

@@ -6,6 +6,7 @@ LangChain adds up `usage_metadata`, and takes whole numbers only; so an answer's
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
 from langchain_core.utils.uuid import uuid7
 
-from kilo_gateway.adapters.shown_costs import LANGSMITH, costs_of, describe_usage, is_openinference
+from kilo_gateway.adapters.shown_costs import LANGSMITH, costs_of, describe_no_cost, describe_usage, is_openinference
 from langchain_kilo.answers import usage_metadata
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from langchain_core.callbacks import BaseCallbackManager
+    from langchain_core.outputs import ChatResult
     from langchain_core.runnables import RunnableConfig
 
     from kilo_gateway import Usage
@@ -67,6 +69,26 @@ def show_usage(run: Run | None, usage: Usage | None) -> None:
             describe_usage(handler.get_span(run[1]), usage)
         elif _is_langsmith(handler):
             _show_langsmith(handler.run_map.get(str(run[1])), usage)
+
+
+@contextmanager
+def seen_by(run_manager: Any) -> Iterator[None]:
+    """Let what is made inside know who sees the run, also where LangChain streams without telling; no one, no work."""
+    token = _begun.set((run_manager.handlers, run_manager.run_id))
+    try:
+        yield
+    finally:
+        _begun.reset(token)
+
+
+def show_cached(run_manager: Any, result: ChatResult) -> ChatResult:
+    """Return the result, after telling that one out of a cache cost nothing: from tokens alone a cost would be made."""
+    message = result.generations[0].message if result.generations else None
+    if message is not None and message.response_metadata.get("cached"):
+        for handler in run_manager.handlers:
+            if is_openinference(handler) and hasattr(handler, "get_span"):
+                describe_no_cost(handler.get_span(run_manager.run_id))
+    return result
 
 
 def _is_langsmith(handler: Any) -> bool:

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain.agents import create_agent
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
@@ -50,6 +52,13 @@ WAYS: dict[str, Callable[..., Any]] = {
     "astream": lambda model, **given: asyncio.run(_read(model.astream("Hello", **given))),
     "chain": lambda model, **given: list((ChatPromptTemplate.from_template("Hello") | model).stream({}, **given)),
     "batch": lambda model, **given: model.batch(["Hello"], **given),
+    "streaming": lambda model, **given: model.model_copy(update={"streaming": True}).invoke("Hello", **given),
+    "graph": lambda model, **given: list(
+        create_agent(model, []).stream({"messages": [("user", "Hello")]}, stream_mode="messages", **given)
+    ),
+    "agraph": lambda model, **given: asyncio.run(
+        _read(create_agent(model, []).astream({"messages": [("user", "Hello")]}, stream_mode="messages", **given))
+    ),
     "events": lambda model, **given: asyncio.run(_read(model.astream_events("Hello", version="v2", **given))),
 }
 
@@ -183,6 +192,16 @@ def test_openinference_shows_the_cost(
     }
     assert {name: span.attributes.get(name) for name in expected} == expected
     assert span.attributes["llm.model_name"]
+
+
+def test_a_cached_answer_is_shown_to_cost_nothing(make: Callable[..., ChatKilo], spans: InMemorySpanExporter) -> None:
+    """From its tokens alone a product would make up a cost that nobody paid."""
+    model = make(cache=InMemoryCache())
+    model.invoke("Hello")
+    asyncio.run(model.ainvoke("Hello"))
+    first, again = spans.get_finished_spans()
+    assert first.attributes["llm.cost.total"] > 0
+    assert again.attributes["llm.cost.total"] == 0
 
 
 def test_an_unknown_cost_is_not_shown_as_nothing(

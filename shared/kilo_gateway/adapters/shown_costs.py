@@ -56,6 +56,12 @@ def openinference_span() -> Any:
     return getattr(span, "__wrapped__", span) if is_openinference(span) else None
 
 
+def describe_no_cost(span: Any) -> None:
+    """Write into a span of OpenInference that nothing was paid."""
+    if span is not None and span.is_recording():
+        span.set_attribute(_OPENINFERENCE["total"], 0.0)
+
+
 def describe_usage(span: Any, usage: Usage | None) -> None:
     """Write tokens and cost into a span of OpenInference, if it is still being written; several requests add up."""
     if span is None or usage is None or not span.is_recording():
