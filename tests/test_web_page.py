@@ -25,7 +25,7 @@ def test_the_page_shows_an_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
         monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
         gateway.enqueue(Reply(text="The <b>night</b> train leaves at 20:29."))
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", loop="asyncio"))
         thread = Thread(target=server.run)
         thread.start()
         try:
