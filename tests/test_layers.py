@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def test_adapters_import_what_is_meant_for_them(package: str) -> None:
             if is_inner or module.partition(".")[0] == other:
                 wrong.append(f"{path.name}: {module}")
     assert wrong == []
+
+
+def _rooms() -> Iterator[str]:
+    """Yield every package of the three that holds more than one module."""
+    for root in (ROOT / "shared", ROOT):
+        for package in ("kilo_gateway", "langchain_kilo", "llama_index_kilo"):
+            for path in sorted((root / package).rglob("__init__.py")):
+                inner = [one for one in path.parent.iterdir() if one.suffix == ".py" or (one / "__init__.py").exists()]
+                if len(inner) > 2:
+                    yield ".".join(path.parent.relative_to(root).parts)
+
+
+def test_every_room_is_built_in_layers() -> None:
+    """Each room has a contract that names all of its modules, so that a new file has to find its place."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    held = {room for one in contracts if one.get("exhaustive") for room in one["containers"]}
+    assert sorted(set(_rooms()) - held - {"kilo_gateway.packagers"}) == []
 
 
 def _folder(room: str) -> Path:

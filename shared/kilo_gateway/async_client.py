@@ -23,6 +23,7 @@ from kilo_gateway.lookups import (
     models_by_provider_lookup,
     providers_lookup,
 )
+from kilo_gateway.model_list import known_models_after, read_models, request_of_models
 from kilo_gateway.settings.auth import with_request_id
 from kilo_gateway.transport.connections import async_carrier
 from kilo_gateway.transport.exchange import AsyncExchange
@@ -113,12 +114,12 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         known = None if refresh else discovery.fresh_catalog(self.settings, now=monotonic())
         if known is not None:
             return known
-        exchange = AsyncExchange(self._outgoing_models())
+        exchange = AsyncExchange(request_of_models(self.settings))
         try:
             await exchange.open(await self._carrier())
-            return self._read_models(exchange.status, exchange.headers, await exchange.read())
+            return read_models(self.settings, exchange.status, exchange.headers, await exchange.read())
         except KiloError as error:
-            return self._without_models(error)
+            return known_models_after(self.settings, error)
         finally:
             exchange.abort()
 

@@ -20,6 +20,7 @@ from kilo_gateway.lookups import (
     models_by_provider_lookup,
     providers_lookup,
 )
+from kilo_gateway.model_list import fetch_models
 from kilo_gateway.settings.auth import with_request_id
 from kilo_gateway.sync_stream import ChatStream
 from kilo_gateway.transport.connections import sync_carrier
@@ -137,7 +138,7 @@ class KiloClient(ClientBase[HttpClient]):
         known = None if refresh else discovery.fresh_catalog(self.settings, now=monotonic())
         if known is not None:
             return known
-        return self._fetch_models(self._carrier())
+        return fetch_models(self.settings, self._carrier())
 
     def list_models(self, *, refresh: bool = False) -> list[ModelInfo]:
         """Return the models of `discover`: the gateway's, in its order, then bundled ones that it did not list."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from copy import copy
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, Unpack
 from urllib.parse import urlsplit
@@ -15,16 +14,14 @@ from pydantic import SecretStr
 from kilo_gateway.call import ChatCall, EmbeddingCall, FimCall, GatewayCall
 from kilo_gateway.catalog import discovery
 from kilo_gateway.catalog.embedding_models import full_embedding_id
-from kilo_gateway.catalog.suggestions import suggest_model
+from kilo_gateway.catalog.suggestions import add_suggestion
 from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import render_embedding_request
 from kilo_gateway.errors import InvalidSettingError, KiloError, ModelNotFoundError, SetupError
-from kilo_gateway.errors.bodies import parse_error
-from kilo_gateway.errors.redaction import redact_error
 from kilo_gateway.fim import DEFAULT_FIM_MODEL, render_fim_request
-from kilo_gateway.gate import gate_of
-from kilo_gateway.gate.entering import may_try_again
+from kilo_gateway.gate.passing import GatePassing
 from kilo_gateway.lookups import Lookup, LookupCall
+from kilo_gateway.model_list import fetch_models
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
 from kilo_gateway.request.changes import TELL_CHANGES, add_changes, changes_of_request, find_changes
@@ -35,7 +32,7 @@ from kilo_gateway.settings.headers import HeaderList
 from kilo_gateway.settings.settings import Settings, resolve_settings
 from kilo_gateway.settings.signature import ClientSignature
 from kilo_gateway.transport.connections import Route, route_of, sync_carrier
-from kilo_gateway.transport.exchange import Exchange, Outgoing
+from kilo_gateway.transport.exchange import Outgoing
 from kilo_gateway.transport.given_client import check_client
 
 if TYPE_CHECKING:
@@ -43,22 +40,18 @@ if TYPE_CHECKING:
 
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.errors.waits import OnRetry
-    from kilo_gateway.gate import Gate
     from kilo_gateway.settings.arguments import SettingArguments
     from kilo_gateway.stream.reader import StreamReader
-    from kilo_gateway.transport.carrier import Carrier
 
 C = TypeVar("C")
 Told = TypeVar("Told")
 
 
-class ClientBase(Generic[C]):
+class ClientBase(GatePassing, Generic[C]):
     """The part of a client that does no I/O, but for the list that `discover="startup"` asks for.
 
-    `settings` are effective settings made before; without them, keyword arguments and the environment make some
-    (`api_key`, `organization_id`, `model`, `base_url`, `timeout`, `max_retries`, `feature`, `task_id`, `mode`,
-    `client_version`, `session`, `project_id`, `editor`, `machine_id`, `default_headers`, `discover`). `http_client`
-    is an httpx (or httpx2) client of the caller's, used as it is and never closed.
+    `settings` are effective settings made before; without them, the keyword arguments of `SettingArguments` and the
+    environment make some. `http_client` is an httpx (or httpx2) client of the caller's, used as it is, never closed.
 
     Raises:
         SetupError: a setting that cannot work, or settings given both ways.
@@ -192,54 +185,12 @@ class ClientBase(Generic[C]):
         is_free = discovery.known_to_be_free(self.settings, call.model_id)
         check_key(self.settings, model=call.ref, is_free=is_free, at_call=True)
 
-    @cached_property
-    def _gate(self) -> Gate | None:
-        """The pause that this client shares with others; None where it shares none."""
-        return gate_of(self.settings) if self.settings.shared_pause else None
-
-    def _takes_free_permit(self, call: GatewayCall[Any]) -> bool:
-        """Take the gate's permit that everybody has while all is well; False where the call may have to wait."""
-        gate = self._gate
-        if gate is None:
-            return True
-        permit = gate.free
-        if permit is None or call.model_id in gate.of_models:
-            return False
-        call.permits = ((gate, permit),)
-        return True
-
-    def _gates(self, call: GatewayCall[Any]) -> list[Gate]:
-        """Return the gates that a call has to pass: first that of its model, where its provider refused something."""
-        if self._gate is None:
-            return []
-        of_model = self._gate.of_models.get(call.model_id)
-        return [self._gate] if of_model is None else [of_model, self._gate]
-
     def _deadline(self, call: GatewayCall[Any]) -> float | None:
         """Return when the call must have ended, by the monotonic clock; the first question starts its time."""
         total = call.timeouts.total
         if total is not None and call.deadline is None:
             call.deadline = monotonic() + total
         return call.deadline
-
-    def _note_success(self, call: GatewayCall[Any]) -> None:
-        """Tell the gates that the request was taken; a look at each while all is well."""
-        for gate, permit in call.permits:
-            if gate.free is not permit:
-                gate.note_success(permit)
-        if self._gate is not None and not self._gate.retries.is_full:
-            self._gate.retries.add()
-
-    def _note_abandoned(self, call: GatewayCall[Any]) -> None:
-        """Give back what a try holds that ended without showing anything, such as one that was cancelled."""
-        call.note_abandoned()
-        self._return_permits(call)
-
-    def _return_permits(self, call: GatewayCall[Any]) -> None:
-        for gate, permit in call.permits:
-            if gate.free is not permit:
-                gate.note_abandoned(permit)
-        call.permits = ()
 
     def _outgoing(self, call: GatewayCall[Any]) -> Outgoing:
         self._deadline(call)
@@ -261,24 +212,11 @@ class ClientBase(Generic[C]):
         may_go_on = self._may_try_again(call, error, wait) and (needs_successor or wait is not None)
         call.note_failure(error, is_last=not may_go_on)
         if not may_go_on:
-            self._suggest_model(call, error)
+            if call.is_listed and isinstance(error, ModelNotFoundError):
+                add_suggestion(error, call.model_id, self.known_models())
             error.was_tried_again = self.settings.max_retries > 0 and error.partial is None
             raise error
         return wait
-
-    def _suggest_model(self, call: GatewayCall[Any], error: KiloError) -> None:
-        """Add the model that was probably meant to an error that says that there is none of this name."""
-        if call.is_listed and isinstance(error, ModelNotFoundError):
-            meant = suggest_model(call.model_id, self.known_models())
-            if meant is not None and meant not in error.message:
-                error.message += f" Did you mean {meant!r}?"
-                error.args = (error.message, *error.args[1:])
-
-    def _may_try_again(self, call: GatewayCall[Any], error: KiloError, wait: float | None) -> bool:
-        permits, call.permits = call.permits, ()
-        if self._gate is None:
-            return True
-        return may_try_again(self._gate, permits, error, model_id=call.model_id, wait_seconds=wait)
 
     def _use_successor(self, call: GatewayCall[Any], error: KiloError, catalog: Catalog) -> None:
         """Point the call at the successor of `kilo/auto`; raise the error when the gateway lists none."""
@@ -295,37 +233,11 @@ class ClientBase(Generic[C]):
             add_changes(call.headers, find_changes(call.model_id, successor, "model"))
         call.use_model(successor)
 
-    def _outgoing_models(self) -> Outgoing:
-        bounds = discovery.DISCOVERY_TIMEOUTS
-        headers = render_headers(self.settings, environ=os.environ, has_body=False)
-        deadline = monotonic() + (bounds.total or 0)
-        return Outgoing("GET", f"{self.settings.base_url}models", headers, None, bounds, deadline=deadline)
-
-    def _read_models(self, status: int, headers: Mapping[str, str], body: bytes) -> Catalog:
-        if status != 200:  # noqa: PLR2004 - the one status of a list
-            raise parse_error(status, headers, body, now=datetime.now(UTC))
-        return discovery.remember_catalog(self.settings, discovery.read_catalog(body), now=monotonic())
-
-    def _without_models(self, error: KiloError) -> Catalog:
-        redact_error(error, self.settings.secrets())
-        return discovery.remember_failure(self.settings, error, now=monotonic())
-
-    def _fetch_models(self, carrier: Carrier) -> Catalog:
-        """Return the catalog after asking the gateway, blocking: a constructor cannot await."""
-        exchange = Exchange(self._outgoing_models())
-        try:
-            exchange.open(carrier)
-            return self._read_models(exchange.status, exchange.headers, exchange.read())
-        except KiloError as error:
-            return self._without_models(error)
-        finally:
-            exchange.close()
-
     def _discover_at_startup(self) -> None:
         """Fetch the list once per process and account; what is wrong with a setting is for the first call to say."""
         given: Any = None if self._is_async else self._http_client
         with suppress(SetupError):
-            self._fetch_models(sync_carrier(self._route, given))
+            fetch_models(self.settings, sync_carrier(self._route, given))
 
     def known_models(self) -> Catalog:
         """Return the catalog as known now, without asking the gateway."""

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.errors import ModelNotFoundError
 
 _LIKENESS = 0.75
 _LONGEST_COMPARED = 100
 """Characters of an unknown id that are compared: comparing costs the square of the length."""
+
+
+def add_suggestion(error: ModelNotFoundError, model_id: str, catalog: Catalog) -> None:
+    """Add the model that was probably meant to an error that says that there is none of this name."""
+    meant = suggest_model(model_id, catalog)
+    if meant is not None and meant not in error.message:
+        error.message += f" Did you mean {meant!r}?"
+        error.args = (error.message, *error.args[1:])
 
 
 def suggest_model(model_id: str, catalog: Catalog) -> str | None:
