@@ -20,7 +20,7 @@ from kilo_gateway.transport.carrier import DRAIN_SECONDS
 from kilo_gateway.transport.decoding import ACCEPT_ENCODING, OFFERED
 from kilo_gateway.transport.free_list import KEPT_SECONDS, FreeList
 from kilo_gateway.transport.outgoing import Bounds, Outgoing
-from kilo_gateway.transport.parser_buffer import unread_bytes
+from kilo_gateway.transport.parser_buffer import states_two_ends, unread_bytes
 from kilo_gateway.transport.sockets.backends import AsyncBackend, Backend
 from kilo_gateway.transport.vocabulary import as_httpx, render_timeouts
 
@@ -123,7 +123,7 @@ class _HttpcoreResponseBase:
 
     def _end(self) -> None:
         self._is_over = True
-        if self._connection.is_whole():
+        if self._connection.is_whole() and not states_two_ends(self.headers):
             self._connection.take_back()
             self._free.give_back(self._key, self._connection)
         else:

@@ -20,7 +20,7 @@ from kilo_gateway.transport.background import close_later
 from kilo_gateway.transport.body import Body, offered_codings
 from kilo_gateway.transport.carrier import DRAIN_SECONDS
 from kilo_gateway.transport.decoding import ACCEPT_ENCODING
-from kilo_gateway.transport.parser_buffer import is_last_chunk, may_become_last_chunk, unread_bytes
+from kilo_gateway.transport.parser_buffer import is_last_chunk, may_become_last_chunk, states_two_ends, unread_bytes
 from kilo_gateway.transport.vocabulary import as_httpx, foreign_failures, render_timeouts
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ class _HttpxResponseBase:
             self._body = Body(self.headers, offered_codings(list(request.headers.items())) or ())
         return self._body
 
+    def _is_last(self) -> bool:
+        """Return whether the connection must not serve the next call: it holds more than the answer, or may."""
+        return bool(unread_bytes(self._response.stream)) or states_two_ends(self.headers)
+
     def _take_what_was_read(self) -> bytes | None:
         self._is_over = True
         return self._response.content or None
@@ -111,7 +115,7 @@ class _HttpxResponse(_HttpxResponseBase):
 
     def _give_back(self) -> None:
         """Close the answer; a connection that holds more bytes than the answer is not for the next call."""
-        if unread_bytes(self._response.stream) and self._network is not None:
+        if self._network is not None and self._is_last():
             self._network.close()
         self._response.close()
 
@@ -205,7 +209,7 @@ class _AsyncHttpxResponse(_HttpxResponseBase):
         return None
 
     async def _give_back(self) -> None:
-        if unread_bytes(self._response.stream) and self._network is not None:
+        if self._network is not None and self._is_last():
             await self._network.aclose()
         await self._response.aclose()
 

@@ -6,7 +6,10 @@ one of them is not found, as in another version, the answer is "unknown", on whi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LAST_CHUNK = (b"0\r\n\r\n", b"\r\n0\r\n\r\n")
 """The end of a chunked body, with or without the end of the chunk before it."""
@@ -24,6 +27,14 @@ def unread_bytes(holder: Any) -> bytes | None:
             return bytes(data)
         holder = next((found for name in _WAY if (found := getattr(holder, name, None)) is not None), None)
     return None
+
+
+def states_two_ends(headers: Mapping[str, str]) -> bool:
+    """Return whether an answer has a length and chunks, of which httpx takes the chunks.
+
+    Nothing may follow on its connection, for somebody on the way may have taken the length (RFC 9112, 6.3).
+    """
+    return "transfer-encoding" in headers and "content-length" in headers
 
 
 def is_last_chunk(unread: bytes) -> bool:
