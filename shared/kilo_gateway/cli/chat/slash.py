@@ -120,7 +120,8 @@ class SlashCommands:
         costs = [turn.cost for turn in self.turns]
         known = render_cost(sum(cost for cost in costs if cost is not None))
         unknown = f" + {costs.count(None)} of unknown cost" if None in costs else ""
-        self._out.line(f"{len(self.turns)} answers, tokens {tokens[0]}/{tokens[1]}, {known}{unknown}")
+        count = f"{len(self.turns)} answer{'s' if len(self.turns) != 1 else ''}"
+        self._out.line(f"{count}, tokens {tokens[0]}/{tokens[1]}, {known}{unknown}")
 
     def _save(self, name: str) -> None:
         if not name:
