@@ -85,6 +85,7 @@ class ModelObject(BaseModel):
     else:  # type checkers see the fields as keyword arguments instead
 
         def __init__(self, *unnamed: Any, **arguments: Any) -> None:
+            """Take settings of the gateway and options of its requests by name; the reference explains each."""
             arguments = hide_key(arguments)
             self._set_up(arguments, *unnamed)
 
