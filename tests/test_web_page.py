@@ -1,4 +1,4 @@
-"""The web page of the examples, in a real browser: what the model says appears on the page, whole and as text."""
+"""The web pages of the examples and of the guide, in a real browser: an answer appears whole, and as text."""
 
 from __future__ import annotations
 
@@ -16,14 +16,27 @@ from tests.kilo_gateway.testing.page.browser import PROGRAM, Browser
 ROOT = Path(__file__).parent.parent
 
 
+def _of_the_example(_: Path) -> Any:
+    return runpy.run_path(str(ROOT / "examples" / "web_page.py"))["app"]
+
+
+def _of_the_guide(folder: Path) -> Any:
+    code = (
+        (ROOT / "docs" / "stream-to-a-web-page.md").read_text("utf-8").partition("```python\n")[2].partition("```")[0]
+    )
+    (folder / "app.py").write_text(code, "utf-8")
+    return runpy.run_path(str(folder / "app.py"))["app"]
+
+
 @pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: `make browser`")
-def test_the_page_shows_an_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("find_app", [_of_the_example, _of_the_guide])
+def test_the_page_shows_an_answer(find_app: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A question typed into the page is answered on it, and markup in the answer stays text."""
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    app: Any = runpy.run_path(str(ROOT / "examples" / "web_page.py"))["app"]
     with EmbeddedGateway() as gateway:
         monkeypatch.setenv("KILOCODE_BASE_URL", gateway.base_url)
         monkeypatch.setenv("KILOCODE_API_KEY", gateway.api_key)
+        app = find_app(tmp_path)
         gateway.enqueue(Reply(text="The <b>night</b> train leaves at 20:29."))
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", loop="asyncio"))
         thread = Thread(target=server.run)
