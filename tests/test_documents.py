@@ -4,9 +4,14 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import kilo_gateway
+import langchain_kilo
+import llama_index_kilo
+from kilo_gateway import batch, testing
 from kilo_gateway.catalog import discovery
 from kilo_gateway.settings.settings import VARIABLES
 from kilo_gateway.testing import EmbeddedGateway
@@ -77,6 +82,14 @@ def _anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub and the site make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("package", [batch, kilo_gateway, langchain_kilo, llama_index_kilo, testing])
+def test_every_public_name_is_in_the_reference(package: Any) -> None:
+    """The reference has every name that a package makes public."""
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    found = set(re.findall(rf"^::: {package.__name__}\.(\w+)$", pages, re.MULTILINE))
+    assert found == set(package.__all__) - {"__version__"}
 
 
 def test_every_page_is_in_the_site() -> None:

@@ -107,8 +107,9 @@ class EmbeddedGateway:
         `endpoint` is one of chat, models, embeddings, fim, profile, balance and the other names in `routes.ENDPOINTS`.
         Any but chat takes only replies with a whole `body`, or with all `events`.
 
-        Raises: ValueError for an unknown endpoint, a reply that it does not take, and a named error that the version
-            does not have; TypeError for what is no reply or fault.
+        Raises:
+            ValueError: an unknown endpoint, a reply that it does not take, or a named error that the version lacks.
+            TypeError: what is no reply or fault.
         """
         if endpoint not in ENDPOINTS:
             raise ValueError(f"endpoint must be one of {', '.join(ENDPOINTS)}, not {endpoint!r}")
