@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
 import pytest
 
 from kilo_gateway import AsyncKiloClient, InvalidSettingError, KiloClient, Settings, SetupError
+from kilo_gateway.settings.settings import ROWS
 
 ASK = [{"role": "user", "content": "Hello"}]
 BOTH = pytest.mark.parametrize("cls", [KiloClient, AsyncKiloClient])
@@ -73,6 +75,14 @@ def test_a_model_without_its_name_says_what_to_write(cls: Any) -> None:
     """`KiloClient("x")` is told how arguments are given; what may be a key is not shown."""
     with pytest.raises(InvalidSettingError, match=rf"^{cls.__name__} takes settings or named arguments"):
         cls("openai/gpt-5-mini")
+
+
+@BOTH
+def test_the_signature_names_every_setting(cls: Any) -> None:
+    """`?` and completion show each setting by name, with its type."""
+    parameters = inspect.signature(cls).parameters
+    assert [*parameters] == ["settings", "http_client", *ROWS]
+    assert parameters["max_retries"].annotation == "int | None"
 
 
 @BOTH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inspect import Parameter, Signature
 
+from kilo_gateway.settings.arguments import SettingArguments
 from kilo_gateway.settings.settings import ROWS
 
 
@@ -12,5 +13,10 @@ class ClientSignature:
 
     def __get__(self, instance: object, owner: type) -> Signature:
         settings = Parameter("settings", Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation="Settings | None")
-        names = ("http_client", *ROWS)
-        return Signature([settings, *(Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in names)])
+        client = Parameter("http_client", Parameter.KEYWORD_ONLY, default=None)
+        return Signature([settings, client, *map(_parameter, ROWS)])
+
+
+def _parameter(setting: str) -> Parameter:
+    shown = getattr(SettingArguments.__annotations__[setting], "__forward_arg__", Parameter.empty)
+    return Parameter(setting, Parameter.KEYWORD_ONLY, default=None, annotation=shown)
