@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -31,7 +31,10 @@ def hiding_headers(decorate: Decorator) -> Decorator:
         async def acall(*args: Any, **kwargs: Any) -> Any:
             return await told(*args, **_hide(kwargs))
 
-        return acall if iscoroutinefunction(method) else call
+        decorated = acall if iscoroutinefunction(method) else call
+        # LlamaIndex asks for the signature at each call; it is made once, which saves a dozen microseconds of each.
+        decorated.__signature__ = signature(decorated)  # type: ignore[attr-defined] # where `inspect` looks for it
+        return decorated
 
     return decorate_hiding
 
