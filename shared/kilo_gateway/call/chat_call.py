@@ -51,26 +51,35 @@ class ChatCall(GatewayCall["Completion"]):
     def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
         super().__init__(settings, body, headers=headers, timeout=timeout)
         self.call_seed = _CallSeed(self.requested_id, body["messages"])
-        self.reader = StreamReader(model=self.model_id, call_seed=self.call_seed)
-        """Reads the current try of a streamed answer."""
+        self._reader: StreamReader | None = None
+
+    @property
+    def reader(self) -> StreamReader:
+        """Reads the current try of a streamed answer; made when something is streamed, which most calls are not."""
+        reader = self._reader
+        if reader is None:
+            reader = self.fresh_reader()
+            reader.headers, reader.status = self.answer_headers, self.answer_status
+        return reader
 
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
         """Take note of the answer's headers; return whether its body is to be read as a completion."""
-        self.reader.headers, self.reader.status = headers, status
+        if self._reader is not None:
+            self._reader.headers, self._reader.status = headers, status
         return super().accepts(status, headers)
 
     def fresh_reader(self) -> StreamReader:
         """Return a new reader for the next try of a streamed answer."""
         kind = StreamReader if self.span is None else TimedReader
-        self.reader = kind(model=self.model_id, call_seed=self.call_seed)
-        return self.reader
+        self._reader = kind(model=self.model_id, call_seed=self.call_seed)
+        return self._reader
 
     def _stream_reader(self) -> StreamReader | None:
-        return self.reader
+        return self._reader
 
     def partial_completion(self) -> Completion | None:
         """Return what has arrived of a streamed answer."""
-        return self.completion if self.reader.has_delivered else None
+        return self.completion if self._reader is not None and self._reader.has_delivered else None
 
     @property
     def completion(self) -> Completion:
