@@ -111,9 +111,15 @@ def _is_known_part(part: Any) -> bool:
 
 def _unknown(values: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
     """Return what has a value, which no empty text, list or object is, and no name of its own."""
-    return {
-        key: value for key, value in values.items() if (value or value == 0) and not _is_known(value, known.get(key))
-    }
+    unknown: dict[str, Any] = {}
+    for key, value in values.items():
+        if not value and value != 0:
+            continue
+        types = known.get(key)
+        is_usual = types is not None and value.__class__ in types and value.__class__ is not list  # saves most calls
+        if not is_usual and not _is_known(value, types):
+            unknown[key] = value
+    return unknown
 
 
 def _is_known(value: Any, types: tuple[type, ...] | None) -> bool:
