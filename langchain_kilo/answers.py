@@ -9,6 +9,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from kilo_gateway import render_metadata
 from kilo_gateway.adapters.secrets import mask_headers
+from langchain_kilo.copies import Copies
 from langchain_kilo.reasoning import with_aliases
 from langchain_kilo.tools import parse_calls
 
@@ -37,12 +38,26 @@ _OUTPUT_DETAILS = {
 }
 
 
+_MESSAGE = AIMessage(
+    content="text",
+    additional_kwargs={},
+    response_metadata={},
+    tool_calls=[],
+    invalid_tool_calls=[],
+    usage_metadata=None,
+)
+_MESSAGES = Copies(_MESSAGE)
+_GENERATIONS = Copies(ChatGeneration(message=_MESSAGE, generation_info=None))
+
+
 def parse_result(completion: Completion, *, with_headers: bool = False) -> ChatResult:
     """Return the result of a call: one generation for each choice, with the headers of the answer if wanted."""
     generations = []
     for place in range(len(completion.choices)):
         message = parse_message(completion, place, with_headers=with_headers)
-        generations.append(ChatGeneration(message=message, generation_info=generation_info(message.response_metadata)))
+        information = generation_info(message.response_metadata)
+        said = {"text": message.content, "message": message, "generation_info": information}
+        generations.append(_GENERATIONS.make(said))
     return ChatResult(generations=generations, llm_output=llm_output(completion))
 
 
@@ -51,15 +66,15 @@ def parse_message(completion: Completion, choice_index: int = 0, *, with_headers
     choice = completion.choices[choice_index]
     calls, invalid = parse_calls(cast("list[dict[str, Any]]", choice.tool_calls), choice.finish_reason)
     metadata = response_metadata(completion, choice_index, with_headers=with_headers)
-    message = AIMessage(
-        content=choice.text,
-        additional_kwargs=late_kwargs(metadata),
-        response_metadata=metadata,
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        usage_metadata=usage_metadata(completion.usage),
-    )
-    return with_aliases(message, metadata)
+    said = {
+        "content": choice.text,
+        "additional_kwargs": late_kwargs(metadata),
+        "response_metadata": metadata,
+        "tool_calls": calls,
+        "invalid_tool_calls": invalid,
+        "usage_metadata": usage_metadata(completion.usage),
+    }
+    return with_aliases(AIMessage(**said) if calls or invalid else _MESSAGES.make(said), metadata)
 
 
 def response_metadata(completion: Completion, choice_index: int = 0, *, with_headers: bool = False) -> dict[str, Any]:

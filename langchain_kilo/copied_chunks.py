@@ -1,29 +1,23 @@
 """Chunks of text or of fragments of tool calls, as most of a stream are: copies of what LangChain's constructors made.
 
 The plain way is `ChatGenerationChunk(message=KiloMessageChunk(content=text, response_metadata=metadata))`, and for
-fragments `tool_call_chunks`. It costs two validations, most of what a chunk costs here, and for fragments a parser of
-partial JSON. `test_copied_chunks.py` holds every field of a copy equal to it; a field that LangChain adds is in the
-chunk that is copied.
+fragments `tool_call_chunks`, of which it reads each with a parser of partial JSON.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_kilo.chunks import KiloMessageChunk
+from langchain_kilo.copies import Copies
 
 if TYPE_CHECKING:
     from langchain_core.messages.tool import ToolCallChunk
-    from pydantic import BaseModel
 
     from kilo_gateway import ToolCallDelta
-
-M = TypeVar("M", bound="BaseModel")
-
-_set = object.__setattr__  # pydantic's own would look at each attribute
 
 
 class TextChunks:
@@ -31,21 +25,12 @@ class TextChunks:
 
     def __init__(self, metadata: dict[str, Any], **fields: Any) -> None:
         message = KiloMessageChunk(content="text", response_metadata=metadata, **fields)
-        self._model = ChatGenerationChunk(message=message)
-        self._message = self._model.message
-        self._containers = [name for name, value in vars(self._message).items() if isinstance(value, (list, dict))]
+        self._messages = Copies(message)
+        self._chunks = Copies(ChatGenerationChunk(message=message))
 
     def make(self, text: str) -> ChatGenerationChunk:
         """Return a chunk with this text, which shares no container with another."""
-        return self._make({"content": text})
-
-    def _make(self, said: dict[str, Any]) -> ChatGenerationChunk:
-        fields = self._message.__dict__.copy()
-        for name in self._containers:
-            fields[name] = fields[name].copy()
-        fields.update(said)
-        message = _copy(self._message, fields)
-        return _copy(self._model, {**self._model.__dict__, "text": said["content"], "message": message})
+        return self._chunks.make({"text": text, "message": self._messages.make({"content": text})})
 
 
 class ToolChunks(TextChunks):
@@ -57,7 +42,9 @@ class ToolChunks(TextChunks):
     def make_tools(self, text: str, deltas: list[ToolCallDelta]) -> ChatGenerationChunk | None:
         """Return the chunk of these fragments; None where LangChain's parser is needed."""
         said = read_fragments(deltas)
-        return None if said is None else self._make({"content": text, **said})
+        if said is None:
+            return None
+        return self._chunks.make({"text": text, "message": self._messages.make({"content": text, **said})})
 
 
 def render_fragments(deltas: list[ToolCallDelta]) -> list[ToolCallChunk]:
@@ -81,14 +68,3 @@ def read_fragments(deltas: list[ToolCallDelta]) -> dict[str, list[Any]] | None:
         else:
             invalid.append(invalid_tool_call(name=one.name, args=one.arguments, id=one.id, error=None))
     return {"tool_calls": calls, "invalid_tool_calls": invalid, "tool_call_chunks": render_fragments(deltas)}
-
-
-def _copy(model: M, fields: dict[str, Any]) -> M:
-    """Return an object of the model's class with these fields, and its state otherwise."""
-    made = object.__new__(type(model))
-    _set(made, "__dict__", fields)
-    _set(made, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
-    extra, private = model.__pydantic_extra__, model.__pydantic_private__
-    _set(made, "__pydantic_extra__", None if extra is None else extra.copy())
-    _set(made, "__pydantic_private__", None if private is None else private.copy())
-    return made

@@ -1,0 +1,40 @@
+"""Objects of LangChain's as copies of one that its constructor made, where only known fields differ.
+
+The constructor validates what is valid already, most of what a chunk or a message costs here. A field that LangChain
+adds is in the object that is copied. `test_copied_chunks.py` and `test_copied_messages.py` hold copies equal to what
+the constructors make of the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+M = TypeVar("M", bound="BaseModel")
+
+_set = object.__setattr__  # pydantic's own would look at each attribute
+
+
+class Copies(Generic[M]):
+    """Makes objects like one, which share no container with it."""
+
+    def __init__(self, model: M) -> None:
+        self._model = model
+        self._containers = [name for name, value in vars(model).items() if isinstance(value, (list, dict))]
+
+    def make(self, said: dict[str, Any]) -> M:
+        """Return a copy with other values in some of the fields that were given to the constructor."""
+        model = self._model
+        fields = model.__dict__.copy()
+        for name in self._containers:
+            fields[name] = fields[name].copy()
+        fields.update(said)
+        made = object.__new__(type(model))
+        _set(made, "__dict__", fields)
+        _set(made, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
+        extra, private = model.__pydantic_extra__, model.__pydantic_private__
+        _set(made, "__pydantic_extra__", None if extra is None else extra.copy())
+        _set(made, "__pydantic_private__", None if private is None else private.copy())
+        return made
