@@ -66,7 +66,7 @@ def parse_message(completion: Completion, choice_index: int = 0, *, with_headers
     choice = completion.choices[choice_index]
     calls, invalid = parse_calls(cast("list[dict[str, Any]]", choice.tool_calls), choice.finish_reason)
     metadata = response_metadata(completion, choice_index, with_headers=with_headers)
-    said = {
+    said: dict[str, Any] = {
         "content": choice.text,
         "additional_kwargs": late_kwargs(metadata),
         "response_metadata": metadata,

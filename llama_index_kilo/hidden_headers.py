@@ -31,10 +31,10 @@ def hiding_headers(decorate: Decorator) -> Decorator:
         async def acall(*args: Any, **kwargs: Any) -> Any:
             return await told(*args, **_hide(kwargs))
 
-        decorated = acall if iscoroutinefunction(method) else call
+        decorated: Any = acall if iscoroutinefunction(method) else call
         # LlamaIndex asks for the signature at each call; it is made once, which saves a dozen microseconds of each.
-        decorated.__signature__ = signature(decorated)  # type: ignore[attr-defined] # where `inspect` looks for it
-        return decorated
+        decorated.__signature__ = signature(decorated)  # where `inspect` looks for it
+        return decorated  # type: ignore[no-any-return] # one of the two
 
     return decorate_hiding
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -171,3 +172,12 @@ def test_structured_events(
     assert events.names[-1] == "LLMStructuredPredictEndEvent"
     assert events.names.count("LLMStructuredPredictStartEvent") == 1
     assert events._seen[-1].output == Answer(text="x")
+
+
+@pytest.mark.parametrize("name", ["chat", "achat", "stream_chat", "astream_chat", "complete", "astream_complete"])
+def test_signatures_made_once_are_those_made_anew(name: str, llm: KiloLLM) -> None:
+    """What LlamaIndex is told of a method's arguments is what Python would say of the method that it decorated."""
+    bound = getattr(llm, name)
+    decorated = inspect.unwrap(bound.__func__, stop=lambda one: hasattr(one, "__signature__"))
+    assert inspect.signature(decorated) == inspect.signature(decorated.__wrapped__)
+    assert next(iter(inspect.signature(bound).parameters)) in ("messages", "args")
