@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from benchmarks.report import Curves, Figures
     from benchmarks.works import Size
 
+_MANY = 1000
+
 
 def _warm_up(contender: Contender, run: Any) -> None:
     """Make the first calls, which pay for clients and connections, outside of the measurement."""
@@ -53,11 +55,16 @@ def _grow(everybody: dict[str, Contender], run: Any, size: Size) -> Curves:
         for name, contender in everybody.items():
             print(f"\rgrowth of a {what}, {name} ...", end="\033[K", file=sys.stderr, flush=True)
             curves[what, name] = {
-                count: statistics.median(measure(contender, run, count) for _ in range(min(size.rounds, 3)))
+                count: statistics.median(measure(contender, run, count) for _ in range(_repeats(size, count)))
                 for count in size.curve
             }
     print("\r\033[K", end="", file=sys.stderr)
     return curves
+
+
+def _repeats(size: Size, count: int) -> int:
+    """Return how often a point of a curve is measured: once where a peer takes minutes for it."""
+    return 1 if count >= _MANY else size.rounds
 
 
 def allow_many_files() -> None:
@@ -69,7 +76,7 @@ def allow_many_files() -> None:
 def main() -> None:
     """Run the benchmark; see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about two minutes instead of about fifteen")
+    parser.add_argument("--quick", action="store_true", help="two to four minutes instead of ten to twenty")
     parser.add_argument("--only", default="", metavar="TEXT", help="works whose name holds this; no curves")
     parser.add_argument("--ours", action="store_true", help="without peers")
     parser.add_argument("--png", type=Path, help="where to draw cost against concurrency")

@@ -34,15 +34,15 @@ def render_table(figures: Figures, size: Size) -> str:
     """Return the table in Markdown."""
     heads = ["work"]
     for pair in PAIRS:
-        heads += [pair.ours, pair.peer, "ratio"]
+        heads += [pair.ours, pair.peer, "ratio", "target"]
     rows = [heads, ["---"] * len(heads)]
-    for work in WORKS:
+    for work in (work for work in WORKS if any(name == work.name for name, _ in figures)):
         row = [work.name]
-        for pair in PAIRS:
+        for pair, target in zip(PAIRS, work.targets, strict=True):
             for name in (pair.ours, pair.peer):
                 value = figures.get((work.name, name))
                 row.append("" if value is None else _cell(value, work.unit))
-            row.append(_ratio(figures, work.name, pair))
+            row += [_ratio(figures, work.name, pair), f"{target:g}"]
         rows.append(row)
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([*lines, "", *_circumstances(size)])
