@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     Wire = dict[str, Any]
 
+_SENT_BACK = frozenset({"refusal", "reasoning", "reasoning_details", "images", "annotations", "audio"})
+"""What may stand in `response_metadata` that the gateway wants back, or another integration has noted there."""
+
 
 def render_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
     """Return the messages as the wire has them.
@@ -105,6 +108,8 @@ def _render_ai(message: AIMessage) -> list[Wire]:
     Answers to invalid calls, which nobody runs, come behind it.
     """
     content = message.content
+    if content.__class__ is str and _says_nothing_else(message):
+        return [_named(message, {"role": "assistant", "content": content})]
     images, rest = _split_images(content)
     parts = join_texts(render_parts(rest, role="assistant"))
     calls = render_calls(message)
@@ -126,6 +131,16 @@ def _render_ai(message: AIMessage) -> list[Wire]:
     if isinstance(audio, Mapping) and audio.get("id"):
         wire["audio"] = {"id": audio["id"]}
     return [_named(message, wire), *answer_invalid_calls(message, calls)]
+
+
+def _says_nothing_else(message: AIMessage) -> bool:
+    """Return whether an answer is its text alone, as most of a history are.
+
+    Saves looking for each thing that may go back. `test_texts_of_a_history_are_written_as_ever` holds both ways equal.
+    """
+    return not (
+        message.additional_kwargs or message.tool_calls or message.invalid_tool_calls
+    ) and _SENT_BACK.isdisjoint(message.response_metadata)
 
 
 def _fact(message: BaseMessage, name: str) -> Any:

@@ -276,3 +276,36 @@ def test_inputs_are_not_changed(make: Callable[..., ChatKilo]) -> None:
     before = dumps(messages)
     make().invoke(messages)
     assert dumps(messages) == before
+
+
+NOTES: tuple[dict[str, Any], ...] = (
+    {},
+    {"refusal": "No."},
+    {"reasoning": "hm"},
+    {"reasoning_content": "hm"},
+    {"reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
+    {"images": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]},
+    {"annotations": [{"type": "file", "file": {"hash": "x"}}]},
+    {"audio": {"id": "a1"}},
+    {"name": "ann"},
+    {"function_call": {"name": "f", "arguments": "{}"}},
+    {"model_name": "a/b", "finish_reason": "stop", "usage": {"cost": 0.1}, "extra": {"x": 1}},
+)
+
+
+@pytest.mark.parametrize("noted", NOTES, ids=lambda noted: next(iter(noted), "nothing"))
+@pytest.mark.parametrize("place", ["additional_kwargs", "response_metadata"])
+@pytest.mark.parametrize("content", ["Yes.", "", [{"type": "text", "text": "Yes."}]], ids=["text", "empty", "blocks"])
+def test_texts_of_a_history_are_written_as_ever(
+    content: Any, place: str, noted: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that is a text is written without a look for all the rest, and the same comes of it."""
+    call = {"name": "f", "args": {}, "id": "c1", "type": "tool_call"}
+    broken = {"name": "f", "args": "{", "id": "c2", "error": None, "type": "invalid_tool_call"}
+    messages = [
+        AIMessage(content, **{place: noted}, **more)
+        for more in ({}, {"name": "bob"}, {"tool_calls": [call]}, {"invalid_tool_calls": [broken]})
+    ]
+    written = render_messages(messages)
+    monkeypatch.setattr("langchain_kilo.messages._says_nothing_else", lambda message: False)
+    assert written == render_messages(messages)

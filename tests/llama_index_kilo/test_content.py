@@ -17,6 +17,7 @@ from llama_index.core.base.llms.types import (
     ContentBlock,
     DocumentBlock,
     ImageBlock,
+    MessageRole,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
@@ -26,6 +27,7 @@ from llama_index.core.base.llms.types import (
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
 from llama_index_kilo.content import render_parts
+from llama_index_kilo.messages import render_messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -306,3 +308,24 @@ def test_log_probabilities(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> 
         [("a", -0.5), ("b", 0.0)],
         [("c", -1.0)],
     ]
+
+
+class _OtherText(TextBlock):
+    """A text that is not written the short way."""
+
+
+@pytest.mark.parametrize("role", list(MessageRole))
+@pytest.mark.parametrize("text", ["Yes.", ""])
+@pytest.mark.parametrize(
+    "extra", [{}, {"name": "ann"}, {"refusal": "No."}, {"audio": {"id": "a1"}}, {"tool_call_id": "c1"}], ids=str
+)
+def test_texts_of_a_history_are_written_as_ever(role: MessageRole, text: str, extra: dict[str, Any]) -> None:
+    """A message that is a text is written without a look for all the rest, and the same comes of it."""
+    call = ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_call_id="c1", tool_name="f", tool_kwargs={})])
+    messages = [
+        [call, ChatMessage(role=role, blocks=[kind(text=text)], additional_kwargs={"tool_call_id": "c1", **extra})]
+        if role in (MessageRole.TOOL, MessageRole.FUNCTION)
+        else [ChatMessage(role=role, blocks=[kind(text=text)], additional_kwargs=extra)]
+        for kind in (TextBlock, _OtherText)
+    ]
+    assert render_messages(messages[0]) == render_messages(messages[1])
