@@ -23,6 +23,8 @@ from kilo_gateway.catalog import discovery
 from kilo_gateway.gate import forget_gates
 from kilo_gateway.testing import EmbeddedGateway
 
+from .cli.executable import Forks
+
 MODEL = "openai/gpt-4.1-mini"
 ASK = [{"role": "user", "content": "Hello"}]
 _OUTSIDE = ("proxy", "ssl_cert")
@@ -56,6 +58,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     for module in ("async_client", "async_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.anyio", SimpleNamespace(sleep=record))
     return recorded
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """The process that runs of the command line are forked from."""
+    server = Forks()
+    yield server
+    server.close()
 
 
 @pytest.fixture

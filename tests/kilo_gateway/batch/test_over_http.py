@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ import pytest
 from kilo_gateway import AsyncKiloClient, KiloClient
 from kilo_gateway.batch import Request, arun_batch, run_batch
 from kilo_gateway.errors import InvalidSettingError
+from tests.kilo_gateway.cli.executable import Forks, Run
 
 from .counting_server import CountingServer
 
 MODEL = "openai/gpt-4.1-mini"
 KEY = "key-of-a-batch-test"
 COMMAND = (sys.executable, "-m", "kilo_gateway.cli", "batch")
+RunToEnd = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., Run]
 
 
 def wanted(count: int) -> list[Request]:
@@ -181,17 +186,29 @@ def environment(server: CountingServer) -> dict[str, str]:
     return {**os.environ, "KILOCODE_BASE_URL": server.base_url, "KILOCODE_API_KEY": KEY}
 
 
-def run(server: CountingServer, *arguments: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    words = [*COMMAND, *map(str, arguments)]
-    return subprocess.run(words, env=environment(server), capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def run(forks: Forks) -> RunToEnd:
+    """Run the command to its end, forked from a process that has imported it."""
+
+    def to_the_end(server: CountingServer, *arguments: Any, **how: Any) -> subprocess.CompletedProcess[str]:
+        words = [str(forks.program), "batch", *map(str, arguments)]
+        given = {"env": environment(server), "capture_output": True, "text": True, "timeout": 60}
+        return subprocess.run(words, check=False, **{**given, **how})
+
+    return to_the_end
 
 
-def start(server: CountingServer, *arguments: Any) -> subprocess.Popen[str]:
-    """Start the command."""
-    words = [*COMMAND, *map(str, arguments)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(words, env=environment(server), stdout=pipe, stderr=pipe, text=True)
+@pytest.fixture
+def start(forks: Forks, tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Start the command; what still runs at the end of the test is killed."""
+    with ExitStack() as stack:
+
+        def begin(server: CountingServer, *arguments: Any) -> Run:
+            process = forks.start(("batch", *map(str, arguments)), environment(server), tmp_path)
+            stack.callback(process.close)
+            return process
+
+        yield begin
 
 
 def wait_for_rows(output: Path, count: int) -> None:
@@ -207,14 +224,14 @@ def ids(output: Path) -> list[str]:
     return sorted(json.loads(line)["custom_id"] for line in output.read_bytes().splitlines())
 
 
-def test_killed_and_resumed(source: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed(source: Path, tmp_path: Path, start: Start, run: RunToEnd) -> None:
     """Killed in the middle and resumed: no row lost or twice, paid twice at most what was under way at the kill."""
     output = tmp_path / "out.jsonl"
     with CountingServer(latency_seconds=0.02) as server:
         process = start(server, source, output, "--concurrency", 20)
         wait_for_rows(output, 100)
-        process.kill()
-        process.communicate()
+        process.interrupt(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
         done = run(server, source, output, "--concurrency", 20, "--resume", "--json")
     assert done.returncode == 0, done.stderr
     assert ids(output) == sorted(f"r{number}" for number in range(400))
@@ -225,22 +242,23 @@ def test_killed_and_resumed(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_signals_end_a_run_that_can_be_resumed(source: Path, tmp_path: Path, sent: signal.Signals, status: int) -> None:
+def test_signals_end_a_run_that_can_be_resumed(
+    source: Path, tmp_path: Path, start: Start, sent: signal.Signals, status: int
+) -> None:
     """A signal ends the run with its own status; what was under way is written, and the rest can be resumed."""
     output = tmp_path / "out.jsonl"
     with CountingServer(latency_seconds=0.02) as server:
         process = start(server, source, output, "--concurrency", 10)
         wait_for_rows(output, 30)
-        process.send_signal(sent)
-        out, err = process.communicate(timeout=10)
-        assert process.returncode == status, err
-        assert out == ""
-        assert "--resume" in err
-        assert "Traceback" not in err
+        process.interrupt(sent)
+        assert process.wait() == status, process.stderr
+        assert process.stdout == ""
+        assert "--resume" in process.stderr
+        assert "Traceback" not in process.stderr
         assert len(ids(output)) == sum(server.prompts.values())
 
 
-def test_a_second_process_ends_at_once(source: Path, tmp_path: Path) -> None:
+def test_a_second_process_ends_at_once(source: Path, tmp_path: Path, start: Start, run: RunToEnd) -> None:
     """A second run on the same output ends with 2, names the first, and sends nothing."""
     output = tmp_path / "out.jsonl"
     with CountingServer(latency_seconds=0.2) as server:
@@ -250,8 +268,6 @@ def test_a_second_process_ends_at_once(source: Path, tmp_path: Path) -> None:
             done = run(second, source, output, "--resume")
         assert (done.returncode, second.arrivals) == (2, [])
         assert f"process {process.pid}" in done.stderr
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -268,7 +284,9 @@ def test_a_second_process_ends_at_once(source: Path, tmp_path: Path) -> None:
     ],
     ids=["budget", "no row fits", "no amount", "no price", "concurrency", "both", "dry run", "unknown"],
 )
-def test_exit_statuses(source: Path, tmp_path: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
+def test_exit_statuses(
+    source: Path, tmp_path: Path, run: RunToEnd, arguments: tuple[str, ...], status: int, said: str
+) -> None:
     """A script can act on the status, and a person on the words."""
     with CountingServer() as server:
         done = run(server, source, tmp_path / "out.jsonl", *arguments)
@@ -280,7 +298,7 @@ def test_exit_statuses(source: Path, tmp_path: Path, arguments: tuple[str, ...],
     assert len(server.prompts) * 0.001 <= 0.05
 
 
-def test_rows_that_fail_are_told_apart(source: Path, tmp_path: Path) -> None:
+def test_rows_that_fail_are_told_apart(source: Path, tmp_path: Path, run: RunToEnd) -> None:
     """With failed rows the status is 6, stdout holds one object with the counts, and `--max-errors` ends the run."""
     output = tmp_path / "out.jsonl"
     with CountingServer(refused=frozenset({"r7", "r8"})) as server:
@@ -299,11 +317,10 @@ def test_rows_that_fail_are_told_apart(source: Path, tmp_path: Path) -> None:
     )
 
 
-def test_stdin_is_read(source: Path, tmp_path: Path) -> None:
+def test_stdin_is_read(source: Path, tmp_path: Path, run: RunToEnd) -> None:
     """`-` takes the input from stdin."""
     output = tmp_path / "out.jsonl"
     with CountingServer() as server, source.open() as stdin:
-        words = [*COMMAND, "-", str(output)]
-        done = subprocess.run(words, env=environment(server), stdin=stdin, capture_output=True, timeout=60, check=False)
+        done = run(server, "-", output, stdin=stdin)
     assert done.returncode == 0
     assert len(ids(output)) == 400

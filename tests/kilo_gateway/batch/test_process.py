@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
+from tests.kilo_gateway.cli.executable import Forks
+
 from .counting_server import CountingServer
-from .test_over_http import COMMAND, environment, ids, run, source, start
+from .test_over_http import COMMAND, RunToEnd, Start, environment, ids, run, source, start
 
-__all__ = ["source"]
+__all__ = ["run", "source", "start"]
 
 
-def test_a_disk_that_fills(source: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills(source: Path, tmp_path: Path, run: RunToEnd) -> None:
     """When the disk is full nothing more is sent, the file stays valid, the status is 1, and it can be resumed."""
     output = tmp_path / "out.jsonl"
     with CountingServer(latency_seconds=0.01) as server:
@@ -51,12 +53,12 @@ def test_a_terminal_that_is_gone_harms_no_run(source: Path, tmp_path: Path) -> N
     """A run whose stderr nobody reads any more goes on to its end."""
     output = tmp_path / "out.jsonl"
     with CountingServer() as server:
-        process = start(server, source, output)
-        assert process.stderr is not None
-        assert process.stdout is not None
-        process.stderr.close()
-        assert process.wait(timeout=60) == 0
-        process.stdout.close()
+        words = [*COMMAND, str(source), str(output)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, env=environment(server), stdout=pipe, stderr=pipe) as process:
+            assert process.stderr is not None
+            process.stderr.close()
+            assert process.wait(timeout=60) == 0
     assert len(ids(output)) == 400
 
 
@@ -89,31 +91,28 @@ def _waits_in(pid: int) -> str:
         return ""
 
 
-def test_a_second_signal_ends_at_once(source: Path, tmp_path: Path) -> None:
+def test_a_second_signal_ends_at_once(source: Path, tmp_path: Path, start: Start) -> None:
     """The second Ctrl-C does not wait for what is under way, and says what may be paid twice."""
     output = tmp_path / "out.jsonl"
     with CountingServer(latency_seconds=30) as server:
         process = start(server, source, output, "--concurrency", 5, "--grace", 60)
         while not server.arrivals:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        assert any("Stopping" in text for text in iter(process.stderr.readline, ""))
+        process.interrupt()
+        process.wait_for("Stopping", stream="stderr")
         began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
-    assert process.returncode == 130
+        process.interrupt()
+        assert process.wait() == 130
     assert time.monotonic() - began < 5
-    assert re.search(r"\d requests under way were not waited for", err)
+    assert re.search(r"\d+ requests under way were not waited for", process.stderr)
 
 
 @pytest.mark.parametrize("columns", [60, 120])
-def test_the_picture_on_a_terminal(source: Path, tmp_path: Path, columns: int) -> None:
+def test_the_picture_on_a_terminal(source: Path, tmp_path: Path, forks: Forks, columns: int) -> None:
     """On a terminal the run is drawn: within its width, without colour, counts that add up at every moment."""
     with CountingServer(latency_seconds=0.05) as server:
-        shown = _on_terminal(
-            [*COMMAND, str(source), str(tmp_path / "out.jsonl"), "--concurrency", "40"], server, columns
-        )
+        words = [str(forks.program), "batch", str(source), str(tmp_path / "out.jsonl"), "--concurrency", "40"]
+        shown = _on_terminal(words, server, columns)
     assert not re.search(r"\x1b\[[0-9;]*m", shown)
     picture = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "\n", shown).partition("lab/model by")[0]
     assert max(map(len, picture.split("\n"))) <= columns
@@ -156,7 +155,7 @@ def _on_terminal(words: list[str], server: CountingServer, columns: int) -> str:
     return shown.decode()
 
 
-def test_a_dead_gateway(source: Path, tmp_path: Path) -> None:
+def test_a_dead_gateway(source: Path, tmp_path: Path, run: RunToEnd) -> None:
     """A gateway out of reach ends the run with 3 after the time without progress; no row is written."""
     output = tmp_path / "out.jsonl"
     with CountingServer() as server:
@@ -167,7 +166,7 @@ def test_a_dead_gateway(source: Path, tmp_path: Path) -> None:
     assert "could not be connected to" in done.stderr.splitlines()[1]
 
 
-def test_another_reason_for_each_stop(source: Path, tmp_path: Path) -> None:
+def test_another_reason_for_each_stop(source: Path, tmp_path: Path, run: RunToEnd) -> None:
     """The object for scripts says the status and the reason of a run that ended early."""
     with CountingServer(busy=lambda number: 3600.0) as server:
         done = run(server, source, tmp_path / "out.jsonl", "--json")

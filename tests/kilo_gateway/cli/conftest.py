@@ -18,14 +18,6 @@ MODEL = "openai/gpt-4.1-mini"
 Start = Callable[..., Run]
 
 
-@pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
-    """The process that every run is forked from."""
-    server = Forks()
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def environ(gateway: EmbeddedGateway, tmp_path: Path) -> dict[str, str]:
     """The environment of a run: the gateway, its key, and a home of its own."""

@@ -22,13 +22,15 @@ def serve(connection: socket.socket, path: str) -> None:
 
     One thread does everything: a fork while another one runs may stop for ever.
     """
-    import jsonschema  # noqa: F401 - what runs would import
+    import httpcore  # noqa: F401 - what runs would import
+    import jsonschema  # noqa: F401
     import markdown_it  # noqa: F401
     import prompt_toolkit  # noqa: F401
 
     import kilo_gateway.client
     import kilo_gateway.testing.cassettes.check  # noqa: F401
     from kilo_gateway.cli import process  # noqa: F401
+    from kilo_gateway.cli.batch import run as _batch  # noqa: F401
     from kilo_gateway.cli.chat import run as _run  # noqa: F401
 
     listener = socket.socket(socket.AF_UNIX)
