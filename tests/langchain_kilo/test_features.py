@@ -84,11 +84,8 @@ def test_what_is_tried_again(
     streamed: bool,
     gateway: EmbeddedGateway,
     make: Callable[..., ChatKilo],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Failures that pass are met by one more request, in calls and in streams that had not begun."""
-    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
     gateway.enqueue(RETRIED[name], Reply(text="There."))
     model = make(max_retries=1)
     text = "".join(one.text for one in model.stream("x")) if streamed else model.invoke("x").text
@@ -97,10 +94,9 @@ def test_what_is_tried_again(
 
 
 def test_an_error_before_the_first_token_is_tried_again(
-    gateway: EmbeddedGateway, make: Callable[..., ChatKilo], monkeypatch: pytest.MonkeyPatch
+    gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
 ) -> None:
     """A stream that breaks before anything was shown is begun anew; the listener sees one whole answer."""
-    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
     gateway.enqueue(Fault(error_event={"error": {"code": 502, "message": "died"}}), Reply(text="There."))
     assert "".join(one.text for one in make(max_retries=1).stream("x")) == "There."
 

@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 BUSY: dict[str, Any] = {"status": 503, "body": {"error": {"message": "busy"}}, "headers": {"retry-after-ms": "1"}}
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a retry follow at once."""
-    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
-
-
 class Listener(BaseCallbackHandler):
     """Keeps what it is told of retries."""
 

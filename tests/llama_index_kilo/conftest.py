@@ -46,6 +46,13 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     forget_gates()
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a retry follow at once."""
+    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)
+
+
 @pytest.fixture
 def make_llm(gateway: EmbeddedGateway) -> Callable[..., KiloLLM]:
     """Return a maker of models that talk to the embedded gateway."""

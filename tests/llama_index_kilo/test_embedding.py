@@ -231,7 +231,6 @@ def test_errors_are_the_cores(
 ) -> None:
     """Refusals have their class; what passes is tried again; a text that is empty is named."""
     monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.0)
     slow = Fault(status=429, body={"error": {"message": "Slow down", "code": 429}})
     gateway.enqueue(slow, endpoint="embeddings")
     with pytest.raises(RateLimitError, match="Slow down"):
