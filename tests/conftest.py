@@ -23,6 +23,8 @@ settings.register_profile("suite", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("suite")
 
+pytest_plugins = ["tests.case_groups"]
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_implicit_event_loop() -> None:
