@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 
+_OF_ONE_CASE = {"tmp_path", "_own_registry"}
+"""What fixtures of a whole folder begin anew for each test, and so for each case."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that runs each case as a test of its own."""
     parser.addoption("--each-case", action="store_true", help="Run each case of a parametrized test on its own.")
@@ -38,9 +42,9 @@ def _takes_only_its_case(item: Any) -> bool:
     spec = getattr(item, "callspec", None)
     if spec is None or item.cls is not None or inspect.iscoroutinefunction(item.obj):
         return False
-    return {mark.name for mark in item.own_markers} == {"parametrize"} and set(item._fixtureinfo.argnames) == set(
-        spec.params
-    )
+    if {mark.name for mark in item.own_markers} != {"parametrize"} or not _OF_ONE_CASE.isdisjoint(item.fixturenames):
+        return False
+    return set(item._fixtureinfo.argnames) == set(spec.params)
 
 
 def run_all(test: Callable[..., None], cases: dict[str, dict[str, Any]]) -> Callable[[], None]:

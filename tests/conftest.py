@@ -32,6 +32,16 @@ def _no_implicit_event_loop() -> None:
     asyncio.set_event_loop(None)
 
 
+@pytest.fixture(scope="session")
+def block_network() -> None:
+    """Replace what pytest-recording sets up for every test; pytest-socket blocks the network here."""
+
+
+@pytest.fixture(scope="session")
+def vcr() -> None:
+    """Replace what pytest-recording sets up for every test; the tests that record with it bring it back."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave ten thousand tests out of every garbage collection that follows."""

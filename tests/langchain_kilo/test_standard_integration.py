@@ -11,12 +11,15 @@ import httpx
 import pytest
 from langchain_core.messages import AIMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
+from pytest_recording.plugin import vcr
 
 from kilo_gateway.testing import Reply, kilo_vcr_config
 from langchain_kilo import ChatKilo
 
 if TYPE_CHECKING:
     from kilo_gateway.testing import EmbeddedGateway
+
+__all__ = ["vcr"]
 
 pytestmark = pytest.mark.filterwarnings(
     # The suite calls what LangChain itself calls beta.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import hypothesis  # noqa: F401 - see below
@@ -25,6 +27,14 @@ _PLUGINS = ("kilo_gateway", "recording", "asyncio", "anyio")
 _IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """Plugins named on the command line are rewritten, which comes too late for those that this run has loaded."""
 
+
+@cache
+def _plugins() -> list[importlib.metadata.Distribution]:
+    """Return the distributions with plugins of pytest: each `-p` looks through all that are installed."""
+    found = importlib.metadata.distributions()
+    return [one for one in found if any(entry.group == "pytest11" for entry in one.entry_points)]
+
+
 collect_ignore = ["user_project"]
 
 
@@ -42,6 +52,8 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call
     """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
     pytester = request.getfixturevalue("pytester")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = _plugins()
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: plugins)
     monkeypatch.setenv("PYTEST_ADDOPTS", "--tb=short " + " ".join(f"-p {name}" for name in _PLUGINS))
 
     def run_pytest(*arguments: str, is_strict_about_warnings: bool = True) -> Any:
