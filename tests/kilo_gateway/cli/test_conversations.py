@@ -122,7 +122,7 @@ def test_commands_are_never_sent(gateway: EmbeddedGateway, talk: Callable[..., A
     assert contents(gateway) == ["Be brief.", "/usr is a folder"]
     running.wait_for("tokens 2/3")
     running.type("/cost\r")
-    running.wait_for("1 answers, tokens 2/3, $0.5")
+    running.wait_for("1 answer, tokens 2/3, $0.5")
     running.type("/exit\r")
     assert running.wait() == 0
 
