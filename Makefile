@@ -36,7 +36,7 @@ demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KIL
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## Run the tests: offline, no key
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 browser: ## Install Chromium for the tests of the live page, where apt can (they are skipped without)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
