@@ -163,6 +163,7 @@ def test_only_unpaired_surrogates_go(text: str) -> None:
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
         lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+        max_leaves=20,
     )
 )
 def test_what_is_sent_is_read_back(value: Any) -> None:

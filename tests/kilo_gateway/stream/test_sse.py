@@ -124,7 +124,7 @@ def test_an_event_is_returned_with_its_last_byte() -> None:
 
 @pytest.mark.parametrize("comment", [b": KILO PROCESSING\n\n", b": KILO PROCESSING\n", b"event: ping\r\n", b":\r"])
 def test_comments_leave_nothing_behind(comment: bytes) -> None:
-    """A hundred thousand comments, with or without blank lines between them, take no memory."""
+    """Twenty thousand comments, with or without blank lines between them, take no memory."""
     decoder = SseDecoder()
     decoder.feed(b"data: a\ndata: b\n")
     tracemalloc.start()
@@ -132,7 +132,7 @@ def test_comments_leave_nothing_behind(comment: bytes) -> None:
         for _ in range(1000):
             decoder.feed(comment)
         before, _ = tracemalloc.get_traced_memory()
-        for _ in range(100):
+        for _ in range(20):
             decoder.feed(comment * 1000)
         after, _ = tracemalloc.get_traced_memory()
     finally:

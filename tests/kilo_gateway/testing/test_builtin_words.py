@@ -128,12 +128,12 @@ def test_summaries_and_standalone_questions() -> None:
     assert _say(prompt) == "Who built the tower?"
 
 
-def test_ten_megabytes_are_read() -> None:
+def test_a_megabyte_is_read() -> None:
     """A needle in a very long prompt is found, and the prompt counted."""
-    hay = "The quick brown fox jumps over the lazy dog near the river bank today. " * 140_000
+    hay = "The quick brown fox jumps over the lazy dog near the river bank today. " * 14_000
     body = {"messages": [{"role": "user", "content": f"{hay}The vault code is 7391.\n\nWhat is the vault code?"}]}
     assert draft_answer(body).text == "The vault code is 7391."
-    assert count_prompt(body) > 2_000_000
+    assert count_prompt(body) > 200_000
 
 
 @pytest.mark.parametrize(
