@@ -7,6 +7,7 @@ BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 DOCS_STAMP := $(VENV)/.docs
 PEERS := langchain langgraph langchain-openai langchain-openrouter llama-index-llms-openrouter llama-index-llms-openai-like matplotlib
+RAY_STAMP := $(VENV)/.ray
 
 .DEFAULT_GOAL := help
 
@@ -30,6 +31,10 @@ $(DOCS_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@
 
+$(RAY_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[ray]"
+	@touch $@
+
 install: $(STAMP) ## Make the virtual environment with everything in it
 
 demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KILOCODE_API_KEY is set)
@@ -37,6 +42,9 @@ demo: $(STAMP) ## Talk to a gateway through both frameworks (embedded unless KIL
 
 test: $(STAMP) ## Run the tests: offline, no key
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-ray: $(RAY_STAMP) ## Run the tests that need a Ray cluster, on this machine (some minutes)
+	@$(BIN)/python -m pytest -p no:xdist tests/kilo_gateway/ray
 
 browser: ## Install Chromium for the tests of the live page, where apt can (they are skipped without)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
@@ -101,4 +109,4 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 clean: ## Remove the virtual environment and caches
 	@rm -rf dist site .cache $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test browser versions docs pictures docs-serve release audit record error-messages check format serve bench compare models clean
+.PHONY: help install demo test test-ray browser versions docs pictures docs-serve release audit record error-messages check format serve bench compare models clean

@@ -22,7 +22,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-OWN_TEST = {"testing-with-cassettes.md"}
+OWN_TEST = {"testing-with-cassettes.md", "ray.md"}
 """Pages whose blocks belong together and have a test of their own."""
 
 

@@ -1,0 +1,280 @@
+"""What all workers of a run share: the limit of requests under way, the pause, the budget, and why the run ends.
+
+Decides by the clock it is given; never sleeps, never talks. A worker holds what its newest report does not rule out:
+only what surely nobody holds is granted, so that sums are kept at every moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from kilo_gateway.batch.concurrency import ConcurrencyLimit
+from kilo_gateway.batch.stops import no_progress
+from kilo_gateway.errors import BatchStoppedError, BudgetExceededError, ConnectionFailedError
+from kilo_gateway.gate import Gate, Permit
+from kilo_gateway.ray.messages import LEASE_SECONDS, Grant, RunTotals, WorkerReport
+from kilo_gateway.ray.shares import fair_shares, money_shares
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kilo_gateway.ray.plan import SharedLimits
+
+_FIRST_ROWS: Final = 100
+"""A share of errors counts as if there were at least so many rows: the first failure does not end a run."""
+_SAME_PAUSE_SECONDS: Final = 3.0
+"""Workers that tell a restarted coordinator of a pause all mean the same one, each by its own clock."""
+
+
+@dataclass(slots=True)
+class Member:
+    """A worker, as it told, and what it was granted since."""
+
+    report: WorkerReport
+    seen_at: float
+    grant: Grant = field(default_factory=Grant)
+    in_force: list[Grant] = field(default_factory=list)
+    """The grant that it told to go by, and those since."""
+
+    @property
+    def held_slots(self) -> int:
+        """The most requests that it may have under way."""
+        return max(self.report.under_way, 0, *(grant.slots for grant in self.in_force))
+
+    @property
+    def used(self) -> Decimal:
+        """What it has spent and reserved, in USD, as it told."""
+        return self.report.spent + self.report.reserved
+
+    @property
+    def held_money(self) -> Decimal:
+        """The most that it may spend in all, in USD."""
+        return max(self.used, Decimal(0), *(grant.allowance for grant in self.in_force))
+
+    @property
+    def need(self) -> int:
+        """How many requests it could have under way."""
+        return self.report.under_way + self.report.waiting
+
+
+class Sharing:
+    """The shared state of a run. `take` a report, then read `members[...].grant` of all.
+
+    `epoch` is where pauses are counted from: one that has begun anew must begin above all it ever counted.
+    `known_until` is when workers that the state before a restart knew of have told, or are gone.
+    """
+
+    def __init__(
+        self,
+        limits: SharedLimits,
+        *,
+        epoch: int = 0,
+        known_until: float = 0.0,
+        allowances: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        self.limits = limits
+        self.members: dict[str, Member] = {}
+        self.stopped: BatchStoppedError | None = None
+        self._epoch = epoch
+        self._known_until = known_until
+        self._unheard = dict(allowances or {})
+        """Workers of before a restart that have not told yet -> what they may spend."""
+        self._gate = Gate()
+        self._limit = ConcurrencyLimit(limits.requests_at_once)
+        self._versions = 0
+        self._gone: dict[str, Member] = {}
+        """Workers that have fallen silent; what they held counts as spent."""
+        self._progress = (0, 0.0)
+        self._refusal: str | None = None
+
+    @property
+    def paused_until(self) -> float:
+        """When the pause ends, by the monotonic clock."""
+        return self._gate.paused_until
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether any worker has requests."""
+        return any(member.need for member in self.members.values())
+
+    def allowances(self) -> dict[str, Decimal]:
+        """Return what each worker may spend at the most, or may have spent: fit to be kept."""
+        held = {name: member.held_money for name, member in {**self._gone, **self.members}.items()}
+        return {**self._unheard, **held}
+
+    def take(self, report: WorkerReport, now: float) -> None:
+        """Note a report, and grant anew what it changes."""
+        member = self.members.get(report.worker)
+        if member is None:
+            member = self._admit(report, now)
+        before, member.report, member.seen_at = member.report, report, now
+        member.in_force = [grant for grant in member.in_force if grant.version >= report.version]
+        for _ in range(report.got_through - before.got_through):
+            self._limit.succeeded()
+        self._refusal = report.refusal or self._refusal
+        if report.got_through_epoch == self._epoch:
+            self._refusal = None
+            self._gate.note_success(self._gate.permit_of_sent_request())
+        for refusal in report.refusals:
+            self._refuse(refusal.epoch, refusal.retry_after_seconds, now)
+        self.stopped = self.stopped or report.stop or self._too_many_errors()
+        self.share(now)
+
+    def look(self, now: float) -> list[Member]:
+        """Do what time brings; return the workers that fell silent over work: others get now what these held."""
+        silent = {name: one for name, one in self.members.items() if now - one.seen_at > LEASE_SECONDS}
+        self._gone.update(silent)
+        self.members = {name: one for name, one in self.members.items() if name not in silent}
+        self._look_at_progress(now)
+        self.share(now)
+        return [member for member in silent.values() if member.need]
+
+    def totals(self, now: float) -> RunTotals:
+        """Return the sums so far."""
+        sums = RunTotals(
+            spent=self._spent_by_others + sum((one.used for one in self.members.values()), Decimal(0)),
+            workers=len(self.members),
+            lost_workers=sum(bool(one.need) for one in self._gone.values()),
+            lost_requests=sum(one.held_slots for one in self._gone.values() if one.need),
+            under_way=sum(one.report.under_way for one in self.members.values()),
+            limit=self._limit.value,
+            pause_seconds=max(0.0, self.paused_until - now),
+        )
+        for one in (*self._gone.values(), *self.members.values()):
+            sums.add_tally(one.report.tally)
+        return sums
+
+    def share(self, now: float) -> None:
+        """Grant each worker its share of what is free."""
+        slots = self._slots(now)
+        money = self._money(now)
+        pause = max(0.0, self.paused_until - now)
+        for name, member in self.members.items():
+            old = member.grant
+            is_growing = self._limit.value < self._limit.ceiling
+            is_same = (slots[name], money[name], self._epoch, self.stopped) == (
+                old.slots,
+                old.allowance,
+                old.epoch,
+                old.stop,
+            )
+            if is_same and is_growing == old.is_growing and pause <= old.pause_seconds:
+                continue
+            self._versions += 1
+            member.grant = Grant(self._versions, slots[name], self._epoch, pause, money[name], is_growing, self.stopped)
+            member.in_force.append(member.grant)
+
+    def _admit(self, report: WorkerReport, now: float) -> Member:
+        self._unheard.pop(report.worker, None)
+        self._gone.pop(report.worker, None)
+        member = Member(report, now)
+        member.grant = Grant(report.version, report.slots, -1, allowance=report.allowance)
+        member.in_force.append(member.grant)
+        self._versions = max(self._versions, report.version)
+        if report.slots:  # of before a restart
+            self._limit.value = min(self._limit.ceiling, max(self._limit.value, self._held() + report.slots))
+        if now + report.pause_seconds > self.paused_until + _SAME_PAUSE_SECONDS:
+            self._refuse(self._epoch, report.pause_seconds, now)
+        self.members[report.worker] = member
+        return member
+
+    def _is_recovering(self, now: float) -> bool:
+        """Whether there may be workers that have not told since a restart."""
+        return now < self._known_until
+
+    def _held(self) -> int:
+        return sum(member.held_slots for member in self.members.values())
+
+    def _refuse(self, epoch: int, retry_after_seconds: float | None, now: float) -> None:
+        permit = self._gate.permit_of_sent_request() if epoch == self._epoch else Permit(0, -1)
+        is_new = self._gate.note_refusal(
+            permit,
+            now=now,
+            retry_after_seconds=retry_after_seconds,
+            longest_pause_seconds=self.limits.no_progress_seconds / 2,
+        )
+        if is_new:
+            self._epoch += 1
+            self._limit.paused(sum(member.report.under_way for member in self.members.values()))
+
+    def _slots(self, now: float) -> dict[str, int]:
+        """Return how many requests each may have under way: less than it has at once, more where some are free."""
+        is_open = self.stopped is None and now >= self.paused_until
+        total = self._limit.value if is_open else 0
+        shares = fair_shares(total, {name: member.need for name, member in self.members.items()})
+        free = total - self._held() if not self._is_recovering(now) else 0
+        for name, member in self.members.items():
+            wanted = shares[name] - member.grant.slots
+            if wanted > 0:
+                more = max(0, min(wanted, free + max(0, member.held_slots - member.grant.slots)))
+                free -= max(0, member.grant.slots + more - member.held_slots)
+                shares[name] = member.grant.slots + more
+        return shares
+
+    def _money(self, now: float) -> dict[str, Decimal]:
+        """Return what each may spend in all; says that the run ends when no request fits any more."""
+        budget = self.limits.budget
+        if budget is None:
+            return dict.fromkeys(self.members, Decimal(0))
+        gone = self._spent_by_others
+        left = budget - gone - sum((member.used for member in self.members.values()), Decimal(0))
+        needs = {name: (one.report.wanted, one.report.least_wanted) for name, one in self.members.items()}
+        shares = money_shares(max(left, Decimal(0)), needs)
+        free = budget - gone - sum((member.held_money for member in self.members.values()), Decimal(0))
+        free = Decimal(0) if self._is_recovering(now) else free
+        missing = (one.used + one.report.wanted - one.held_money for one in self.members.values())
+        is_enough = sum(max(Decimal(0), usd) for usd in missing) <= free
+        found = {}
+        for name, member in self.members.items():
+            target = member.used + shares[name]
+            if is_enough and (member.need or member.report.wanted):
+                target = max(target, member.grant.allowance)
+            if target > member.held_money:
+                more = min(target - member.held_money, max(free, Decimal(0)))
+                free -= more
+                target = member.held_money + more
+            found[name] = target
+        self._stop_when_used_up(left, now, shares)
+        return found
+
+    @property
+    def _spent_by_others(self) -> Decimal:
+        """What workers may have spent that are gone, or have not told since a restart."""
+        gone = sum((member.held_money for member in self._gone.values()), Decimal(0))
+        return gone + sum(self._unheard.values(), Decimal(0))
+
+    def _stop_when_used_up(self, left: Decimal, now: float, shares: Mapping[str, Decimal]) -> None:
+        waiting = [one.report.least_wanted for one in self.members.values() if one.report.least_wanted]
+        is_any_reserved = any(one.report.reserved or one.report.under_way for one in self.members.values())
+        if self.stopped or not waiting or is_any_reserved or self._is_recovering(now) or any(shares.values()):
+            return
+        if min(waiting) > left:
+            spent = self.totals(0.0).spent
+            self.stopped = BudgetExceededError(
+                f"The budget of ${self.limits.budget} is used up: ${spent} are spent, and the next request may cost "
+                f"${min(waiting):f}. Raise it to go on."
+            )
+
+    def _too_many_errors(self) -> BatchStoppedError | None:
+        share = self.limits.max_error_share
+        if share is None:
+            return None
+        sums = self.totals(0.0)
+        if sums.failed <= share * max(_FIRST_ROWS, sums.done + sums.failed):
+            return None
+        return BatchStoppedError(
+            f"The run was stopped: {sums.failed} of {sums.done + sums.failed} rows failed, and max_error_share is "
+            f"{share:g}. See why in the journal, then start it again.",
+            reason="errors",
+        )
+
+    def _look_at_progress(self, now: float) -> None:
+        """Stop the run when requests wait and the gateway answers none."""
+        answers = sum(one.report.answers for one in self.members.values())
+        if answers != self._progress[0] or not self._progress[1] or not self.is_needed:
+            self._progress = (answers, now)
+        elif now - self._progress[1] > self.limits.no_progress_seconds and self.stopped is None:
+            refusal = None if self._refusal is None else ConnectionFailedError(self._refusal)
+            self.stopped = no_progress(self.limits.no_progress_seconds, refusal)
