@@ -75,7 +75,7 @@ class Processor:
         Raises:
             InvalidSettingError: a column that is missing, or there already.
         """
-        columns = dataset.columns()
+        columns = dataset.columns(fetch_if_missing=False)  # running a part of it to know may cost; workers look, too
         if columns is not None:
             self._plan.check_columns(list(columns))
         if self._coordinator is None:

@@ -14,6 +14,7 @@ import ray
 
 from kilo_gateway.async_client import AsyncKiloClient
 from kilo_gateway.batch.asking import ask_with, chosen_model, client_without_retries, prices_of
+from kilo_gateway.batch.requests import EMBEDDINGS_URL
 from kilo_gateway.ray.answer_folder import check_folder
 from kilo_gateway.ray.coordinator import start_coordinator
 from kilo_gateway.ray.credentials import Credentials, of_arguments
@@ -93,7 +94,8 @@ class KiloProcessor:
         rows = rows_of(batch)
         future = asyncio.run_coroutine_threadsafe(self._worker.complete(self._requests.render(rows)), self._loop)
         outcomes: list[Outcome] = await asyncio.wrap_future(future)
-        yield with_outcomes(batch, self._plan.columns, outcomes)
+        has_vectors = self._plan.url == EMBEDDINGS_URL
+        yield with_outcomes(batch, self._plan.columns, outcomes, has_vectors=has_vectors)
 
 
 class PlannedProcessor(KiloProcessor):

@@ -36,8 +36,11 @@ def rows_of(batch: Any) -> list[dict[str, Any]]:
     return [{str(name): _plain(value) for name, value in row.items()} for row in records]
 
 
-def with_outcomes(batch: Any, names: Sequence[str], outcomes: Sequence[Outcome]) -> Any:
-    """Return a batch of the same format: its columns as they are, and behind them the new ones."""
+def with_outcomes(batch: Any, names: Sequence[str], outcomes: Sequence[Outcome], *, has_vectors: bool = False) -> Any:
+    """Return a batch of the same format: its columns as they are, and behind them the new ones.
+
+    `has_vectors` says that answers are vectors, also where each row of the batch has failed.
+    """
     fields = [tuple(getattr(outcome, field) for outcome in outcomes) for field in ANSWER_COLUMNS]
     if isinstance(batch, dict):
         import numpy  # noqa: PLC0415 - comes with Ray Data
@@ -45,11 +48,12 @@ def with_outcomes(batch: Any, names: Sequence[str], outcomes: Sequence[Outcome])
         new = dict(batch)
         for name, cells in zip(names, fields, strict=True):
             column = numpy.empty(len(cells), dtype=object)
-            column[:] = cells
+            for place, cell in enumerate(cells):
+                column[place] = cell
             new[name] = column
         return new
     if hasattr(batch, "append_column"):
-        return _with_arrow_columns(batch, names, fields)
+        return _with_arrow_columns(batch, names, fields, has_vectors=has_vectors)
     import pandas  # noqa: PLC0415 - comes with Ray Data
 
     table = batch.copy(deep=False)
@@ -59,7 +63,7 @@ def with_outcomes(batch: Any, names: Sequence[str], outcomes: Sequence[Outcome])
     return table
 
 
-def _with_arrow_columns(table: Any, names: Sequence[str], fields: Sequence[Sequence[Any]]) -> Any:
+def _with_arrow_columns(table: Any, names: Sequence[str], fields: Sequence[Sequence[Any]], *, has_vectors: bool) -> Any:
     import pyarrow  # noqa: PLC0415 - comes with Ray Data
 
     for name, field, cells in zip(names, ANSWER_COLUMNS, fields, strict=True):
@@ -68,7 +72,7 @@ def _with_arrow_columns(table: Any, names: Sequence[str], fields: Sequence[Seque
             kind = pyarrow.int64()
         elif field in _NUMBERS:
             kind = pyarrow.float64()
-        elif any(isinstance(cell, list) for cell in cells):
+        elif has_vectors and field == ANSWER_COLUMNS[0]:
             kind = pyarrow.list_(pyarrow.float64())
         table = table.append_column(name, pyarrow.array(cells, kind))
     return table
