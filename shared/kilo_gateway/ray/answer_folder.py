@@ -21,46 +21,48 @@ if TYPE_CHECKING:
 
     from kilo_gateway.batch.results import Result
 
-NAMELESS: Final = "row-"
-"""With what the ids of rows begin that no column names: `row-<digest of the row>.<digest of its batch>.<place>`."""
-_HEAD: Final = re.compile(rb'\{"id":"batch_req_([0-9a-f]{32})","custom_id":"(?:row-([0-9a-f]{32})\.)?')
+_HEAD: Final = re.compile(rb'\{"id":"batch_req_([0-9a-f]{32})",')
 _PLACE_BITS: Final = 48
 
 
 class AnswerFolder:
-    """Grows by some 150 bytes a row that it has read."""
+    """Grows by some 150 bytes a row that it has read.
 
-    def __init__(self, folder: Path) -> None:
+    Where no column names the rows, equal rows have the same fingerprint: a line is then used for one row only, and what
+    this worker writes itself for none.
+    """
+
+    def __init__(self, folder: Path, *, has_names: bool) -> None:
         self._folder = folder
+        self._has_names = has_names
         self._paths: list[Path] = []
-        self._by_request: dict[bytes, int] = {}
-        """Fingerprint -> where its line stands."""
-        self._by_row: dict[bytes, int | list[int]] = {}
-        """Digest of a row that no column names -> where lines of it stand; each is used once."""
+        self._places: dict[bytes, int | list[int]] = {}
+        """Fingerprint -> where lines of it stand, the newest last."""
         self._journal: Journal | None = None
         self._end = 0
         self._own: Path | None = None
 
     def read(self) -> None:
-        """Note every answer that is there; of two with one fingerprint the later file's counts."""
-        paths = sorted(self._folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime, path.name))
-        for path in paths:
+        """Note every line that is there, the files in the order in which they were written last."""
+        for path in sorted(self._folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime, path.name)):
             self._paths.append(path)
             number = len(self._paths) - 1
             with path.open("rb") as file:
                 place = 0
                 for line in file:
-                    if line.endswith(b"\n"):  # else torn, or still being written
-                        self._note(line, number << _PLACE_BITS | place)
+                    if line.endswith(b"\n") and (head := _HEAD.match(line)):  # else torn, or of another kind
+                        self._note(head[1].decode(), number << _PLACE_BITS | place)
                     place += len(line)
 
-    def find(self, fingerprint: str, row: str | None) -> bytes | None:
-        """Return the line of a request, or, where no column names rows, one of an equal row; None: it is not there."""
-        at = self._by_request.get(bytes.fromhex(fingerprint.removeprefix(ID_PREFIX)))
-        if at is None and row is not None:
-            at = self._take_equal(bytes.fromhex(row))
-        if at is None:
+    def find(self, fingerprint: str) -> bytes | None:
+        """Return the newest line of a request; None: it is not there, or each is used."""
+        key = bytes.fromhex(fingerprint.removeprefix(ID_PREFIX))
+        found = self._places.get(key) if self._has_names else self._places.pop(key, None)
+        if found is None:
             return None
+        at = found if isinstance(found, int) else found[-1]
+        if isinstance(found, list) and not self._has_names:
+            self._places[key] = found[:-1] if len(found) > 2 else found[0]  # noqa: PLR2004 - one alone is no list
         with self._paths[at >> _PLACE_BITS].open("rb") as file:
             file.seek(at & ((1 << _PLACE_BITS) - 1))
             return file.readline()
@@ -76,9 +78,10 @@ class AnswerFolder:
             self._journal = Journal(self._own, JsonRows())
             self._paths.append(self._own)
         self._journal.write(result)
-        fingerprint = bytes.fromhex(result.request.fingerprint.removeprefix(ID_PREFIX))
-        self._by_request[fingerprint] = (len(self._paths) - 1) << _PLACE_BITS | self._end
-        self._end = self._own.stat().st_size
+        if self._has_names:
+            place = (len(self._paths) - 1) << _PLACE_BITS | self._end
+            self._note(result.request.fingerprint.removeprefix(ID_PREFIX), place)
+            self._end = self._own.stat().st_size
 
     def sync(self) -> None:
         """Have the system put on disk what was written."""
@@ -90,25 +93,13 @@ class AnswerFolder:
         if self._journal is not None:
             self._journal.close()
 
-    def _note(self, line: bytes, at: int) -> None:
-        head = _HEAD.match(line)
-        if head is None:
-            return
-        self._by_request[bytes.fromhex(head[1].decode())] = at
-        if head[2] is not None:
-            row = bytes.fromhex(head[2].decode())
-            others = self._by_row.get(row)
-            if others is None:
-                self._by_row[row] = at
-            else:
-                self._by_row[row] = [*(others if isinstance(others, list) else [others]), at]
-
-    def _take_equal(self, row: bytes) -> int | None:
-        found = self._by_row.pop(row, None)
-        if isinstance(found, list):
-            self._by_row[row] = found[1:] if len(found) > 2 else found[1]  # noqa: PLR2004 - one left is no list
-            return found[0]
-        return found
+    def _note(self, fingerprint: str, at: int) -> None:
+        key = bytes.fromhex(fingerprint)
+        others = None if self._has_names else self._places.get(key)
+        if others is None:
+            self._places[key] = at
+        else:
+            self._places[key] = [*(others if isinstance(others, list) else [others]), at]
 
 
 def check_folder(folder: Path, word: str, host: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +9,7 @@ from kilo_gateway.batch.requests import EMBEDDINGS_URL, PreparedRequest, Request
 from kilo_gateway.batch.template import Template
 from kilo_gateway.errors import InvalidRequestError, KiloError
 from kilo_gateway.errors.text import one_line
-from kilo_gateway.jsontext import dumps
-from kilo_gateway.ray.answer_folder import NAMELESS
 from kilo_gateway.ray.tables import cells_of, digest_of_row
-from kilo_gateway.ray.worker import RowRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,22 +27,13 @@ class RowRequests:
         self._usual_model = usual_model
         self._template = Template(plan.prompt) if isinstance(plan.prompt, str) else None
 
-    def render(self, rows: Sequence[dict[str, Any]]) -> list[RowRequest]:
+    def render(self, rows: Sequence[dict[str, Any]]) -> list[PreparedRequest]:
         """Return the request of each row. A row that none can be made of has one with its problem."""
-        prepared = [self._prepare(row) for row in rows]
-        if self._plan.id_column is not None:
-            return [RowRequest(request) for request in prepared]
-        digests = [
-            digest_of_row(row, request.endpoint, dumps(request.body).decode())
-            for row, request in zip(rows, prepared, strict=True)
-        ]
-        batch = hashlib.blake2b("".join(digests).encode(), digest_size=4).hexdigest()
-        for place, (request, digest) in enumerate(zip(prepared, digests, strict=True)):
-            request.custom_id = f"{NAMELESS}{digest}.{batch}.{place}"
-        return [RowRequest(request, digest) for request, digest in zip(prepared, digests, strict=True)]
+        return [self._prepare(row) for row in rows]
 
     def _prepare(self, row: dict[str, Any]) -> PreparedRequest:
-        custom_id = NAMELESS if self._plan.id_column is None else str(row[self._plan.id_column])
+        named_by = self._plan.id_column
+        custom_id = f"row-{digest_of_row(row)}" if named_by is None else str(row[named_by])
         try:
             request = Request(custom_id, self._body(row), self._plan.url)
             return prepare(request, default_model=self._plan.model, usual_model=self._usual_model)

@@ -86,13 +86,10 @@ def cells_of(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def digest_of_row(row: dict[str, Any], *more: str) -> str:
-    """Return what stands for all that a row holds, and more that is known of it."""
+def digest_of_row(row: dict[str, Any]) -> str:
+    """Return what stands for all that a row holds."""
     text = json.dumps(row, sort_keys=True, default=_as_json)
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-    for part in more:
-        digest.update(b"\0" + part.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _plain(value: Any) -> Any:

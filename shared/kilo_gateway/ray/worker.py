@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.batch.attempts import Attempts
@@ -30,21 +29,13 @@ if TYPE_CHECKING:
 _LOOK_SECONDS: Final = 0.1
 
 
-@dataclass(slots=True)
-class RowRequest:
-    """A row's request, and what stands for the row where no column names it."""
-
-    request: PreparedRequest
-    row: str | None = None
-
-
 class Worker:
     """Made and used on one event loop."""
 
     def __init__(self, plan: RunPlan, coordinator: Any, ask: Ask, price_of: PriceOf) -> None:
         self._plan = plan
         self._coordinator = coordinator
-        self._folder = AnswerFolder(plan.journal)
+        self._folder = AnswerFolder(plan.journal, has_names=plan.id_column is not None)
         self._link = Link(coordinator, fill=self._fill, take=self._take, told=self._told)
         self._throttle = SharedThrottle(self._link.change)
         is_limited = plan.limits.budget is not None
@@ -60,15 +51,15 @@ class Worker:
         await asyncio.to_thread(self._folder.read)
         self._link.start()
 
-    async def complete(self, rows: Sequence[RowRequest]) -> list[Outcome]:
-        """Return what becomes of each row.
+    async def complete(self, requests: Sequence[PreparedRequest]) -> list[Outcome]:
+        """Return what becomes of the request of each row.
 
         Raises:
             BatchStoppedError: the run ends; what was answered is in the journal.
         """
-        if not rows:
+        if not requests:
             return []
-        futures = [self._begin(row) for row in rows]
+        futures = [self._begin(request) for request in requests]
         self._hire()
         self._link.change(False)
         try:
@@ -84,10 +75,9 @@ class Worker:
         await self._link.flush()
         return [future.result() for future in futures]
 
-    def _begin(self, row: RowRequest) -> asyncio.Future[Outcome]:
+    def _begin(self, request: PreparedRequest) -> asyncio.Future[Outcome]:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        request = row.request
-        known = None if request.problem is not None else self._look_up(row)
+        known = None if request.problem is not None else self._look_up(request)
         if request.problem is not None:
             self._tally.failed += 1
             future.set_result(Outcome(error=request.problem.message))
@@ -102,9 +92,9 @@ class Worker:
             self._open.append((request, future))
         return future
 
-    def _look_up(self, row: RowRequest) -> Outcome | None:
-        line = self._folder.find(row.request.fingerprint, row.row)
-        found = None if line is None else read_outcome(line, row.request)
+    def _look_up(self, request: PreparedRequest) -> Outcome | None:
+        line = self._folder.find(request.fingerprint)
+        found = None if line is None else read_outcome(line, request)
         return None if found is None or (found.error is not None and self._plan.retry_failed) else found
 
     def _hire(self) -> None:

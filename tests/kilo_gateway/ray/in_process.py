@@ -24,7 +24,7 @@ from kilo_gateway.errors import KiloError
 from kilo_gateway.ray import coordinator as coordinators
 from kilo_gateway.ray.coordinator import Coordinator
 from kilo_gateway.ray.plan import RunPlan
-from kilo_gateway.ray.worker import RowRequest, Worker
+from kilo_gateway.ray.worker import Worker
 
 PRICE = Pricing(prompt=Decimal(0), completion=Decimal(1_000_000), request=Decimal(0))
 """A dollar a token of the answer."""
@@ -126,12 +126,12 @@ class Cluster:
         return SimpleNamespace(tell=remote("tell"), watch=remote("watch"), totals=remote("totals"))
 
 
-def rows(first: int, count: int, **options: Any) -> list[RowRequest]:
+def rows(first: int, count: int, **options: Any) -> list[PreparedRequest]:
     """Return the requests of so many rows."""
     made = []
     for number in range(first, first + count):
         body = {"model": "lab/model", "messages": [{"role": "user", "content": f"r{number}"}], **options}
-        made.append(RowRequest(prepare(Request(f"r{number}", body))))
+        made.append(prepare(Request(f"r{number}", body)))
     return made
 
 

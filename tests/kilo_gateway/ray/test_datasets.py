@@ -293,7 +293,7 @@ def test_the_key_stands_nowhere(cluster: Any, gateway: GatewayProcess, tmp_path:
     dataset.materialize()
     shown = repr(dataset) + dataset.stats() + repr(run) + repr(run.__dict__)
     with pytest.raises(Exception, match="prefix=") as caught:
-        run(dataset)
+        run(dataset).materialize()
     assert KEY not in shown + repr(caught.value)
     session = Path(cluster._private.worker._global_node.get_session_dir_path())
     files = [path for path in (*session.rglob("*"), *(tmp_path / "journal").rglob("*")) if path.is_file()]

@@ -103,7 +103,6 @@ def test_cells_and_digests_of_odd_values() -> None:
     assert cells_of(row)["list"] == "[1, 2]"
     assert digest_of_row(row) == digest_of_row(dict(reversed(row.items())))
     assert digest_of_row(row) != digest_of_row({**row, "bytes": b"y"})
-    assert digest_of_row(row, "model-1") != digest_of_row(row, "model-2")
     assert digest_of_row({"text": "\ud800", "big": 2**70, "amount": Decimal("1.5")})
 
 
@@ -114,11 +113,10 @@ def test_rows_become_requests(tmp_path: Path) -> None:
     )
     rows = [{"text": "a"}, {"text": "b"}, {"text": "a"}]
     first, again = RowRequests(plan).render(rows), RowRequests(plan).render(rows)
-    assert first[0].request.body["max_tokens"] == 9
-    assert [message["content"] for message in first[0].request.body["messages"]] == ["Be brief.", "Say a"]
-    assert len({one.request.custom_id for one in first}) == 3
-    assert [one.request.fingerprint for one in first] == [one.request.fingerprint for one in again]
-    assert first[0].row == first[2].row
+    assert first[0].body["max_tokens"] == 9
+    assert [message["content"] for message in first[0].body["messages"]] == ["Be brief.", "Say a"]
+    assert len({one.custom_id for one in first}) == 2
+    assert [one.fingerprint for one in first] == [one.fingerprint for one in again]
 
 
 def test_a_torn_journal_costs_its_torn_row_only(tmp_path: Path) -> None:
@@ -127,16 +125,29 @@ def test_a_torn_journal_costs_its_torn_row_only(tmp_path: Path) -> None:
     rows = RowRequests(plan).render([{"text": "a"}, {"text": "b"}])
     lines = [
         json.dumps(
-            {"id": one.request.fingerprint, "custom_id": one.request.custom_id, "response": None, "error": None},
+            {"id": one.fingerprint, "custom_id": one.custom_id, "response": None, "error": None},
             separators=(",", ":"),
         )
         for one in rows
     ]
     (tmp_path / "old.jsonl").write_text(f"\nnonsense\n{lines[0]}\n{lines[1][:-5]}")
-    folder = AnswerFolder(tmp_path)
+    folder = AnswerFolder(tmp_path, has_names=True)
     folder.read()
-    assert folder.find(rows[0].request.fingerprint, rows[0].row) == lines[0].encode() + b"\n"
-    assert folder.find(rows[1].request.fingerprint, rows[1].row) is None
+    assert folder.find(rows[0].fingerprint) == lines[0].encode() + b"\n"
+    assert folder.find(rows[1].fingerprint) is None
+
+
+def test_a_line_is_used_once_where_rows_have_no_names(tmp_path: Path) -> None:
+    """Equal rows have a line each, the newest first; rows that a column names have one for all."""
+    fingerprint = f"batch_req_{'0' * 32}"
+    lines = [f'{{"id":"{fingerprint}","custom_id":"row-1","n":{number}}}\n' for number in range(3)]
+    (tmp_path / "old.jsonl").write_text("".join(lines))
+    nameless, named = AnswerFolder(tmp_path, has_names=False), AnswerFolder(tmp_path, has_names=True)
+    nameless.read()
+    named.read()
+    found = [nameless.find(fingerprint) for _ in range(4)]
+    assert found == [lines[2].encode(), lines[1].encode(), lines[0].encode(), None]
+    assert [named.find(fingerprint) for _ in range(2)] == [lines[2].encode()] * 2
 
 
 def test_a_key_travels_but_is_not_shown() -> None:
