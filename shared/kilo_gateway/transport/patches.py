@@ -1,13 +1,14 @@
 """Whether somebody stands in front of httpx: a tracer, a mock or a cassette must see every request.
 
 Sentry and ddtrace wrap `httpx.Client.send`, OpenTelemetry, pytest-httpx and respx the transports, vcrpy httpcore's
-pools. They do so before this module is loaded or at any time after.
+pools. They do so before this module is loaded or at any time after; ddtrace and New Relic wait for its import.
 """
 
 from __future__ import annotations
 
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -70,6 +71,26 @@ def _look() -> tuple[tuple[dict[str, Any], str, Any], ...]:
     return tuple(seen)
 
 
+_OWN_LOADERS = frozenset({"_frozen_importlib_external", "zipimport", "pyimod02_importers"})
+"""Where the loaders of Python, of zip files and of PyInstaller are at home: those of nobody who waits for an import."""
+
+_finders: list[Any] = []
+"""What was last seen to find modules."""
+
+_is_awaited = False
+"""Whether one of them wraps the loader of httpx."""
+
+
+def _awaits_import() -> bool:
+    """Return whether somebody will stand in front of httpx as soon as it is imported."""
+    global _finders, _is_awaited  # noqa: PLW0603 - finders come and go
+    if sys.meta_path != _finders:
+        _finders = list(sys.meta_path)
+        spec = find_spec("httpx")
+        _is_awaited = spec is not None and type(spec.loader).__module__ not in _OWN_LOADERS
+    return _is_awaited
+
+
 _genuine: tuple[tuple[dict[str, Any], str, Any], ...] = ()
 """What was last seen; empty until one of the libraries is loaded."""
 
@@ -77,11 +98,12 @@ _genuine: tuple[tuple[dict[str, Any], str, Any], ...] = ()
 def is_patched() -> bool:
     """Return whether a request that passes httpx's public client by would be missed by somebody. Takes about 1 us.
 
-    In front of a library that is not loaded stands nobody, and it is not loaded to find that out.
+    In front of a library that is not loaded stands nobody, and it is not loaded to find that out, unless somebody waits
+    for that.
     """
     global _genuine  # noqa: PLW0603 - what was patched at first may be taken off later
     if not _genuine:
-        if not any(name in sys.modules for name in _LIBRARIES):
+        if not any(name in sys.modules for name in _LIBRARIES) and not _awaits_import():
             return False
         _genuine = _look()
     for attributes, name, own in _genuine:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -80,3 +82,30 @@ def test_looking_costs_next_to_nothing() -> None:
     for _ in range(1000):
         assert not is_patched()
     assert time.perf_counter() - begun < 0.05
+
+
+AWAITS_IMPORT = """
+import sys
+from kilo_gateway import KiloClient
+client = KiloClient(base_url=sys.argv[1], api_key=sys.argv[2], model="openai/gpt-4.1-mini")
+ask = lambda: client.complete([{"role": "user", "content": "Hello"}])
+if sys.argv[3] == "after":
+    ask()
+assert "httpx" not in sys.modules
+import wrapt
+seen = []
+@wrapt.when_imported("httpx")
+def patch(httpx):
+    send = httpx.Client.send
+    httpx.Client.send = lambda *given, **named: seen.append(1) or send(*given, **named)
+ask()
+print(len(seen))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_somebody_who_waits_for_the_import(gateway: Any, when: str) -> None:
+    """A tracer that wraps httpx when it is imported, as ddtrace and New Relic do, sees every call."""
+    command = [sys.executable, "-c", AWAITS_IMPORT, gateway.base_url, gateway.api_key, when]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
