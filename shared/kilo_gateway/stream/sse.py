@@ -141,7 +141,10 @@ class SseDecoder:
             return
         self._held.append(data)
         self._held_size += len(data)
-        _check_size(self._held_size + self._data_size, self._held[0])
+        if self._held_size + self._data_size > MAX_EVENT_BYTES:
+            beginning = self._held[0][:_SNIPPET_BYTES]
+            self._held.clear()  # the traceback of the error would hold it
+            _check_size(self._held_size + self._data_size, beginning)
 
     def _normalise(self, data: bytes) -> bytes:
         """Return the bytes with line feeds as the only line ends and without a byte order mark at the start."""

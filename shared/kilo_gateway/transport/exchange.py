@@ -67,13 +67,12 @@ class _ExchangeBase(Generic[R]):
         if self.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             raise refusal_of_proxy("407 Proxy Authentication Required", self.outgoing.url)
 
-    def _check_size(self, size: int) -> None:
-        if size > MAX_BODY_BYTES:
-            raise MalformedAnswerError(
-                f"The answer of {host_of(self.outgoing.url)} is larger than {MAX_BODY_BYTES >> 20} MiB. "
-                "Stream it, or ask for less.",
-                status=self.status,
-            )
+    def _too_large(self) -> KiloError:
+        return MalformedAnswerError(
+            f"The answer of {host_of(self.outgoing.url)} is larger than {MAX_BODY_BYTES >> 20} MiB. "
+            "Stream it, or ask for less.",
+            status=self.status,
+        )
 
 
 class Exchange(_ExchangeBase[Response]):
@@ -101,7 +100,9 @@ class Exchange(_ExchangeBase[Response]):
         while (piece := self.next_piece()) is not None:
             pieces.append(piece)
             size += len(piece)
-            self._check_size(size)
+            if size > MAX_BODY_BYTES:
+                pieces.clear()  # the traceback of the error would hold them
+                raise self._too_large()
         return b"".join(pieces)
 
     def read_refusal(self) -> bytes:
@@ -158,7 +159,9 @@ class AsyncExchange(_ExchangeBase[AsyncResponse]):
         while (piece := await self.next_piece()) is not None:
             pieces.append(piece)
             size += len(piece)
-            self._check_size(size)
+            if size > MAX_BODY_BYTES:
+                pieces.clear()  # the traceback of the error would hold them
+                raise self._too_large()
         return b"".join(pieces)
 
     async def read_refusal(self) -> bytes:
