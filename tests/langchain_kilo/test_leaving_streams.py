@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -124,6 +125,34 @@ def test_a_cancelled_scope_leaves_nothing(way: str, gateway: EmbeddedGateway, ma
         begun = asyncio.Event()
         async with anyio.create_task_group() as group:
             group.start_soon(_read, STREAMS[way](make()), begun)
+            await begun.wait()
+            assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
+            group.cancel_scope.cancel()
+        assert await _is_closed(gateway)
+        await _end_of_tasks()
+
+    asyncio.run(run())
+
+
+def _apart(stream: Any) -> Any:
+    """The stream in a task of its own, by the function that the page shows."""
+    page = (Path(__file__).parents[2] / "docs" / "stream-to-a-web-page.md").read_text()
+    names: dict[str, Any] = {"asyncio": asyncio}
+    exec(page[page.index("async def apart") : page.index("async def messages")], names)
+    return names["apart"](stream)
+
+
+@pytest.mark.parametrize("way", sorted(NOT_STOPPED))
+def test_a_cancelled_scope_around_a_task_of_its_own(
+    way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """What LangGraph does not stop, the function of the page does: the gateway sees the close, and no task is left."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+
+    async def run() -> None:
+        begun = asyncio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_read, _apart(STREAMS[way](make())), begun)
             await begun.wait()
             assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
             group.cancel_scope.cancel()
