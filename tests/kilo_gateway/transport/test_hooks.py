@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,3 +94,16 @@ def test_pytest_httpx(session: Any, gateway: Any, request: pytest.FixtureRequest
     assert session.complete().text == "mocked"
     assert len(mock.get_requests()) == 1
     assert len(gateway.requests) == before
+
+
+def test_vcr(session: Any, gateway: Any, tmp_path: Path) -> None:
+    """What vcrpy has recorded is played back by it, and reaches the gateway once."""
+    vcr = pytest.importorskip("vcr")
+    before = len(gateway.requests)
+    texts = []
+    for _ in range(2):
+        with vcr.use_cassette(str(tmp_path / "cassette.yaml"), record_mode="once") as cassette:
+            texts.append(session.complete().text)
+    assert texts[0] == texts[1]
+    assert cassette.play_count == 1
+    assert len(gateway.requests) == before + 1

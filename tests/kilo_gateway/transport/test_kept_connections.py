@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kilo_gateway import AsyncKiloClient, ConnectionFailedError, KiloError
+from kilo_gateway import AsyncKiloClient, ConnectionFailedError, KiloError, Timeouts
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -244,3 +244,57 @@ def test_many_calls_at_once_are_kept_apart(serve_raw: Any) -> None:
     asyncio.run(main())
     assert len(server.requests) == 200
     assert len(set(server.requests)) <= 100
+
+
+def test_a_readers_pause_is_not_the_servers(serve_raw: Any, open_session: Any, mode: str) -> None:
+    """A reader who pauses for longer than `read` and `silence` is not late, and his connection is used again."""
+    event = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
+    end = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    chunks = [b"%x\r\n%s\r\n" % (len(data), data) for data in (event, event, event, end)]
+
+    def play(peer: Any) -> None:
+        while peer.request():
+            peer.send(OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for chunk in (*chunks, b"0\r\n\r\n"):
+                peer.send(chunk)
+                time.sleep(0.02)
+
+    server = serve_raw(play)
+    bounds = Timeouts(read=0.1, silence=0.1)
+    session = open_session(base_url=server.base_url, timeout=bounds, **GIVEN)
+
+    async def read() -> str:
+        text = ""
+        async for delta in session.client.stream(ASK):
+            text += delta.text
+            await asyncio.sleep(0.15)
+        return text
+
+    def read_blocking() -> str:
+        text = ""
+        for delta in session.client.stream(ASK):
+            text += delta.text
+            time.sleep(0.15)
+        return text
+
+    assert [session.wait(read()) if mode == "async" else read_blocking() for _ in range(2)] == ["aaa"] * 2
+    assert server.requests == [1, 1]
+
+
+def test_an_error_whose_request_was_not_read(serve_raw: Any, open_session: Any) -> None:
+    """Behind a refusal of a request that is still going out, the connection is not used, though the server keeps it."""
+
+    def play(peer: Any) -> None:
+        if peer.number == 1:
+            peer.sock.recv(65536)
+            peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}")
+            peer.wait_for_close()  # reads the rest
+            return
+        while peer.request():
+            peer.send(OK + LENGTH)
+
+    server = serve_raw(play)
+    session = open_session(base_url=server.base_url, **GIVEN)
+    assert session.fail([{"role": "user", "content": "x" * 12_000_000}]).status == 413
+    assert session.complete().text == "mine"
+    assert server.requests == [2]

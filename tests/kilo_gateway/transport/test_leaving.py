@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import socket
+import ssl
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,11 +21,17 @@ from kilo_gateway.testing import Reply
 
 ASK = [{"role": "user", "content": "Hello"}]
 GIVEN = {"api_key": "k" * 20, "model": "a/b", "max_retries": 0}
+DESCRIPTORS = Path("/proc/self/fd")
 EVENT = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 BEGIN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (
     len(EVENT),
     EVENT,
 )
+
+
+def count_descriptors() -> int | None:
+    """Return how many files are open; None where that cannot be known."""
+    return len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else None
 
 
 @pytest.fixture
@@ -81,6 +90,45 @@ def _leave(endless: Any, run: Any, how: str) -> None:
             await own.aclose()
 
     run(main)
+
+
+@pytest.mark.parametrize("how", ["close", "scope"])
+def test_a_stream_over_tls_that_is_left(serve_raw: Any, run: Any, authority: Any, how: str) -> None:
+    """The same over TLS: nobody waits for the server to say goodbye."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def play(peer: Any) -> None:
+        peer.request()
+        peer.send(BEGIN)
+        peer.wait_for_close()
+
+    _leave(serve_raw(play, tls=context), run, how)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_call_cancelled_while_it_connects(run: Any, scheme: str) -> None:
+    """A call that is cancelled before its server has accepted leaves no socket."""
+    full = socket.create_server(("127.0.0.1", 0), backlog=0)
+    fillers = [socket.socket() for _ in range(4)]
+    for filler in fillers:
+        filler.setblocking(False)
+        filler.connect_ex(full.getsockname())
+
+    async def main() -> None:
+        client = AsyncKiloClient(base_url=f"{scheme}://localhost:{full.getsockname()[1]}/", **GIVEN)
+        for seconds in (0.001, 0.02, 0.3):
+            with anyio.move_on_after(seconds):
+                await client.complete(ASK)
+        if (before := count_descriptors()) is not None:  # the loop and its resolver have what they keep
+            for _ in range(20):
+                with anyio.move_on_after(0.01):
+                    await client.complete(ASK)
+            assert (count_descriptors() or 0) <= before
+
+    run(main)
+    for one in (*fillers, full):
+        one.close()
 
 
 def test_a_stream_closed_by_another_task(endless: Any, run: Any) -> None:
