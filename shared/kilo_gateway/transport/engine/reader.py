@@ -12,13 +12,11 @@ from enum import Enum
 import httptools
 
 from kilo_gateway.transport.engine.fields import Fields, tokens
+from kilo_gateway.transport.engine.sink import Sink
 from kilo_gateway.transport.later import httpx
 
 MAX_HEAD_BYTES = 64 * 1024
 """The most that the head may take with the interim answers before it, and the lines between two pieces of a body."""
-
-MAX_LINES = 500
-"""The most lines of a head, and of a trailer."""
 
 MAX_INTERIM = 100
 
@@ -45,33 +43,6 @@ class Framing(Enum):
     LENGTH = "its length"
     CHUNKS = "its last chunk"
     CONNECTION = "the end of the connection"
-
-
-class _Sink:
-    """What llhttp calls; it holds no parser, so that an answer is no circle for the garbage collector."""
-
-    __slots__ = ("begun", "fields", "has_ended", "on_body", "pieces", "whole_pieces")
-
-    def __init__(self) -> None:
-        self.fields: list[tuple[bytes, bytes]] = []
-        self.pieces: list[bytes] = []
-        self.on_body = self.pieces.append
-        self.begun = 0
-        self.has_ended = False
-        self.whole_pieces = 0
-
-    def on_message_begin(self) -> None:
-        self.begun += 1
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.fields) >= MAX_LINES:
-            raise ValueError("too many lines")
-        self.fields.append((name, value))
-
-    def on_message_complete(self) -> None:
-        if not self.has_ended:
-            self.has_ended = True
-            self.whole_pieces = len(self.pieces)
 
 
 class Reader:
@@ -167,7 +138,7 @@ class Reader:
         self.status = int(line[2])
         if self.status == _SWITCHING:
             raise httpx.RemoteProtocolError("the server switched protocols, which nobody asked for")
-        sink = _Sink()
+        sink = Sink()
         try:
             httptools.HttpResponseParser(sink).feed_data(head)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failure:
@@ -209,7 +180,7 @@ class Reader:
     def _begin_chunks(self) -> None:
         """Let another parser take the chunks apart, whose head leaves it no doubt of what they are."""
         self.framing = Framing.CHUNKS
-        self._sink = _Sink()
+        self._sink = Sink()
         self._parser = httptools.HttpResponseParser(self._sink)
         self._parser.feed_data(_CHUNKED_HEAD)
 

@@ -10,7 +10,8 @@ import httpcore
 import httpx
 import pytest
 
-from kilo_gateway.transport.engine.reader import MAX_HEAD_BYTES, MAX_INTERIM, MAX_LINES, Reader
+from kilo_gateway.transport.engine.reader import MAX_HEAD_BYTES, MAX_INTERIM, Reader
+from kilo_gateway.transport.engine.sink import MAX_LINES
 
 from .answers import ANSWERS, CHUNKED, OK, REFUSED, Answer, read, read_by_httpx
 
