@@ -102,7 +102,7 @@ def main() -> None:
     allow_many_files()
     with canned_gateway() as base_url:
         figures = measure(base_url, options.rounds, options.curator)
-        first = {rows: first_result_seconds(base_url, rows) for rows in (2_000, 10_000)}
+        first = {rows: first_result_seconds(base_url, rows) for rows in (2_000, 10_000, 100_000)}
     print(render_batches(figures, first), end="\n\n")
     names = ("kilo-gateway batch", "openai SDK loop", "langchain-openai abatch")
     storms: dict[str, Storm] = {name: measure_storm(name, at_once=AT_ONCE) for name in names}
