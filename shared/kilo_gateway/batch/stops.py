@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from kilo_gateway.errors import (
     AuthenticationError,
     BatchStoppedError,
+    BudgetExceededError,
     ConnectionFailedError,
     GatewayError,
     InsufficientCreditsError,
@@ -47,11 +48,15 @@ def meaning_of(error: KiloError) -> Meaning:
 
 def was_sent(error: KiloError) -> bool:
     """Return whether the request may have reached the gateway, and may therefore have been billed."""
+    if isinstance(error, BudgetExceededError):
+        return False
     return not isinstance(error, ConnectionFailedError) or error.was_sent
 
 
 def stop_after(error: KiloError) -> BatchStoppedError | None:
     """Return the error that ends the run, for what no further request of it can mend; None for all else."""
+    if isinstance(error, BudgetExceededError):  # that of a tracker around the run
+        return error
     if isinstance(error, (AuthenticationError, MissingKeyError)):
         return _stopped(error, "key")
     if isinstance(error, ConnectionFailedError) and not error.was_sent and error.retry == "never":

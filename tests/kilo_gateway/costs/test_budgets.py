@@ -17,7 +17,7 @@ from kilo_gateway import (
     Pricing,
     cost_tracker,
 )
-from kilo_gateway.batch import run_batch
+from kilo_gateway.batch import Result, run_batch
 from kilo_gateway.batch.requests import Request
 from kilo_gateway.costs.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
 from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
@@ -130,6 +130,21 @@ def test_a_batch_and_the_block_around_it_may_have_one_budget(gateway: EmbeddedGa
     assert costs.total.calls == len(results) + 1 == 11
     assert budget.spent == costs.total.cost == Decimal("0.044")
     assert budget.reserved == 0
+
+
+def test_the_budget_of_a_tracker_ends_a_batch(gateway: EmbeddedGateway) -> None:
+    """A batch without a budget of its own stops where that of the tracker around it is used up, with no failed row."""
+    gateway.enqueue(Reply(text="a", usage={**CHEAP, "cost": 0.01}, times=99))
+    client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+    body = {"model": MODEL, "messages": ASK, "max_tokens": 10}
+    budget, own = Budget("0.05"), Budget(1)
+    rows = [Request(f"r{number}", body) for number in range(20)]
+    results: list[Result] = []
+    with cost_tracker(budget=budget, price=PRICE), pytest.raises(BudgetExceededError):
+        results.extend(run_batch(rows, client=client, budget=own, price=PRICE, concurrency=4))
+    assert [result.is_done for result in results] == [True] * 5
+    assert budget.spent == own.spent == Decimal("0.05")
+    assert (budget.reserved, own.reserved) == (0, 0)
 
 
 def test_amounts_are_exact_whatever_the_application_has_set(connect: Any, gateway: EmbeddedGateway) -> None:
