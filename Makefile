@@ -94,7 +94,7 @@ serve: $(STAMP) ## Run the embedded gateway in the foreground
 
 bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a picture (QUICK=1: two minutes)
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) --png docs/performance.png
-	@$(BENCH)/bin/python -m benchmarks.batch $(if $(QUICK),--rounds 1) --png docs/batch-performance.png
+	@$(BENCH)/bin/python -m benchmarks.batch $(if $(QUICK),--quick) --png docs/batch-performance.png
 	@$(if $(QUICK),true,$(BENCH)/bin/python -m benchmarks.chain_storm)
 
 compare: $(BENCH_STAMP) ## Try every feature with us and with the nearest packages, write the tables of docs/comparison.md

@@ -37,8 +37,13 @@ class Plan:
     rounds: int
 
 
-def plans(rounds: int, *, has_curator: bool) -> list[Plan]:
-    """Return what a full run does; the slow peers run less often."""
+def plans(rounds: int, *, has_curator: bool, is_quick: bool = False) -> list[Plan]:
+    """Return what a run does; the slow peers run less often, and in a quick run with fewer rows."""
+    if is_quick:
+        quick = [Plan(name, AT_ONCE, rows, 1) for rows in (2_000, 10_000) for name in _OURS]
+        quick += [Plan("our client", at_once, 2_000, 1) for at_once in (8, AT_ONCE)]
+        peers = [("openai SDK loop", 2_000), ("openai SDK loop", 5_000), ("langchain-openai abatch", 2_000)]
+        return quick + [Plan(name, AT_ONCE, rows, 1) for name, rows in peers]
     some = max(1, rounds // 2)
     found = [Plan(name, AT_ONCE, rows, rounds) for rows in (2_000, 10_000) for name in _OURS]
     found += [Plan("our client", 8, 2_000, rounds), Plan("our client", AT_ONCE, 2_000, rounds)]
@@ -76,11 +81,11 @@ def first_result_seconds(base_url: str, rows: int) -> float:
     return seconds
 
 
-def measure(base_url: str, rounds: int, curator_python: str | None) -> Figures:
+def measure(base_url: str, rounds: int, curator_python: str | None, *, is_quick: bool) -> Figures:
     """Run everything in turns, so that a busy machine is busy for all, and return the medians."""
     found: defaultdict[tuple[str, int, int], list[dict[str, float]]] = defaultdict(list)
     for turn in range(rounds):
-        for plan in plans(rounds, has_curator=curator_python is not None):
+        for plan in plans(rounds, has_curator=curator_python is not None, is_quick=is_quick):
             if turn >= plan.rounds:
                 continue
             print(f"\r{turn + 1}/{rounds} {plan.name}, {plan.rows} rows ...", end="\033[K", file=sys.stderr, flush=True)
@@ -96,12 +101,14 @@ def main() -> None:
     """Run the benchmark; see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="one round, fewer rows: some minutes")
     parser.add_argument("--curator", metavar="PYTHON", help="an interpreter that has bespokelabs-curator")
     parser.add_argument("--png", type=Path, help="where to draw the figures")
     options = parser.parse_args()
     allow_many_files()
     with canned_gateway() as base_url:
-        figures = measure(base_url, options.rounds, options.curator)
+        rounds = 1 if options.quick else options.rounds
+        figures = measure(base_url, rounds, options.curator, is_quick=options.quick)
         first = {rows: first_result_seconds(base_url, rows) for rows in (2_000, 10_000, 100_000)}
     print(render_batches(figures, first), end="\n\n")
     names = ("kilo-gateway batch", "openai SDK loop", "langchain-openai abatch")

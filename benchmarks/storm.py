@@ -23,7 +23,7 @@ _BINS_BEFORE = 4
 _ON_THEIR_WAY_SECONDS = 0.5
 """After a 429 was said, what a busy client had already written still arrives."""
 _SHARE = 0.9
-ROWS = 8000
+ROWS = 4000
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from benchmarks.server import render_answer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CALM_REQUESTS = 2000
+CALM_REQUESTS = 1000
 """After so many the storm begins."""
 STORM_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 2
