@@ -2,7 +2,8 @@
 
 An application that has set up an SDK has imported the API, and is asked for its tracer then. Prompts and answers are
 in a span only where `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says so.
-Source: https://github.com/open-telemetry/semantic-conventions-genai (2026-11); what has no name there begins `kilo.`.
+Source: https://github.com/open-telemetry/semantic-conventions-genai (2026-11); what has no name there begins `kilo.`,
+except `gen_ai.usage.cost`, under which tracing products look for it.
 """
 
 from __future__ import annotations
