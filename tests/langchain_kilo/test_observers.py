@@ -88,7 +88,7 @@ def langsmith() -> Iterator[tuple[Client, dict[str, dict[str, Any]]]]:
     """Return a client of LangSmith's, and the runs that it has told a server of."""
     runs: dict[str, dict[str, Any]] = {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_LangSmith,), {"runs": runs}))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     client = Client(api_url=f"http://127.0.0.1:{server.server_port}", api_key="key", auto_batch_tracing=False, info={})
     yield client, runs
