@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 _SEPARATORS = re.compile(r"[-_ .]")
 
 _SECRETS = re.compile(
-    r"x?apikey|(?:access|private|secret)key|(?:access|auth|bearer|id|refresh|session)token|(?:client)?secret"
-    r"|(?:proxy)?authorization|(?:set)?cookies?|credentials?|password|passwd"
+    r".*(?:apikey|(?:access|encryption|private|secret|signing|subscription)key(?:id)?)"
+    r"|.*(?:access|api|auth|bearer|bot|csrf|github|gitlab|hf|id|refresh|security|session)token|.*secret"
+    r"|(?:proxy)?authorization|auth|bearer|(?:set)?cookies?|credentials?|.*password|passwd|passphrase|pwd|sessionid"
 )
 """Not `token`: log probabilities use that name for pieces of the answer."""
 
 _IDS = re.compile(
     r"(?:account|(?:stripe)?customer|enduser|(?:kilo)?organization|org|tenant|(?:kilo)?user|workspace)id"
-    r"|safetyidentifier|(?:user)?email|user"
+    r"|safetyidentifier|(?:user)?email|user|(?:client|remote)?ip(?:address)?|phone(?:number)?"
 )
 _BALANCES = re.compile(
     r"(?:account|credit|current|organization)?balance|balanceusd|creditsremaining|limitremaining"
@@ -43,11 +44,14 @@ def clean_fields(value: Any, text: Callable[[str], str]) -> Any:
 def _clean_fields(value: Any, text: Callable[[str], str], *, name: str, owner: str, in_error: bool) -> Any:
     if isinstance(value, dict):
         cleaned = {}
+        told = value.get("name", value.get("key"))  # as lists of headers are written
         for key, item in value.items():
-            plain = _SEPARATORS.sub("", str(key)).lower()
+            plain = _plain(told if key == "value" and isinstance(told, str) else key)
             cleaned[text(str(key))] = _clean_fields(item, text, name=plain, owner=name, in_error=in_error)
         return cleaned
     if isinstance(value, list):
+        if len(value) == 2 and isinstance(value[0], str) and _SECRETS.fullmatch(_plain(value[0])):  # noqa: PLR2004 - a pair
+            return [value[0], _clean_fields(value[1], text, name=_plain(value[0]), owner=owner, in_error=in_error)]
         return [_clean_fields(item, text, name=name, owner=owner, in_error=in_error) for item in value]
     is_named = bool(_SECRETS.fullmatch(name) or _IDS.fullmatch(name)) or bool(
         _PEOPLE.fullmatch(owner) and _OF_PEOPLE.fullmatch(name)
@@ -57,6 +61,10 @@ def _clean_fields(value: Any, text: Callable[[str], str], *, name: str, owner: s
     if isinstance(value, (int, float)) and not isinstance(value, bool) and (is_named or _BALANCES.fullmatch(name)):
         return 0
     return value
+
+
+def _plain(name: object) -> str:
+    return _SEPARATORS.sub("", str(name)).lower()
 
 
 def _clean_text(value: str, text: Callable[[str], str], *, is_named: bool, name: str, in_error: bool) -> str:

@@ -35,8 +35,14 @@ RESPONSE_HEADERS = frozenset({"content-type", "location", "retry-after", "retry-
 _IN_ADDRESS = "redacted"
 """Stands for a secret where brackets would have to be escaped."""
 _CREDENTIALS = ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-kilocode-organizationid", "cookie")
-_SECRET_PARAMETER = re.compile(r"(?i)^(?:.*(?:key|token|secret|password|signature)|sig|auth|code)$")
-_ORGANIZATION_IN_PATH = re.compile(r"(?<=/organizations/)[^/]+")
+_CREDENTIAL = re.compile(r"(?i)auth|token|secret|credential|password|(?:api|subscription)-?key")
+"""Names of other headers that carry one; what they carry is learnt when it is long enough not to be a word."""
+_SHORTEST_LEARNT = 8
+_SECRET_PARAMETER = re.compile(
+    r"(?i)^(?:.*(?:key(?:id)?|token|secret|password|passwd|signature|credential|jwt|assertion)"
+    r"|sig|auth|code|pwd|sid|session(?:id)?|hmac|ticket)$"
+)
+_ID_IN_PATH = re.compile(r"(?:(?<=/organizations/)|(?<=/orgs/)|(?<=/accounts/)|(?<=/users/)|(?<=/workspaces/))[^/]+")
 
 
 class Scrubber:
@@ -59,6 +65,8 @@ class Scrubber:
         for name, value in headers.items():
             if name.lower() in _CREDENTIALS:
                 self.learn([value, value.partition(" ")[2], *(part.partition("=")[2] for part in value.split(";"))])
+            elif _CREDENTIAL.search(name):
+                self.learn(one for one in (value, value.partition(" ")[2]) if len(one) >= _SHORTEST_LEARNT)
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
@@ -67,7 +75,7 @@ class Scrubber:
     def address(self, uri: str) -> str:
         """Return the address without credentials, secret parameters, organization, fragment, and local port."""
         parts = urlsplit(without_port(uri))
-        path = _ORGANIZATION_IN_PATH.sub(_IN_ADDRESS, self._plain(parts.path))
+        path = _ID_IN_PATH.sub(_IN_ADDRESS, self._plain(parts.path))
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         cleaned = [
             (name, _IN_ADDRESS if _SECRET_PARAMETER.match(name) and value else self._plain(value))

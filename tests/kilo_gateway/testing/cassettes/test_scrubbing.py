@@ -22,6 +22,8 @@ SHAPED = "sk-or-v1-0123456789abcdef0123456789abcdef"
 JSON = {"content-type": ["application/json"]}
 STREAM = {"content-type": ["text/event-stream"]}
 
+MIXED = "a1B2c3D4e5F6g7H8i9J0" * 2
+
 KEY_SHAPED = [
     SHAPED,
     "sk-abcdefghijklmnopqrstuvwxyz",
@@ -38,6 +40,13 @@ KEY_SHAPED = [
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN PRIVATE KEY-----\ncut off",
+    *(f"{start}{MIXED}" for start in ("nvapi-", "shpat_", "jina_", "pa-", "whsec_", "ntn_", "secret_", "hvs.", "AQ.")),
+    f"SG.{MIXED[:22]}.{MIXED}",
+    "SK" + "0123456789abcdef" * 2,
+    "123456789:" + MIXED[:35],
+    f"MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.{MIXED[:27]}",
+    "xapp-1-" + MIXED,
+    "FwoGZXIvYXdzE" + MIXED,
 ]
 HARMLESS = [
     "sk-learn-is-a-library-name",
@@ -50,6 +59,10 @@ HARMLESS = [
     "gen-1787000000-6b86b273ff34fce19d6b",
     "toolu_6b86b273ff34fce19d6b12",
     "Write BEGIN and END, then a private key is explained",
+    "secret_santa_name_generator_for_everyone",
+    "The password: ask the porter, who knows everything.",
+    "Basic knowledge of programming",
+    "git clone ssh://git@host.example/x",
 ]
 
 
@@ -87,6 +100,15 @@ def test_harmless_texts_stay(text: str) -> None:
         ("postgres://user:pa55word@db.example/x", "postgres://[redacted]@db.example/x"),
         ("call ?api_key=abcdefgh1234&x=1", "call ?api_key=[redacted]&x=1"),
         ("https://a.example/?key=abcdefgh1234", "https://a.example/?key=[redacted]"),
+        ("https://a.example/?X-Goog-Signature=abcdef1234&b=1", "https://a.example/?X-Goog-Signature=[redacted]&b=1"),
+        ("redis://:pa55word@h and https://token1234@h/x", "redis://[redacted]@h and https://[redacted]@h/x"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: Basic [redacted]"),
+        ("api_key: abcdefgh1 and password=abcdefgh2", "api_key: [redacted] and password=[redacted]"),
+        ("Incorrect API key provided: abcdefgh1.", "Incorrect API key provided: [redacted]"),
+        ('{"api_key": "abcdefgh1", "b": 1}', '{"api_key": "[redacted]", "b": 1}'),
+        ("<apiKey>abcdefgh1</apiKey>", "<apiKey>[redacted]</apiKey>"),
+        ('name="api_key"\r\n\r\nabcdefgh1\r\n--b', 'name="api_key"\r\n\r\n[redacted]\r\n--b'),
+        ("AccountKey=abcdefgh1==;Endpoint=x", "AccountKey=[redacted]"),
     ],
 )
 def test_what_surrounds_a_secret_stays(text: str, expected: str) -> None:
@@ -133,6 +155,13 @@ def test_headers_are_kept_by_allow_list() -> None:
     assert scrubber.response(answer({}, headers))["headers"] == {"retry-after": ["3"]}
 
 
+def test_headers_of_other_servers_are_learned_too() -> None:
+    """A header whose name says that it carries a credential gives a secret to look for, unless it is too short."""
+    scrubber = Scrubber()
+    scrubber.learn_headers({"cf-aig-authorization": "Bearer plainwords", "X-Goog-Api-Key": "goldfish", "x-auth": "no"})
+    assert scrubber.text("plainwords goldfish no") == f"{REDACTED} {REDACTED} no"
+
+
 def test_credentials_of_a_request_are_learned() -> None:
     """A key seen in a header is taken out of everything after."""
     scrubber = Scrubber()
@@ -150,6 +179,10 @@ def test_credentials_of_a_request_are_learned() -> None:
         (f"https://api.kilo.ai/{SHAPED}/a", "https://api.kilo.ai/redacted/a"),
         (f"https://api.kilo.ai/a?q={SHAPED}", "https://api.kilo.ai/a?q=redacted"),
         ("https://api.kilo.ai/api/organizations/1-2-3/models", "https://api.kilo.ai/api/organizations/redacted/models"),
+        ("https://api.kilo.ai/api/users/u-1/models", "https://api.kilo.ai/api/users/redacted/models"),
+        ("https://a.example/accounts/1a2b/ai", "https://a.example/accounts/redacted/ai"),
+        ("https://a.example/a?X-Amz-Credential=x", "https://a.example/a?X-Amz-Credential=redacted"),
+        ("https://a.example/a?sid=x&state=y", "https://a.example/a?sid=redacted&state=y"),
         ("http://127.0.0.1:4711/a", "http://127.0.0.1/a"),
         ("http://[::1]:4711/a", "http://[::1]/a"),
         ("http://localhost:4711/a", "http://localhost/a"),
@@ -184,6 +217,13 @@ def test_redirects() -> None:
         ({"error": "you can only afford 332."}, {"error": "you can only afford 0."}),
         ({"text": "the balance is $5"}, {"text": "the balance is $5"}),
         ({"properties": {"password": {"type": "string"}}}, {"properties": {"password": {"type": "string"}}}),
+        ({"openai_api_key": "k", "awsAccessKeyId": "k"}, {"openai_api_key": REDACTED, "awsAccessKeyId": REDACTED}),
+        ({"x-goog-api-key": "k", "hf_token": "k"}, {"x-goog-api-key": REDACTED, "hf_token": REDACTED}),
+        ({"webhook_secret": "k", "session_id": "s"}, {"webhook_secret": REDACTED, "session_id": REDACTED}),
+        ({"client_ip": "10.0.0.1", "phone": "555"}, {"client_ip": REDACTED, "phone": REDACTED}),
+        ({"headers": [["X-Api-Key", "k"], ["A", "b"]]}, {"headers": [["X-Api-Key", REDACTED], ["A", "b"]]}),
+        ([{"name": "Authorization", "value": "k"}], [{"name": "Authorization", "value": REDACTED}]),
+        ({"eos_token": "</s>", "max_tokens": 3}, {"eos_token": "</s>", "max_tokens": 3}),
         ({"logprobs": [{"token": "Hello"}]}, {"logprobs": [{"token": "Hello"}]}),
         ({"role": "user", "user_id": None}, {"role": "user", "user_id": None}),
         ({SHAPED: 1}, {REDACTED: 1}),
