@@ -298,3 +298,22 @@ def test_an_error_whose_request_was_not_read(serve_raw: Any, open_session: Any) 
     assert session.fail([{"role": "user", "content": "x" * 12_000_000}]).status == 413
     assert session.complete().text == "mine"
     assert server.requests == [2]
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 2", OK], ids=["half a line", "half a head"])
+def test_uvloop_notices_a_reset_behind_bytes(serve_raw: Any, said: bytes) -> None:
+    """A loop of uvloop tells once of bytes and the reset behind them: the call ends at once there too."""
+    uvloop = pytest.importorskip("uvloop")
+
+    def play(peer: Any) -> None:
+        peer.request()
+        peer.send(said)
+        reset(peer.sock)
+
+    async def ask() -> None:
+        async with AsyncKiloClient(base_url=serve_raw(play).base_url, **GIVEN) as client:
+            with pytest.raises(ConnectionFailedError):
+                await asyncio.wait_for(client.complete(ASK), 10)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask())

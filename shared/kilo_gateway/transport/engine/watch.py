@@ -24,6 +24,7 @@ class Watch:
         "_failure",
         "_is_watching",
         "_loop",
+        "_may_stop_watching",
         "_process_id",
         "_timer",
         "_timer_end",
@@ -34,6 +35,8 @@ class Watch:
     def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         self._channel = channel
         self._loop = loop
+        self._may_stop_watching = not isinstance(loop, asyncio.SelectorEventLoop)
+        """uvloop tells once of bytes and a reset behind them, then nothing: the socket is asked before each wait."""
         self._process_id = os.getpid()
         self._is_watching = False
         self._waiter: asyncio.Future[bytes | None] | None = None
@@ -51,6 +54,9 @@ class Watch:
             raise RuntimeError("two tasks read one answer")
         if channel.is_closed:
             raise OSError("the connection was closed")
+        if self._may_stop_watching and (come := channel.take()) is not None:
+            await asyncio.sleep(0)  # the other tasks' turn, which waiting gives them otherwise
+            return come
         if not self._is_watching:
             self._loop.add_reader(channel.sock.fileno(), self._on_readable)
             self._is_watching = True
