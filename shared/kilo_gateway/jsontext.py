@@ -179,7 +179,7 @@ def loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(mended)
     except ValueError:
-        return _loads_slowly(_join_halves(mended.decode("utf-8", "surrogatepass")), parse_constant=_refuse)
+        return _loads_slowly(_decode(mended, "surrogatepass"), parse_constant=_refuse)
 
 
 def loads_answer(text: bytes) -> Any:
@@ -191,7 +191,7 @@ def loads_answer(text: bytes) -> Any:
     try:
         return loads(text)
     except ValueError:
-        return _loads_slowly(_join_halves(_mend_halves(text).decode("utf-8", "replace")))
+        return _loads_slowly(_decode(_mend_halves(text), "replace"))
 
 
 def loads_leniently(text: bytes) -> Any:
@@ -213,8 +213,9 @@ def _mend_halves(text: bytes | str) -> bytes:
     return _ESCAPE.sub(lambda escape: escape[1] or rb"\ufffd", data)
 
 
-def _join_halves(text: str) -> str:
-    """Return the text with surrogate pairs, as CESU-8 writes them, as the characters they stand for."""
+def _decode(data: bytes, errors: str) -> str:
+    """Return the text of JSON behind a byte order mark or none; the surrogate pairs of CESU-8 become characters."""
+    text = data.decode(json.detect_encoding(data), errors)
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

@@ -228,6 +228,8 @@ def test_a_longer_fence_holds_shorter_ones() -> None:
     [
         (b'{"a":-Infinity,"b":[1,Infinity]}', {"a": -math.inf, "b": [1, math.inf]}),
         (b'{"a":"caf\xe9"}', {"a": "caf\ufffd"}),
+        (b'\xef\xbb\xbf{"a":"\xc3\xa9"}', {"a": "\xe9"}),
+        ('{"a":"\xe9\U0001f600"}'.encode("utf-16"), {"a": "\xe9\U0001f600"}),
         (b'{"a":"\xed\xa0\xbd\xed\xb8\x80"}', {"a": "\U0001f600"}),
         (b'{"a":"\\ud83d","b":Infinity}', {"a": "\ufffd", "b": math.inf}),
     ],

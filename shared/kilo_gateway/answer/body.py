@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SNIPPET_CHARACTERS = 300
+_ENVELOPES = ("result", "data", "response", "body")
 
 
 def parse_answer(
@@ -39,9 +40,20 @@ def parse_answer(
         if answer.get("choices"):
             failure.partial = parse_completion(without_error(answer), requested_model=model, call_seed=call_seed)
         raise failure
+    answer = unwrap_answer(answer)
     completion = parse_completion(answer, requested_model=model, call_seed=call_seed, headers=headers)
     check_completion(completion, body, model=ref, status=status)
     return completion
+
+
+def unwrap_answer(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer inside the envelope of another server, such as Cloudflare's `result`; else the body itself."""
+    if not body.get("choices"):
+        for key in _ENVELOPES:
+            inner = body.get(key)
+            if isinstance(inner, dict) and isinstance(inner.get("choices"), list):
+                return inner
+    return body
 
 
 def check_completion(completion: Completion, body: bytes, *, model: str, status: int = 200) -> None:
@@ -67,8 +79,12 @@ def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> d
         MalformedAnswerError: empty, not JSON, or not an object; quotes how it begins.
     """
     answer = parse_json(body, model=model, status=status)
-    if isinstance(answer, list) and answer and isinstance(answer[0], dict) and find_error(answer[0]) is not None:
-        answer = answer[0]  # Google's servers put an error into a list
+    if isinstance(answer, str) and answer.lstrip().startswith("{"):
+        answer = parse_json(answer.encode("utf-8", "replace"), model=model, status=status)  # encoded twice
+    if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+        is_answer = len(answer) == 1 and isinstance(answer[0].get("choices"), list)
+        if is_answer or find_error(answer[0]) is not None:
+            answer = answer[0]  # Google's servers put an error into a list
     if isinstance(answer, dict):
         return answer
     if answer is None:

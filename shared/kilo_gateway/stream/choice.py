@@ -22,7 +22,7 @@ _PLAIN_KEYS = frozenset({"role", "content"})
 _REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"})
 _ONCE_KEYS = frozenset({"annotations", "images"})
 _COMMON_CHOICE_KEYS = frozenset({"index", "delta", "finish_reason", "native_finish_reason", "logprobs"})
-_CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage", "finishReason"}
+_CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage", "finishReason", "text"}
 _PADDING = 8
 """Characters by which a repeat of the whole reasoning may differ in its blanks at both ends."""
 
@@ -130,6 +130,8 @@ class ChoiceAccumulator:
     def _without_repeats(self, choice: dict[str, Any]) -> dict[str, Any]:
         """Return the `message` of a choice without a delta; at the end of a stream only what had not come before."""
         message = parse_object(choice.get("message"))
+        if not message and isinstance(text := choice.get("text"), str):
+            return {"content": text}  # as text completions are streamed
         if not choice.get("finish_reason") or not self.has_content:
             return message
         repeated = {"tool_calls"} if self.tools else set()
@@ -210,7 +212,7 @@ class ChoiceAccumulator:
         for key, value in choice.items():
             if value is not None and key not in _CHOICE_KEYS:
                 self._unknown_of_choice[key] = value
-        for key, type_ in (("finish_reason", str), ("native_finish_reason", str), ("logprobs", dict)):
+        for key, type_ in (("finish_reason", str), ("native_finish_reason", str), ("logprobs", dict), ("text", str)):
             if choice.get(key) and not isinstance(choice[key], type_):
                 self._odd[key] = choice[key]
 

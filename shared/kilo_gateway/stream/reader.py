@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.answer.body import check_completion, parse_json_object, quote
+from kilo_gateway.answer.body import check_completion, parse_json_object, quote, unwrap_answer
 from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
@@ -126,7 +126,7 @@ class StreamReader:
                 return {"message": event if isinstance(event, str) else payload.decode("utf-8", "replace")}
             raise MalformedAnswerError(
                 f"Model {self._ref!r} streamed an event that is not a JSON object: {quote(payload).rstrip('. ')}. "
-                "Try again; if it goes on, choose another model or report it.",
+                "Choose another model if it goes on, or report it.",
                 model=self._ref,
                 status=self.status,
                 snippet=quote(payload),
@@ -160,6 +160,8 @@ class StreamReader:
     def _read_plain(self, body: bytes) -> Iterator[Delta]:
         """Read an answer that was not streamed, though it was asked to be; HTTP says that it is whole."""
         answer = parse_json_object(body, model=self._ref, status=self.status)
+        if find_error(answer) is None:
+            answer = unwrap_answer(answer)
         yield from self._read(answer)
         completion = self._accumulator.completion()
         if not completion.choices and not isinstance(answer.get("choices"), list):

@@ -63,7 +63,7 @@ def translate(failure: Exception, url: str) -> KiloError:
         return InvalidSettingError(f"The request to {host} cannot be sent: {reason}. Check base_url and the headers.")
     if isinstance(failure, httpx.DecodingError):
         return MalformedAnswerError(
-            f"The answer of {host} could not be decompressed: {reason}. Try again; if it goes on, tell who runs it."
+            f"The answer of {host} could not be decompressed: {reason}. Tell who runs it, and what stands before it."
         )
     if isinstance(failure, httpx.ProxyError):
         return refusal_of_proxy(reason, url)

@@ -169,3 +169,26 @@ def test_what_is_no_chat_is_not_tried_again_whole_or_streamed() -> None:
         with pytest.raises(MalformedAnswerError) as caught:
             read()
         assert caught.value.retry == "never"
+
+
+INNER = {"choices": [{"message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"result": INNER, "success": True, "errors": [], "messages": []}).encode(),
+        json.dumps({"code": 0, "msg": "success", "data": INNER}).encode(),
+        json.dumps({"response": INNER}).encode(),
+        json.dumps([INNER]).encode(),
+        json.dumps(json.dumps(INNER)).encode(),
+        b"\xef\xbb\xbf" + json.dumps(INNER).encode(),
+        b'{"choices": [{"text": "Hi", "finish_reason": "stop"}]}',
+    ],
+)
+def test_an_answer_in_an_envelope_is_the_answer(body: bytes) -> None:
+    """What other servers put around an answer, and a mark in front of it, hide nothing; streamed or not."""
+    assert parse_answer(body, model="m").text == "Hi"
+    reader = StreamReader(model="m")
+    assert [*reader.feed(body), *reader.finish()]
+    assert reader.completion().text == "Hi"

@@ -198,3 +198,14 @@ def test_a_refusal_among_the_parts_is_the_refusal() -> None:
     """A part of type `refusal` says why the model refused."""
     for completion in both({"content": [{"type": "refusal", "refusal": "No."}]}):
         assert (completion.refusal, completion.text) == ("No.", "")
+
+
+def test_a_stream_of_text_completions_is_read() -> None:
+    """A choice that holds `text` and no delta adds that text."""
+    accumulator = Accumulator()
+    for text in ("Hel", "lo"):
+        accumulator.add({"choices": [{"index": 0, "text": text, "finish_reason": None}]})
+    accumulator.add({"choices": [{"index": 0, "text": "", "finish_reason": "stop"}]})
+    completion = accumulator.completion()
+    assert (completion.text, completion.finish_reason) == ("Hello", "stop")
+    assert "extra" not in render_metadata(completion)
