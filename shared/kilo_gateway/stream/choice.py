@@ -160,7 +160,10 @@ class ChoiceAccumulator:
         """Take content that is a list of parts; return its text and its reasoning."""
         texts: list[str] = []
         thoughts: list[str] = []
-        for part in content if isinstance(content, list) else [content]:
+        if not isinstance(content, list):
+            self._unknown["content"].append(content)  # a number or a flag, which is no text
+            return "", ""
+        for part in content:
             if is_thinking(part):
                 self._thinking.add([thinking_detail(part)])
                 thoughts.append(thinking_text(part))
@@ -234,7 +237,8 @@ class ChoiceAccumulator:
 
     def _render_message(self, completion_id: str | None) -> dict[str, Any]:
         message: dict[str, Any] = {key: merge_values(values) for key, values in self._unknown.items()}
-        message |= {"role": "assistant", "content": self._render_content()}
+        content = self._render_content()
+        message |= {"role": "assistant", "content": message.get("content") if content is None else content}
         if self._reasoning:
             message["reasoning"] = "".join(self._reasoning)
         if details := self._details.merged() or list(filter(is_sealed, self._thinking.merged())):

@@ -9,7 +9,7 @@ import orjson
 
 
 class UniqueItems:
-    """JSON values in the order of arrival, each once."""
+    """JSON values in the order of arrival, without those that a later chunk repeats."""
 
     __slots__ = ("_digests", "values")
 
@@ -18,12 +18,10 @@ class UniqueItems:
         self._digests: set[bytes] = set()
 
     def add(self, items: Any) -> None:
-        """Append the items that have not come before; what is no list is one item."""
-        for item in items if isinstance(items, list) else [items]:
-            digest = _digest(item)
-            if digest not in self._digests:
-                self._digests.add(digest)
-                self.values.append(item)
+        """Append the items that no earlier chunk brought; what is no list is one item."""
+        come = [(_digest(item), item) for item in (items if isinstance(items, list) else [items])]
+        self.values += [item for digest, item in come if digest not in self._digests]
+        self._digests.update(digest for digest, _ in come)
 
 
 def _digest(item: Any) -> bytes:

@@ -209,3 +209,18 @@ def test_a_stream_of_text_completions_is_read() -> None:
     completion = accumulator.completion()
     assert (completion.text, completion.finish_reason) == ("Hello", "stop")
     assert "extra" not in render_metadata(completion)
+
+
+def test_a_citation_that_one_chunk_states_twice_stays_twice() -> None:
+    """What one chunk says is kept as a whole answer keeps it; what a later chunk repeats is not."""
+    accumulator = Accumulator()
+    for _ in range(2):
+        accumulator.add({"choices": [{"index": 0, "delta": {"annotations": [{"type": "a"}, {"type": "a"}]}}]})
+    assert accumulator.completion().annotations == [{"type": "a"}] * 2
+
+
+def test_content_that_is_a_number_is_kept_as_sent() -> None:
+    """A number is no text; it stands in the metadata."""
+    for completion in both({"content": 5}):
+        assert completion.text == ""
+        assert render_metadata(completion)["extra"] == {"content": 5}
