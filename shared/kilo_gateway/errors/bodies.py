@@ -104,7 +104,7 @@ def find_error(body: Mapping[str, Any], event_name: str | None = None) -> Mappin
 
 def _choice_error(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
     error = choice.get("error")
-    if not error and isinstance(message := choice.get("message"), dict):
+    if not error and isinstance(message := choice.get("delta") or choice.get("message"), dict):
         error = message.get("error")
     if error:
         return _as_mapping(error, choice)

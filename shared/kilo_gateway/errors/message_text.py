@@ -114,6 +114,8 @@ def _text_in_mapping(value: Mapping[str, Any], depth: int) -> str | None:
     for key, item in named.items():
         if key.endswith("exception") and isinstance(item, Mapping) and (text := text_in(item, depth + 1)):
             return text  # AWS names its events so
+        if key.endswith(("message", "error")) and isinstance(item, str) and (text := text_in(item, depth + 1)):
+            return text  # a relay puts its own name in front
     return _text_of_fields(value, depth)
 
 

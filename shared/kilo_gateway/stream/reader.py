@@ -101,6 +101,7 @@ class StreamReader:
         if self._plain is not None:
             yield from self._read_plain(bytes(self._plain))
         elif not self._accumulator.is_complete and not (self.is_done and self._accumulator.has_content):
+            yield from self._read_rest(self._sse.stray, is_error=True)
             raise self._truncated()
         for delta in self._accumulator.finish():
             self.has_delivered = True
@@ -168,19 +169,20 @@ class StreamReader:
             completion = parse_completion(answer)  # what is no chat at all is not worth another try
         check_completion(completion, body, model=self._ref, status=self.status)
 
-    def _read_rest(self, rest: bytes) -> Iterator[Delta]:
-        """Read an event that the end of the stream cut off, if it happens to be whole."""
+    def _read_rest(self, rest: bytes, *, is_error: bool = False) -> Iterator[Delta]:
+        """Read an event that the end of the stream cut off, if it happens to be whole; or only if it is an error."""
         self._plain = None
         try:
             event = loads_answer(rest)
         except ValueError:
             return
-        if isinstance(event, dict):
+        if isinstance(event, dict) and (not is_error or find_error(event) is not None):
             yield from self._read(event, _name_of(rest))
 
     def _truncated(self) -> TruncatedStreamError:
-        has_content, said = self._accumulator.has_content, self._accumulator.unknown_facts
-        quoted = f" The server said: {quote(dumps(said)).rstrip('. ')}." if said and not has_content else ""
+        has_content, facts = self._accumulator.has_content, self._accumulator.unknown_facts
+        said = self._sse.stray or (dumps(facts) if facts and not has_content else b"")
+        quoted = f" The server said: {quote(said).rstrip('. ')}." if said else ""
         return TruncatedStreamError(
             f"The answer of model {self._ref!r} stopped before its end: no finish reason came.{quoted} "
             + ("What had arrived is in `partial`; try again." if has_content else "Try again."),

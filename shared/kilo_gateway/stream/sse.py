@@ -21,6 +21,9 @@ class NamedEvent(bytes):
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SNIPPET_BYTES = 200
 _LONGEST_NAME = 100
+_LONGEST_STRAY = 16 * 1024
+_NAMES = frozenset({b"event", b"error"})
+_STRAY_STARTS = frozenset({b"{", b"[", b"<"})
 _FIRST_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
@@ -44,6 +47,7 @@ class SseDecoder:
         "_is_between_events",
         "_name",
         "_skip_newline",
+        "stray",
     )
 
     def __init__(self) -> None:
@@ -55,6 +59,8 @@ class SseDecoder:
         self._at_start = True  # a byte order mark may still come
         self._skip_newline = False  # the last byte was a carriage return: a line feed now is half of that line end
         self._is_between_events = False  # nothing of all this is pending
+        self.stray = b""
+        """What looked like JSON, a page or an error on a line of its own: relays write so."""
 
     def feed(self, data: bytes) -> list[bytes]:
         r"""Return the payloads of the events completed by these bytes, `data:` lines joined by `\n`.
@@ -93,7 +99,7 @@ class SseDecoder:
         events = []
         for line in lines:
             if line:
-                if line[:4] == b"data" or line[:5] == b"event":
+                if line[:4] == b"data" or line[:5] in _NAMES or line[:1] in _STRAY_STARTS:
                     self._read_line(line)
             elif self._data:
                 if (event := self._take_event()) is not None:
@@ -103,11 +109,13 @@ class SseDecoder:
         return events
 
     def _read_line(self, line: bytes) -> None:
-        """Keep the value of a data line and the name of an event; forget any other line."""
+        """Keep the value of a data line, the name of an event, and what is no field; forget any other line."""
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"event":
             self._name = value[:_LONGEST_NAME]
+        elif name == b"error" or line[:1] in _STRAY_STARTS:
+            self.stray += line[: _LONGEST_STRAY - len(self.stray)]
         if name != b"data":
             return
         self._data.append(value)

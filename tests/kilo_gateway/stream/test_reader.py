@@ -373,3 +373,35 @@ def test_a_stream_without_an_answer_keeps_the_words_of_its_events() -> None:
     assert isinstance(error, TruncatedStreamError)
     assert 'The server said: {"promptFeedback":{"blockReason":"SAFETY"}}. Try again.' in str(error)
     assert error.retry == "soon"
+
+
+@pytest.mark.parametrize("line", [b'{"error":{"message":"boom","code":502}}', b'\n{"error":"boom"}\n\n'])
+@pytest.mark.parametrize("begun", [b"", event(content="He")], ids=["first", "later"])
+def test_an_error_that_is_no_event_keeps_its_words(begun: bytes, line: bytes) -> None:
+    """A relay that writes a bare JSON error among the events ends the answer with that error."""
+    _, error, reader = read(begun, line)
+    assert isinstance(error, GatewayError)
+    assert "boom" in str(error)
+    assert reader.completion().text == ("He" if begun else "")
+
+
+@pytest.mark.parametrize("line", [b"error: boom", b"<html><title>boom</title></html>\n"])
+def test_other_lines_among_events_are_quoted(line: bytes) -> None:
+    """What else stands between events, where it looks like a complaint, is in the message of a stream cut off."""
+    _, error, _ = read(event(content="He"), line)
+    assert isinstance(error, TruncatedStreamError)
+    assert "boom" in str(error)
+
+
+def test_an_error_inside_a_delta_is_an_error() -> None:
+    """As in a message, an error beside the content is raised with its words."""
+    _, error, _ = read(event(content="He"), event(error={"message": "boom", "code": 500}), DONE)
+    assert isinstance(error, GatewayError)
+    assert (error.code, "boom" in str(error)) == (500, True)
+
+
+def test_lines_that_are_no_events_cost_a_whole_answer_nothing() -> None:
+    """They count only where no end of the answer came."""
+    _, error, reader = read(event(content="He"), b'{"error":"boom"}\n', STOP, DONE)
+    assert error is None
+    assert reader.completion().text == "He"
