@@ -38,6 +38,16 @@ CATALOG = Catalog(
         ("glm-5", "z-ai/glm-5:free"),
         ("sonnet", "anthropic/claude-sonnet-4.6"),
         ("Opus 4.6", "anthropic/claude-opus-4.6"),
+        ("claude-4.6-sonnet", "anthropic/claude-sonnet-4.6"),
+        ("claude_sonnet", "anthropic/claude-sonnet-4.6"),
+        ("openrouter/anthropic/claude-sonnet-4.6", "anthropic/claude-sonnet-4.6"),
+        ("anthropic:claude-sonnet-4.6", "anthropic/claude-sonnet-4.6"),
+        ("anthropic/claude-sonnet-4.6:beta", "anthropic/claude-sonnet-4.6"),
+        ("us.anthropic.claude-sonnet-4-6-20260101-v1:0", "anthropic/claude-sonnet-4.6"),
+        ("gpt-5-mini-2025-08-07", "openai/gpt-5-mini"),
+        ("gpt-4-o", "openai/gpt-4o"),
+        ("gpt5mini", "openai/gpt-5-mini"),
+        ("text-embedding-3-small", None),
         ("-", None),
         ("openai/gpt-4o", None),
         ("nobody/has-this", None),
@@ -46,5 +56,5 @@ CATALOG = Catalog(
     ],
 )
 def test_the_model_that_was_meant(typed: str, meant: str | None) -> None:
-    """No lab, another separator, a wrong letter and a part of a name are seen through; else nothing is suggested."""
+    """Other spellings, orders, prefixes, dates, wrong letters and parts of a name lead to a model; the rest to none."""
     assert suggest_model(typed, CATALOG) == meant
