@@ -53,6 +53,9 @@ class Sums:
 
 
 def cost_of(usage: Usage | None) -> Decimal | None:
-    """Return what the gateway bills for an answer, in USD, with the digits that it sent; None where it did not say."""
+    """Return what the gateway bills for an answer, in USD, with the digits that it sent; None where it did not say.
+
+    Below zero it did not: a budget would grow by it.
+    """
     billed = None if usage is None else usage.billed_cost
-    return None if billed is None else Decimal(repr(billed))
+    return None if billed is None or billed < 0 else Decimal(repr(billed))

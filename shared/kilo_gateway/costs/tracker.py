@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from kilo_gateway.catalog.embedding_models import full_embedding_id
 from kilo_gateway.costs.sums import Sums
@@ -111,10 +112,25 @@ class CostTracker:
     def bind(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return a function whose calls count here wherever it runs, such as in a thread of an executor.
 
+        A coroutine function stays one, for another thread's event loop.
+
         Threads begin without their maker's context; frameworks hand it on, `ThreadPoolExecutor` does not. The tags and
         the other trackers that are active now are taken along.
         """
         context = copy_context()
+        if iscoroutinefunction(function):
+            entries, tags = (*_active.get(), (self, ())), _tags.get()
+
+            @wraps(function)
+            async def counted_later(*args: P.args, **kwargs: P.kwargs) -> Any:
+                tokens = _active.set(entries), _tags.set(tags)
+                try:
+                    return await function(*args, **kwargs)
+                finally:
+                    _active.reset(tokens[0])
+                    _tags.reset(tokens[1])
+
+            return cast("Callable[P, R]", counted_later)
 
         @wraps(function)
         def counted(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -188,6 +188,31 @@ def test_threads_count_when_their_work_is_bound(gateway: EmbeddedGateway) -> Non
     assert costs.total.cost == 20 * Decimal("0.0000123")
 
 
+def test_coroutines_count_in_the_loop_of_another_thread(gateway: EmbeddedGateway) -> None:
+    """A bound coroutine function counts where it was bound, with its tags, on whatever loop it runs."""
+    gateway.enqueue(reply())
+    client = AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
+
+    async def ask(times: int) -> int:
+        for _ in range(times):
+            await client.complete(ASK)
+        return times
+
+    with cost_tracker() as costs, cost_tags("loop"):
+        bound = costs.bind(ask)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: asyncio.run(bound(3))).result() == 3
+    assert costs.total.calls == costs.by_tag["loop"].calls == 3
+
+
+def test_a_cost_below_zero_is_unknown(connect: Any, gateway: EmbeddedGateway) -> None:
+    """A gateway that states a negative cost makes no sum smaller."""
+    gateway.enqueue(reply(cost=-5.0))
+    with cost_tracker() as costs:
+        connect().complete()
+    assert (costs.total.cost, costs.total.unknown_costs) == (0, 1)
+
+
 def test_a_tracker_does_not_change_what_is_sent(connect: Any, gateway: EmbeddedGateway) -> None:
     """The bytes of a request are the same with and without a tracker."""
     session = connect()
