@@ -6,7 +6,6 @@ Making one touches no network, unless discovery at startup is asked for.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from inspect import Parameter, Signature
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from kilo_gateway.adapters.arguments import explain_unnamed, rename_arguments, setting_error, without_none
 from kilo_gateway.adapters.client_pair import ClientPair, ask_for_key, await_key
-from kilo_gateway.adapters.secrets import hide_key, is_secret_header
+from kilo_gateway.adapters.secrets import hide_key, open_headers
 from kilo_gateway.adapters.signature import FieldSignature
 from kilo_gateway.catalog.discovery import known_catalog, known_to_be_free
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.settings.auth import ANONYMOUS, check_key
 from kilo_gateway.settings.settings import VARIABLES, key_left_behind, resolve_settings
+from kilo_gateway.settings.timeouts import dumpable_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,21 +30,18 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings
 
 _SETTINGS = tuple(name for name in VARIABLES if name != "model")
-"""Settings that make a connection; the model is an argument of each call."""
+"""Settings that make the clients; the model is an argument of each call."""
 
 _settings_in = itemgetter(*_SETTINGS)
 """The values of those fields; asked for at each call, which this makes a third as long."""
 
 PER_CALL = frozenset(VARIABLES) - {"model", "timeout", "discover"}
-"""Settings that a call may replace, making a connection of its own; model and timeout are arguments of every call."""
+"""Settings that a call may replace, making clients of its own; model and timeout are arguments of every call."""
 
 _ANYWHERE, _OTHERS = Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_KEYWORD
 
 _PICKLED: Any = ((), None)
-"""What an object out of a pickle has in place of a connection, so that it can say why it has no key."""
-
-_PLAIN = (int, float, tuple, list, dict, type(None))
-"""Timeouts that can be dumped as they are."""
+"""What an object out of a pickle has in place of clients, so that it can say why it has no key."""
 
 _COPIES_SHARE = (
     "http_client",
@@ -60,7 +57,7 @@ _COPIES_SHARE = (
 
 
 class ModelObject(BaseModel):
-    """The settings of one object, and its connection by them. None means not given: the environment decides."""
+    """The settings of one object, and its clients by them. None means not given: the environment decides."""
 
     # Deferred, because only whole classes are ever made: each of their bases would cost 5 ms of every import.
     model_config = ConfigDict(
@@ -85,7 +82,7 @@ class ModelObject(BaseModel):
         api_key: SecretStr | str | Callable[[], Any] | None = None
         default_headers: Mapping[str, str] | None = None
         _current_clients: tuple[tuple[Any, ...], ClientPair] | None
-        """The connection in use, and the values of the fields that it was made from."""
+        """The clients in use, and the values of the fields that they were made from."""
     else:  # type checkers see the fields as keyword arguments instead
 
         def __init__(self, *unnamed: Any, **arguments: Any) -> None:
@@ -148,7 +145,7 @@ class ModelObject(BaseModel):
         """
         values = {name: getattr(settings, name) for name in _SETTINGS if name in settings.origins}
         if "timeout" in values:
-            values["timeout"] = _plain_timeout(given.get("timeout"), settings)
+            values["timeout"] = dumpable_timeout(given.get("timeout"), settings.timeout)
         if callable(given.get("api_key")):
             del values["api_key"]
         fields = {**given, **values, cls._model_field: settings.model}
@@ -173,7 +170,7 @@ class ModelObject(BaseModel):
         self.__dict__.update(dict.fromkeys(same, shown))
 
     def _clients_key(self) -> tuple[Any, ...]:
-        """Return what decides about the connection; another value of a field needs another connection."""
+        """Return what decides about the clients; another value of a field needs others."""
         fields = self.__dict__
         try:
             settings = _settings_in(fields)
@@ -191,19 +188,19 @@ class ModelObject(BaseModel):
         return ClientPair(settings, self.http_client, getattr(self, self._async_client_field))
 
     def _own_clients(self) -> ClientPair:
-        """Return the connection of this object, made anew when a field was changed since."""
+        """Return the clients of this object, made anew when a field was changed since."""
         # Pydantic finds a private field by failing at every other place first, which costs more than all of this.
         private = self.__pydantic_private__ or {}
-        key, connected = self._clients_key(), private.get("_current_clients")
-        if connected is None or connected[0] != key:
+        key, current = self._clients_key(), private.get("_current_clients")
+        if current is None or current[0] != key:
             settings = self._resolve(self.__dict__)
-            if connected == _PICKLED:
+            if current == _PICKLED:
                 settings = key_left_behind(settings)
-            connected = self._current_clients = key, self._connect(settings)
-        return connected[1]
+            current = self._current_clients = key, self._connect(settings)
+        return current[1]
 
     def _clients(self, changes: Mapping[str, Any] | None = None) -> ClientPair:
-        """Return the connection of a call; `changes` are the settings it replaces."""
+        """Return the clients of a call; `changes` are the settings it replaces."""
         clients = self._own_clients()
         if callable(self.api_key) and not (changes and "api_key" in changes):
             clients = clients.with_key(ask_for_key(self.api_key))
@@ -265,9 +262,4 @@ class ModelObject(BaseModel):
         """Return the headers of dumps and pickles: none where the field is left out of dumps, else no secrets."""
         if self.default_headers is None or type(self).model_fields["default_headers"].exclude:
             return None
-        return {name: value for name, value in self.default_headers.items() if not is_secret_header(name, value)}
-
-
-def _plain_timeout(given: Any, settings: Settings) -> Any:
-    """Return a timeout as a field holds it: as it was given, or as a mapping where that cannot be dumped."""
-    return given if given is not None and isinstance(given, _PLAIN) else asdict(settings.timeout)
+        return open_headers(self.default_headers)

@@ -30,3 +30,8 @@ def mask_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 def is_secret_header(name: Any, value: Any) -> bool:
     """Return whether a header is a secret by its name."""
     return isinstance(name, str) and isinstance(value, str) and mask_header(name, value) == MASK
+
+
+def open_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that are no secret by their name."""
+    return {name: value for name, value in headers.items() if not is_secret_header(name, value)}

@@ -32,8 +32,9 @@ The other files read error answers (`bodies`, `facts`, `text`), choose the class
 (`messages`), take secrets out (`redaction`) and decide whether to try again (`waits`).
 """
 
+from kilo_gateway.errors.base import Advice as Advice
+from kilo_gateway.errors.base import KiloError as KiloError
 from kilo_gateway.errors.tree import GET_A_KEY as GET_A_KEY
-from kilo_gateway.errors.tree import Advice as Advice
 from kilo_gateway.errors.tree import AnswerError as AnswerError
 from kilo_gateway.errors.tree import AuthenticationError as AuthenticationError
 from kilo_gateway.errors.tree import BadRequestError as BadRequestError
@@ -47,7 +48,6 @@ from kilo_gateway.errors.tree import InsufficientCreditsError as InsufficientCre
 from kilo_gateway.errors.tree import InvalidModelError as InvalidModelError
 from kilo_gateway.errors.tree import InvalidRequestError as InvalidRequestError
 from kilo_gateway.errors.tree import InvalidSettingError as InvalidSettingError
-from kilo_gateway.errors.tree import KiloError as KiloError
 from kilo_gateway.errors.tree import MalformedAnswerError as MalformedAnswerError
 from kilo_gateway.errors.tree import MissingKeyError as MissingKeyError
 from kilo_gateway.errors.tree import ModelNotFoundError as ModelNotFoundError

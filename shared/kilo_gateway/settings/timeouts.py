@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from kilo_gateway.errors import InvalidSettingError
@@ -115,3 +115,8 @@ def _from_mapping(value: Mapping[str, Any]) -> Timeouts:
     _check_seconds("timeout.read", read)
     silence = max(read or 0.0, _DEFAULTS.silence or 0.0)
     return Timeouts(**{"silence": silence, **value})
+
+
+def dumpable_timeout(given: Any, timeouts: Timeouts) -> Any:
+    """Return bounds as they were given, or as a mapping where a dump cannot hold that."""
+    return given if isinstance(given, (int, float, tuple, list, dict)) else asdict(timeouts)
