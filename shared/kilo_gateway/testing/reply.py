@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_PLAIN_FIELDS = ("annotations", "images")
+"""Fields that stand in the message, or in a delta of their own, under their names and as they are."""
+
 EventSource = bytes | str | dict[str, Any]
 """One event of a stream: raw bytes or text as they are, or an object sent as `data: {json}`."""
 
@@ -58,6 +61,11 @@ class Reply:
     """For how many requests this reply serves; `math.inf` means for ever."""
     rewrite_comments: bool = field(default=False)
     """Whether `: OPENROUTER PROCESSING` lines are rewritten as the newest gateway does."""
+
+    @property
+    def plain_fields(self) -> dict[str, Any]:
+        """What is sent under its name, without empty ones."""
+        return {name: value for name in _PLAIN_FIELDS if (value := getattr(self, name))}
 
     @classmethod
     def from_sse(cls, data: bytes, **fields: Any) -> Reply:

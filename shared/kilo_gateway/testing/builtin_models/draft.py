@@ -26,8 +26,8 @@ class Draft:
     tool_calls: list[CallDraft] = field(default_factory=list)
     finish_reason: str = "stop"
     native_finish_reason: str | None = None
-    annotations: list[dict[str, Any]] = field(default_factory=list)
-    images: list[dict[str, Any]] = field(default_factory=list)
+    plain_fields: dict[str, Any] = field(default_factory=dict)
+    """Scripted fields of the message that are sent as they are."""
     model: str = ""
     """The name of the built-in model that wrote it."""
     hides_reasoning: bool = False

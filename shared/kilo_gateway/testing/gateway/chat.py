@@ -109,8 +109,7 @@ def _scripted(reply: Reply) -> Draft:
         tool_calls=calls,
         finish_reason=reply.finish_reason or ("tool_calls" if calls else "stop"),
         native_finish_reason=reply.native_finish_reason,
-        annotations=list(reply.annotations),
-        images=list(reply.images),
+        plain_fields=reply.plain_fields,
         model=reply.model or SCRIPTED_MODEL,
     )
 

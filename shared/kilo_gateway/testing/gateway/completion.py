@@ -73,10 +73,8 @@ def _render_choice(draft: Draft, index: int, family: str) -> dict[str, Any]:
     optional = {
         "reasoning_details": render_details(draft, family),
         "tool_calls": calls,
-        "annotations": draft.annotations,
-        "images": draft.images,
     }
-    message.update({key: value for key, value in optional.items() if value})
+    message.update({key: value for key, value in optional.items() if value} | draft.plain_fields)
     return {
         "logprobs": None,
         "finish_reason": draft.finish_reason,

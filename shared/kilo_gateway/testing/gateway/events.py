@@ -81,10 +81,7 @@ def _deltas(draft: Draft, family: str) -> list[dict[str, Any]]:
     deltas += [{**base, "content": piece} for piece in split_tokens(draft.text or "")]
     for index, call in enumerate(draft.tool_calls):
         deltas += [{**base, "content": None, "tool_calls": [one]} for one in _call_fragments(call, index)]
-    if draft.annotations:
-        deltas.append({**base, "annotations": draft.annotations})
-    if draft.images:
-        deltas.append({**base, "images": draft.images})
+    deltas += [{**base, name: value} for name, value in draft.plain_fields.items()]
     return deltas or [base]
 
 
