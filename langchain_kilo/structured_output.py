@@ -17,14 +17,16 @@ from kilo_gateway.adapters.schemas import object_schema, render_answer_format, r
 from kilo_gateway.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
 
+    from langchain_kilo.chat_model import ChatKilo
+
 from langchain_kilo.structured_parser import StructuredParser
-from langchain_kilo.tools import UNUSABLE
+from langchain_kilo.tools import UNUSABLE, choose_answer
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -136,6 +138,19 @@ def describe_answer(schema: Any, answer_type: AnswerType | None) -> dict[str, An
     # LangChain's own schema of a class that holds itself has lost what is in it.
     own = object_schema(schema) if isinstance(schema, type) and issubclass(schema, BaseModel) else None
     return {**function, "parameters": own or function.get("parameters") or {"type": "object", "properties": {}}}
+
+
+def bind_plan(
+    model: ChatKilo, plan: Plan, *, tools: Sequence[Any] | None, strict: bool | None, options: Mapping[str, Any]
+) -> Runnable[LanguageModelInput, AIMessage]:
+    """Return the model with what the plan asks it for, and with the tools that may be called as well."""
+    given = {**options, **plan.traced}
+    if plan.tool is not None:
+        bound = model.bind_tools([plan.tool, *(tools or ())], strict=strict, **given)
+        return bound if "tool_choice" in given else bound.bind(tool_choice=choose_answer(plan.tool, tools))
+    if tools:
+        return model.bind_tools(tools, response_format=plan.response_format, **given)
+    return model.bind(response_format=plan.response_format, **given)
 
 
 def chain(
