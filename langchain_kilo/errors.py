@@ -50,7 +50,7 @@ class ErrorResponse:
 
 
 class ChatKiloError(core.KiloError, ModelError):
-    """What every error of a ChatKilo call is."""
+    """The base of every error of a ChatKilo call."""
 
     is_retryable = False
     """Whether a wrapper such as LangChain's retry middleware should try again; as `KiloError.is_retryable` says."""

@@ -1,4 +1,4 @@
-"""Arguments of model objects and of their calls: names checked, spellings unified, values laid over each other.
+"""Arguments of model objects and of their calls: names checked, other names replaced, values merged.
 
 Sends nothing.
 """
@@ -54,10 +54,10 @@ def rename_arguments(
     owner: str,
     aliases: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the arguments under their first names.
+    """Return the arguments under the names of the fields that they mean.
 
-    `known` are the first names; `aliases` are other names for them, over `ALIASES`; `owner` is the class that messages
-    name.
+    `known` are those names; `aliases` are other names for them, which win over `ALIASES`; `owner` is the class that
+    messages name.
 
     Raises:
         InvalidRequestError: an unknown name, with the nearest known one; or two names of one argument.

@@ -1,4 +1,4 @@
-"""One request until it is known what becomes of it: reserved, let out by the gate, sent, and tried again here only.
+"""One request up to its final result: reserved in the budget, permitted by the gate, sent, and retried here only.
 
 A request that the gateway was too busy for (429, 503, a refused connection) waits at the gate and uses up no tries.
 """
@@ -67,18 +67,18 @@ class Attempts:
         self._throttle = throttle
         self._spending = spending
         self.open = 0
-        """Requests of which it is not known yet what becomes."""
+        """Requests that have no final result yet."""
         self.answers = 0
         """How often the gateway has answered, refusals for being busy left out."""
         self.cut_off = 0
         """Requests that were sent and not waited for; the gateway may bill them."""
         self.refusal: KiloError | None = None
-        """Why the gateway took no request the last time that it did not; None after it has taken one."""
+        """The last refusal because the gateway was busy; None once it has accepted a request again."""
         self.sending: set[asyncio.Task[Any]] = set()
         """Tasks that wait for an answer."""
 
     async def finish(self, request: PreparedRequest) -> Result:
-        """Return what becomes of a request.
+        """Return the final result of a request.
 
         Raises:
             BatchStoppedError: what came of it ends the run.
@@ -159,7 +159,7 @@ class Attempts:
             self._throttle.note_abandoned(permit)
 
     def _refuse_long_pause(self) -> None:
-        """Refuse to wait for the gateway longer than a run may stand still."""
+        """Raise when the gateway's pause is longer than the run may go without progress."""
         pause = self._throttle.paused_until - monotonic()
         if pause > self._options.no_progress_seconds:
             raise pause_too_long(pause)

@@ -1,4 +1,4 @@
-"""How many requests may be under way: starts small, doubles, then creeps; falls when the gateway refuses. No I/O.
+"""How many requests may be under way: starts small, doubles, then grows slowly; falls when the gateway refuses. No I/O.
 
 Each round, as many successes as the limit allows at once, the limit doubles until a refusal has shown where the
 ceiling is, and grows by a twentieth from then on. After a pause it begins again at one, and doubles back to four fifths
@@ -29,7 +29,7 @@ class ConcurrencyLimit:
         self._successes = 0
 
     def succeeded(self) -> None:
-        """Count a request that got through."""
+        """Count a request that was accepted."""
         if self.value >= self.ceiling:
             return
         self._successes += 1
@@ -42,7 +42,7 @@ class ConcurrencyLimit:
             self.value = min(self.ceiling, ceil(self.value * _GROWTH))
 
     def paused(self, under_way: int) -> None:
-        """Begin anew after a pause, knowing that so many requests under way were too many.
+        """Start again after a pause; so many requests at once were too many.
 
         A probe that is refused again says nothing about the ceiling: the threshold stays.
         """

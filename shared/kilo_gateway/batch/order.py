@@ -15,7 +15,7 @@ WINDOW: Final = 4
 
 
 class Order:
-    """Where results wait for their turn; without a wanted order they do not."""
+    """Holds results until it is their turn; passes them on at once where no order is wanted."""
 
     def __init__(self, concurrency: int, *, is_wanted: bool) -> None:
         self._room = asyncio.Semaphore(concurrency * WINDOW) if is_wanted else None

@@ -35,16 +35,17 @@ if TYPE_CHECKING:
 
 _LONGEST_LOOK_SECONDS: Final = 5.0
 _LOOKS: Final = 20
-"""How often, in the time that a run may stand still, it is looked at whether it does."""
+"""How many times progress is checked within the time that a run may go without any."""
 
 
 class BatchRun:
     """A run: iterate its results with `async for`; `totals` has the sums so far.
 
-    Leaving the iteration early ends what is under way. Out of it comes, after the results of what was under way:
+    Leaving the iteration early ends what is under way.
 
     Raises:
-        BatchStoppedError: the run ended early; its `reason` says why.
+        BatchStoppedError: from the iteration, after the results of what was under way: the run ended early; its
+            `reason` says why.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class BatchRun:
 
     @property
     def refusal(self) -> KiloError | None:
-        """Why the gateway takes no request, while it takes none."""
+        """Why the gateway accepts no requests now; None while it does."""
         return self._attempts.refusal
 
     @property
@@ -104,7 +105,7 @@ class BatchRun:
         return max(0.0, self._throttle.paused_until - monotonic())
 
     def stop(self, reason: BatchStoppedError) -> None:
-        """Send nothing new. What is under way may go on for the grace, inside a pause for none."""
+        """Start no further request. Those under way may go on for the grace time, but not during a pause."""
         if not self._is_ending:
             self.stopped = reason
             self._cancel_idle_workers()
@@ -199,7 +200,7 @@ class BatchRun:
     async def _watch_progress(self) -> None:
         """Stop the run when requests wait and the gateway answers none.
 
-        Counts looks and no clock: a caller that holds the event loop, or takes long over a result, is no reason.
+        Counts checks and reads no clock: a caller that blocks the event loop, or is slow with a result, stops no run.
         """
         limit = self._options.no_progress_seconds
         look = min(limit / _LOOKS, _LONGEST_LOOK_SECONDS)

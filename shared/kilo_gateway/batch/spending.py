@@ -24,7 +24,7 @@ _LONGEST_WAIT_SECONDS: Final = 0.25
 
 
 async def no_prices(model_id: str) -> Pricing | None:
-    """Return that nothing is known."""
+    """Return no price: none is known."""
     return None
 
 

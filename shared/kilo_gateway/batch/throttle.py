@@ -1,4 +1,4 @@
-"""Lets requests out: one at a time through the gate, at most as many at once as the limit says. One event loop's."""
+"""Starts requests: each with a permit of the gate, no more at once than the limit says. For one event loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Throttle:
-    """The way out for the requests of a run. `await acquire()` before each of them."""
+    """Says when a request of a run may start: `await acquire()` before each of them."""
 
     def __init__(self, gate: Gate, limit: ConcurrencyLimit, *, longest_pause_seconds: float) -> None:
         self._gate = gate

@@ -155,7 +155,7 @@ class GatewayCall(ABC, Generic[Answer]):
             self.span.failed(error, self._stream_reader(), is_last=is_last)
 
     def note_abandoned(self) -> None:
-        """Count a request whose answer nobody waits for any more, if there is one."""
+        """Count a request whose answer is not wanted any more, if there is one."""
         if self.costs is not None:
             self.costs.abandoned(self.partial_completion(), model_id=self.model_id)
         if self.span is not None:

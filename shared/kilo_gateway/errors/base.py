@@ -1,4 +1,4 @@
-"""What every error of this package is and says. Knows none of its classes."""
+"""The base of every error of this package. Knows none of its classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_MESSAGE = 2000
 
 
 class KiloError(Exception):
-    """What every error of this package is.
+    """The base of every error of this package.
 
     `str(error)` says what failed, with which model, and what to do: one printable line of at most 2,000 characters,
     whatever it quotes. No error holds a key.

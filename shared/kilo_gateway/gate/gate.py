@@ -1,7 +1,7 @@
 """The one gate before a gateway and key: open, paused until a moment, or waiting for what one probe finds.
 
 A gateway that says 429 or 503 to one request says it to all of them, so they share one pause: nothing is sent while it
-lasts, then one request tries, and the rest follows when it got through. Decides by the clock it is given; never sleeps.
+lasts, then one request tries, and the others follow once it was accepted. Takes the time as an argument; never sleeps.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Gate:
         self.reset()
 
     def reset(self) -> None:
-        """Be as in a process that has just begun."""
+        """Forget everything, as at the start of a process."""
         self._paused_until = 0.0
         self._pauses = 0
         self._pauses_in_a_row = 0
-        """Pauses since the last request that got through."""
+        """Pauses since the last request that was accepted."""
         self._is_proving = False
         """Whether the pause is over and one request is to show that the gateway takes more."""
         self._probe: int | None = None
@@ -83,7 +83,7 @@ class Gate:
             return self.of_models.setdefault(model_id, Gate(rng=self._rng, is_of_model=True))
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener`, from any thread, whenever somebody may ask again; returns what ends that."""
+        """Call `listener`, from any thread, whenever it is worth asking again; return a function that ends this."""
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
@@ -100,7 +100,7 @@ class Gate:
             return Permit(self._permits, self._pauses)
 
     def note_success(self, permit: Permit) -> None:
-        """Note that the gateway took a request, whatever it answered to it."""
+        """Note that the gateway accepted a request, whatever the answer says."""
         with self._lock:
             if permit.pauses_before != self._pauses:
                 return  # sent before the last pause: says nothing about now

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 Permit = TypeVar("Permit")
 
 FOLLOWERS: Final = 3
-"""How many calls follow each one that got through: after a pause they do not come all at once."""
+"""How many calls follow each one that was accepted: after a pause they do not come all at once."""
 OVERDUE_SECONDS: Final = 1.0
-"""After so long the first in the queue goes on uncalled: whoever should have called it may have vanished."""
+"""After this time the first call goes on without being woken: the call that should wake it may have ended."""
 
 
 class QueuedCall:
@@ -76,7 +76,7 @@ class WaitQueue(Generic[Permit]):
             self._on_empty()
 
     def wake_first(self, count: int) -> None:
-        """Let the first `count` go on, beside those that were called before."""
+        """Wake the first `count` calls, in addition to those that were woken before."""
         with self._lock:
             for queued in self._calls:
                 if not queued.is_called:

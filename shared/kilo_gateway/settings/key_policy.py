@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 _no_key_needed: list[object] = []
 _deferred: list[object] = []
-"""One entry for each that asked for it and has not ended yet."""
+"""One entry for each block that has not ended yet."""
 
 
 @contextmanager
 def no_key_needed() -> Iterator[None]:
-    """Refuse no missing key until the block ends: somebody else than the gateway answers, or adds a key."""
+    """Accept a missing key until the block ends: something other than the gateway answers, or adds a key."""
     entry = object()
     _no_key_needed.append(entry)
     try:
