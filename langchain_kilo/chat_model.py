@@ -370,7 +370,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         return super()._get_invocation_params(stop=stops, **tracing.mask(kwargs))  # type: ignore[arg-type] # a text is one stop
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """Return the cache key of a call. LangChain's own part of it may be of before a field was changed."""
+        """Return the cache key of a call. LangChain's own part of it may be older than the last change of a field."""
         own = super()._get_llm_string(stop=stop, **tracing.mask(kwargs))
         return f"{own}---{sorted(self._identifying_params.items())}"
 

@@ -1,7 +1,7 @@
 """The message chunk of ChatKilo: a chunk of LangChain's whose sum says what the unstreamed answer says.
 
-LangChain's own sum completes a tool call that was cut off, by which it becomes one that can be run, and drops the
-reason of one that cannot. A sum of these chunks reads its calls as those of a whole answer, once the last chunk is in
+LangChain's own sum completes a tool call that was cut off, so that it could be run, and drops the reason why another
+one cannot. A sum of these chunks reads its calls as those of a whole answer, once the last chunk is in
 it. Without an invalid call it is then a plain `AIMessageChunk`; with one it stays what it is, so that stores that know
 its class load it as it was, and dumps leave out what LangChain would complete.
 """
@@ -20,7 +20,7 @@ from langchain_kilo.tools import parse_calls
 
 
 class _MessageBase:
-    """What LangChain makes of a chunk that is to be no chunk: it calls the class after the chunk's in its bases."""
+    """The class that LangChain calls to make a message of a chunk: the one behind the chunk's own in its bases."""
 
     def __new__(cls, *arguments: Any, **fields: Any) -> Any:
         return AIMessage(*arguments, **fields) if cls is _MessageBase else super().__new__(cls)

@@ -50,7 +50,7 @@ class CostCallback(BaseCallbackHandler):
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: Any, *, tags: list[str] | None = None, **kwargs: Any
     ) -> None:
-        """Remember who listens, for the stream that may begin in this context."""
+        """Remember the run's trackers, for the stream that may begin in this context."""
         _started.set((*_started.get(), (self.costs, _shown(tags))))
 
     def on_llm_end(self, response: Any, **kwargs: Any) -> None:

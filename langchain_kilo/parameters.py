@@ -1,4 +1,4 @@
-"""Arguments of a call: names checked, spellings unified, laid over the fields of the model object. Sends nothing."""
+"""Arguments of a call: names checked, other names replaced, merged over the model object's fields. Sends nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CallArguments(NamedTuple):
 def arguments_of(
     fields: Mapping[str, Any], stop: list[str] | None, given: Mapping[str, Any], *, is_stream: bool = False
 ) -> CallArguments:
-    """Return the arguments of a call: what it says itself, over the fields of the model object. None says nothing.
+    """Return the arguments of a call: its own, over the fields of the model object. None counts as not given.
 
     Raises:
         InvalidRequestError: an unknown argument, or options that contradict one another.

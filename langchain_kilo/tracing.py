@@ -92,7 +92,7 @@ def count_message_tokens(model: ChatKilo, messages: Sequence[BaseMessage], tools
 
 
 def _bare_id(model: Any) -> str:
-    """Return the id that goes on the wire, which price tables know; of what is none, its text."""
+    """Return the id that goes on the wire, which price tables know; for anything that is no id, its text."""
     try:
         return parse_model_id(model)
     except InvalidModelError:

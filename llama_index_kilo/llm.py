@@ -98,7 +98,7 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What the catalog as known now says of the model, under what the constructor said."""
+        """What is known of the model: what the constructor said, else what the catalog as known now says."""
         return describe(
             self._model_info(),
             model=self.model,

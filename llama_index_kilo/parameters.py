@@ -1,4 +1,4 @@
-"""What becomes of KiloLLM's fields: they are checked, and become the options of a call. Sends nothing."""
+"""KiloLLM's fields: checked, and made the options of a call. Sends nothing."""
 
 from __future__ import annotations
 

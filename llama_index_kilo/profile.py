@@ -24,7 +24,7 @@ def describe(
     max_tokens: int | None,
     calls_tools: bool | None,
 ) -> LLMMetadata:
-    """Return the metadata of a model; what was said of it wins over what the catalog says.
+    """Return the metadata of a model; what the caller said wins over what the catalog says.
 
     `num_output` is -1, which LlamaIndex takes for its own small reserve, unless `max_tokens` was set: catalogs state a
     longest answer as long as the whole window, and then LlamaIndex has no room for a prompt.

@@ -29,7 +29,7 @@ _ASSISTANT = MessageRole.ASSISTANT
 
 
 class PartialResponse(ChatResponse):
-    """A response in mid-stream, so that what has come of a call's arguments is not taken for all of them."""
+    """A response of a stream that goes on: the arguments of its last call may be incomplete."""
 
 
 class ResponseWriter:

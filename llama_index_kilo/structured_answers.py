@@ -80,7 +80,7 @@ def _find_answer(response: ChatResponse) -> dict[str, Any] | str:
 
 
 class Partials:
-    """What is there of an object while its answer arrives: instances of the class, or of a loose twin until it fits."""
+    """The object as far as it has arrived: an instance of the class, or of one with optional fields until it fits."""
 
     def __init__(self, output_cls: type[BaseModel]) -> None:
         self._output_cls = output_cls

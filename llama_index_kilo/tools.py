@@ -147,7 +147,7 @@ def _find_block_flaw(call: ToolCallBlock) -> str | None:
 
 
 def uncalled_name(call: ToolCallBlock, flaw: str) -> str:
-    """Return the name under which a call that may not be run is selected; the flaw is in LlamaIndex's answer, then."""
+    """Return the name under which a call that may not be run is selected; LlamaIndex's answer then states the flaw."""
     return f"{call.tool_name} (not called: {flaw.rstrip('.')})"
 
 
