@@ -59,7 +59,7 @@ class Attachment:
     type: str
     """The media type."""
     size: int | None
-    """Bytes; None for an URL that is sent as it is."""
+    """Bytes; None for a URL that is sent as it is."""
     source: str
     """The path or URL as given."""
     part: dict[str, Any]
@@ -71,7 +71,7 @@ class Attachment:
 
 
 def read_attachments(words: Sequence[str]) -> list[Attachment]:
-    """Return the attachments in their order; each word is a path, an URL or `-`, with a type behind a separator.
+    """Return the attachments in their order; each word is a path, a URL or `-`, with a type behind a separator.
 
     Raises:
         CommandError: one that cannot be sent; names it.
