@@ -17,7 +17,14 @@ from langchain_kilo.answers import parse_result
 from langchain_kilo.costs import counted, counting
 from langchain_kilo.errors import chat_error
 from langchain_kilo.messages import render_messages
-from langchain_kilo.observers import awatched, run_of, seen_by, show_cached, show_usage, watched
+from langchain_kilo.observers import (
+    astream_observed,
+    observed_run,
+    observing,
+    show_no_cost_of_cached,
+    show_usage,
+    stream_observed,
+)
 from langchain_kilo.parameters import arguments_of
 from langchain_kilo.profile import CatalogProfile, render_profile
 from langchain_kilo.retries import listener
@@ -143,7 +150,7 @@ class ChatKilo(ChatFields, BaseChatModel):
             told = listener(run_manager)
             with counting(run_manager):
                 completion = clients.client.complete(render_messages(messages), on_retry=told, **call.client)
-            show_usage(run_of(run_manager), completion.usage)
+            show_usage(observed_run(run_manager), completion.usage)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
@@ -161,7 +168,7 @@ class ChatKilo(ChatFields, BaseChatModel):
             told, client = listener(run_manager), clients.async_client
             with counting(run_manager):
                 completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
-            show_usage(run_of(run_manager), completion.usage)
+            show_usage(observed_run(run_manager), completion.usage)
             return parse_result(completion, with_headers=self.include_response_headers)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
@@ -172,8 +179,8 @@ class ChatKilo(ChatFields, BaseChatModel):
         answer = super()._generate_with_cache
         if run_manager is None or not run_manager.handlers:
             return answer(messages, stop, run_manager, **kwargs)
-        with seen_by(run_manager):
-            return show_cached(run_manager, answer(messages, stop, run_manager, **kwargs))
+        with observing(run_manager):
+            return show_no_cost_of_cached(run_manager, answer(messages, stop, run_manager, **kwargs))
 
     async def _agenerate_with_cache(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -181,8 +188,8 @@ class ChatKilo(ChatFields, BaseChatModel):
         answer = super()._agenerate_with_cache
         if run_manager is None or not run_manager.handlers:
             return await answer(messages, stop, run_manager, **kwargs)
-        with seen_by(run_manager):
-            return show_cached(run_manager, await answer(messages, stop, run_manager, **kwargs))
+        with observing(run_manager):
+            return show_no_cost_of_cached(run_manager, await answer(messages, stop, run_manager, **kwargs))
 
     def _stream(
         self,
@@ -191,7 +198,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        writer, run = self._chunk_writer(run_manager), run_of(run_manager)
+        writer, run = self._chunk_writer(run_manager), observed_run(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             clients = self._clients(call.settings)
@@ -218,7 +225,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        writer, run = self._chunk_writer(run_manager), run_of(run_manager)
+        writer, run = self._chunk_writer(run_manager), observed_run(run_manager)
         try:
             call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
             clients = await self._async_clients(call.settings)
@@ -245,7 +252,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
         """Return the answer as it grows, in chunks whose sum is what `invoke` returns."""
-        return watched(super().stream, config, self.callbacks, input=input, **kwargs)
+        return stream_observed(super().stream, config, self.callbacks, input=input, **kwargs)
 
     def astream(
         self,
@@ -254,7 +261,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
         """Return what `stream` does, asynchronously."""
-        return awatched(super().astream, config, self.callbacks, input=input, **kwargs)
+        return astream_observed(super().astream, config, self.callbacks, input=input, **kwargs)
 
     def _chunk_writer(self, run_manager: Any) -> ChunkWriter:
         """Return what makes the chunks of a stream; LangChain names a run here only for its events of version 3."""

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
     from kilo_gateway import Usage
 
-    Run = tuple[Sequence[Any], UUID]
-    """Those who see a run, and its id."""
-    _Watched = tuple[RunnableConfig, Run]
+    ObservedRun = tuple[Sequence[Any], UUID]
+    """The handlers of a run, and its id."""
+    _PreparedRun = tuple[RunnableConfig, ObservedRun]
 
 T = TypeVar("T")
 
 _OPENINFERENCE = "openinference.instrumentation.langchain"
 
-_begun: ContextVar[Run | None] = ContextVar("kilo_begun_run", default=None)
-"""The run whose stream begins next in this context: LangChain does not tell a model that streams who listens."""
+_current_run: ContextVar[ObservedRun | None] = ContextVar("kilo_current_run", default=None)
+"""The run whose stream begins next in this context: LangChain does not hand a model that streams its callbacks."""
 
 
 class _MetadataWithCost(dict[str, Any]):
@@ -50,18 +50,18 @@ class _MetadataWithCost(dict[str, Any]):
         super().__setitem__(name, self._usage if name == "usage_metadata" else value)
 
 
-def run_of(run_manager: Any) -> Run | None:
-    """Return who sees the run of a call; None where nobody does."""
-    begun = _begun.get()
+def observed_run(run_manager: Any) -> ObservedRun | None:
+    """Return the handlers and the id of a call's run; None where it has no handlers."""
+    begun = _current_run.get()
     if begun is not None:
-        _begun.set(None)
+        _current_run.set(None)
     if run_manager is None:
         return begun
     return (run_manager.handlers, run_manager.run_id) if run_manager.handlers else None
 
 
-def show_usage(run: Run | None, usage: Usage | None) -> None:
-    """Tell those who see a run what its answer used and cost, before LangChain ends it."""
+def show_usage(run: ObservedRun | None, usage: Usage | None) -> None:
+    """Tell the handlers of a run what its answer used and cost, before LangChain ends the run."""
     if run is None or usage is None:
         return
     for handler in run[0]:
@@ -72,17 +72,17 @@ def show_usage(run: Run | None, usage: Usage | None) -> None:
 
 
 @contextmanager
-def seen_by(run_manager: Any) -> Iterator[None]:
-    """Let what is made inside know who sees the run, also where LangChain streams without telling; no one, no work."""
-    token = _begun.set((run_manager.handlers, run_manager.run_id))
+def observing(run_manager: Any) -> Iterator[None]:
+    """Keep the run for the calls of a block, because LangChain may stream in it without handing on the callbacks."""
+    token = _current_run.set((run_manager.handlers, run_manager.run_id))
     try:
         yield
     finally:
-        _begun.reset(token)
+        _current_run.reset(token)
 
 
-def show_cached(run_manager: Any, result: ChatResult) -> ChatResult:
-    """Return the result, after telling that one out of a cache cost nothing: from tokens alone a cost would be made."""
+def show_no_cost_of_cached(run_manager: Any, result: ChatResult) -> ChatResult:
+    """Return the result; of one out of a cache, tell that it cost nothing, or tokens alone would be priced."""
     message = result.generations[0].message if result.generations else None
     if message is not None and message.response_metadata.get("cached"):
         for handler in run_manager.handlers:
@@ -103,8 +103,8 @@ def _show_langsmith(run: Any, usage: Usage) -> None:
         run.extra["metadata"] = _MetadataWithCost(run.extra.get("metadata") or {}, known)
 
 
-def _watch(config: RunnableConfig | None, own: Any, managers: type[BaseCallbackManager]) -> _Watched | None:
-    """Return the config and the run of a stream whose cost somebody shows; None, nearly always, where nobody does.
+def _prepare_run(config: RunnableConfig | None, own: Any, managers: type[BaseCallbackManager]) -> _PreparedRun | None:
+    """Return the config and the run of a stream whose cost a tracer shows; None, nearly always, where none does.
 
     A tracer that LangChain would make for this run is made here, so that it is known.
     """
@@ -130,29 +130,31 @@ def _is_observer(handler: Any) -> bool:
     return is_openinference(handler) or _is_langsmith(handler)
 
 
-def watched(stream: Callable[..., Iterator[T]], config: RunnableConfig | None, own: Any, **given: Any) -> Iterator[T]:
-    """Return what a model's `stream` does; where somebody shows costs, it learns who."""
-    found = _watch(config, own, CallbackManager)
+def stream_observed(
+    stream: Callable[..., Iterator[T]], config: RunnableConfig | None, own: Any, **given: Any
+) -> Iterator[T]:
+    """Return what a model's `stream` does, with its run kept for the tracers that show costs."""
+    found = _prepare_run(config, own, CallbackManager)
     return stream(config=config, **given) if found is None else _run(stream, *found, given)
 
 
-def _run(stream: Callable[..., Iterator[T]], config: RunnableConfig, run: Run, given: Any) -> Iterator[T]:
-    _begun.set(run)
+def _run(stream: Callable[..., Iterator[T]], config: RunnableConfig, run: ObservedRun, given: Any) -> Iterator[T]:
+    _current_run.set(run)
     yield from stream(config=config, **given)
 
 
-def awatched(
+def astream_observed(
     stream: Callable[..., AsyncIterator[T]], config: RunnableConfig | None, own: Any, **given: Any
 ) -> AsyncIterator[T]:
-    """Return what a model's `astream` does, as `watched` does of `stream`."""
-    found = _watch(config, own, AsyncCallbackManager)
+    """Return what a model's `astream` does, as `stream_observed` does of `stream`."""
+    found = _prepare_run(config, own, AsyncCallbackManager)
     return stream(config=config, **given) if found is None else _arun(stream, *found, given)
 
 
 async def _arun(
-    stream: Callable[..., AsyncIterator[T]], config: RunnableConfig, run: Run, given: Any
+    stream: Callable[..., AsyncIterator[T]], config: RunnableConfig, run: ObservedRun, given: Any
 ) -> AsyncIterator[T]:
-    _begun.set(run)
+    _current_run.set(run)
     chunks = stream(config=config, **given)
     try:
         async for chunk in chunks:
