@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 from kilo_gateway.adapters.answer_types import AnswerType, parse_answer_type
 from kilo_gateway.adapters.schemas import object_schema, render_answer_format, render_function
 from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.errors.nearest import nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,8 +95,8 @@ def check_method(method: str, *, strict: bool | None, has_schema: bool) -> Metho
     """
     found = next((known for known in METHODS if known == method), None)
     if found is None:
-        near = difflib.get_close_matches(str(method), METHODS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = nearest_name(str(method), METHODS)
+        hint = f" Did you mean {near!r}?" if near else ""
         raise InvalidRequestError(f"method={method!r} is none of {', '.join(METHODS)}.{hint}")
     if found == "json_mode" and strict is not None:
         raise InvalidRequestError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from kilo_gateway.adapters.forced_tools import refuses_forced_tool, request_call
 from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments, render_arguments
 from kilo_gateway.adapters.schemas import render_function
 from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.errors.nearest import nearest_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,8 +95,8 @@ def _choose_by_name(name: str, tools: Sequence[Mapping[str, Any]]) -> dict[str, 
     own = next((tool for tool in tools if tool.get("type") == name), None)
     if own is not None:
         return {"type": name}
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? There are" if near else "there are"
+    near = nearest_name(name, names)
+    hint = f"did you mean {near!r}? There are" if near else "there are"
     raise InvalidRequestError(f"tool_choice={name!r} names no tool: {hint} {', '.join(map(repr, names)) or 'none'}.")
 
 

@@ -5,13 +5,13 @@ Sends nothing.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidRequestError, InvalidSettingError
+from kilo_gateway.errors.nearest import LONGEST_COMPARED, nearest_name
 from kilo_gateway.jsontext import find_non_finite
-from kilo_gateway.request.option_checks import LONGEST_COMPARED, check_options
+from kilo_gateway.request.option_checks import check_options
 from kilo_gateway.request.options import FIELD_OF, SHAPED
 from kilo_gateway.request.reasoning import LEVELS, split_reasoning
 
@@ -85,15 +85,9 @@ def _unknown(name: str, known: Collection[str], owner: str) -> str:
     if name in NOTES:
         return f"{refused} {NOTES[name]}"
     meant = next((one for one in MEANT.get(name, ()) if one in known), None)
-    near = meant or _nearest(name[:LONGEST_COMPARED], known)
+    near = meant or nearest_name(name, known)
     hint = f" Did you mean {near!r}?" if near else ""
     return f"{refused}{hint} What has no option of its own goes into extra_body."
-
-
-def _nearest(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that is most like this one; letters that changed places (`modle`) count as the least."""
-    near = difflib.get_close_matches(name, list(known), n=3)
-    return min(near, key=lambda one: sorted(one) != sorted(name), default=None)
 
 
 def explain_unnamed(owner: str, model_field: str, unnamed: object, *, example: str) -> str:

@@ -7,12 +7,12 @@ Source: the server, https://github.com/Kilo-Org/cloud (packages/web-shared, seen
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kilo_gateway.answer.choice import parse_word
 from kilo_gateway.answer.usage import parse_count
+from kilo_gateway.errors.nearest import nearest_name
 
 ALIASES: Final[dict[str, str]] = {
     "text-embedding-3-small": "openai/text-embedding-3-small",
@@ -29,10 +29,6 @@ ALIASES: Final[dict[str, str]] = {
     "all-minilm-l6-v2": "sentence-transformers/all-minilm-l6-v2",
 }
 """Bare id, as its own lab or LangChain spells it -> the id that the gateway takes."""
-
-
-_LONGEST_COMPARED = 64
-"""Characters of an unknown id that are compared: comparing costs the square of the length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ def full_embedding_id(model_id: str) -> str:
 def advise_embedding_id(model_id: str) -> str:
     """Return what to write in the place of an id that the gateway does not know."""
     known = {**ALIASES, **{full: full for full in ALIASES.values()}}
-    near = next(iter(difflib.get_close_matches(model_id.lower()[:_LONGEST_COMPARED], known, n=1)), None)
+    near = nearest_name(model_id.lower(), known)
     if near is not None:
         return f"Did you mean {known[near]!r}?"
     return "" if "/" in model_id else "An id begins with its lab, as in 'openai/text-embedding-3-small'."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.errors.nearest import nearest_name
 from kilo_gateway.request.options import ANYTHING, FLAG, LARGEST, LISTING, MAPPING, NUMBER, OPTIONS, TEXT, WHOLE
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ HINTS = {
     "stream_options": "extra_body",
 }
 """What other APIs call an option -> its name here, for the message that refuses it."""
-
-LONGEST_COMPARED = 64
-"""Characters of an unknown name that are compared: comparing costs the square of the length."""
 
 
 def check_options(
@@ -87,6 +84,6 @@ def check_extra_body(extra: Any, *, reserved: Iterable[str], model: str) -> dict
 
 def unknown_option(name: str, known: Iterable[str]) -> str:
     """Return the message for an option that does not exist, with the nearest one that does."""
-    near = HINTS.get(name) or next(iter(difflib.get_close_matches(name[:LONGEST_COMPARED], list(known), n=1)), None)
+    near = HINTS.get(name) or nearest_name(name, known)
     hint = f" Did you mean {near!r}?" if near else ""
     return f"There is no option {reprlib.repr(name)}.{hint} What has no option of its own goes into extra_body."

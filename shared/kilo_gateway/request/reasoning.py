@@ -6,12 +6,12 @@ by JavaScript's truthiness, in which an empty object or list counts as present.
 
 from __future__ import annotations
 
-import difflib
 import reprlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
 from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.errors.nearest import nearest_name
 from kilo_gateway.request.families import rules_for
 
 Level = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max", "adaptive"]
@@ -31,9 +31,6 @@ _EFFORTS: Mapping[Level, str | None] = {
 }
 """`reasoning.effort` of each level; None adds no object at all."""
 
-_LONGEST_COMPARED = 32
-"""Characters of an unknown word that are compared with the levels: comparing costs the square of the length."""
-
 
 def parse_level(word: str) -> Level:
     """Return the level that a word names, blanks and case aside.
@@ -48,8 +45,8 @@ def parse_level(word: str) -> Level:
     for level in LEVELS:
         if wanted == level:
             return level
-    near = difflib.get_close_matches(wanted[:_LONGEST_COMPARED], LEVELS, n=1)
-    hint = f"did you mean '{near[0]}'? Use" if near else "use"
+    near = nearest_name(wanted, LEVELS)
+    hint = f"did you mean '{near}'? Use" if near else "use"
     raise InvalidRequestError(f"Unknown reasoning level {reprlib.repr(word)}: {hint} one of {', '.join(LEVELS)}.")
 
 

@@ -5,12 +5,12 @@ A new setting is a new row here, then `make fields`. Reads no environment by its
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 
 from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.errors.nearest import nearest_name
 from kilo_gateway.errors.text import one_line
 from kilo_gateway.refs import DEFAULT_MODEL
 from kilo_gateway.settings.base_url import DEFAULT_BASE_URL, check_cleartext, parse_proxies
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["READ_PER_REQUEST", "ROWS", "VARIABLES", "Settings", "key_left_behind", "resolve_settings"]
 
 DEFAULT_MAX_RETRIES = 2
-
-_LONGEST_COMPARED = 64
-"""Characters of an unknown name that are compared: comparing costs the square of the length."""
 
 
 class Settings(BaseModel):
@@ -216,7 +213,7 @@ class _HiddenMapping(dict[str, Any]):
 def _check_names(arguments: Mapping[str, Any]) -> None:
     unknown = sorted(str(name) for name in arguments if name not in VARIABLES)
     if unknown:
-        near = next(iter(difflib.get_close_matches(unknown[0][:_LONGEST_COMPARED], VARIABLES, n=1)), None)
+        near = nearest_name(unknown[0], VARIABLES)
         hint = f" Did you mean {near!r}?" if near else ""
         raise InvalidSettingError(
             f"There is no setting {one_line(', '.join(unknown), 200)}.{hint} There are {', '.join(sorted(VARIABLES))}."

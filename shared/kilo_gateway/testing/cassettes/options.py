@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.errors.nearest import nearest_name
 from kilo_gateway.testing.cassettes.errors import CassetteError
 from kilo_gateway.testing.cassettes.pieces import Pieces, parse_pieces
 
@@ -45,8 +45,8 @@ def parse_options(given: Mapping[str, Any]) -> CassetteOptions:
     """
     for name in sorted(given.keys() - _NAMES):
         known = sorted(_NAMES | _OF_CALLERS)
-        near = get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        near = nearest_name(name, known)
+        hint = f" Did you mean {near}?" if near else ""
         raise CassetteError(f"A cassette has no option {name}.{hint} There are {', '.join(known)}.")
     values: dict[str, Any] = dict(given)
     for name in _LISTS:
