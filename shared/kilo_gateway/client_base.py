@@ -26,10 +26,11 @@ from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.body import render_request
 from kilo_gateway.request.changes import TELL_CHANGES, add_changes, changes_of_request, find_changes
 from kilo_gateway.request.families import AUTO_MODEL
+from kilo_gateway.request.options import OPTIONS
 from kilo_gateway.settings.auth import check_key, render_headers
 from kilo_gateway.settings.base_url import is_loopback, keeps_keys_private
 from kilo_gateway.settings.headers import HeaderList
-from kilo_gateway.settings.settings import Settings, resolve_settings
+from kilo_gateway.settings.settings import VARIABLES, Settings, resolve_settings
 from kilo_gateway.settings.signature import ClientSignature
 from kilo_gateway.transport.connections import Route, route_of, sync_carrier
 from kilo_gateway.transport.exchange import Outgoing
@@ -70,6 +71,8 @@ class ClientBase(GatePassing, Generic[C]):
             raise InvalidSettingError(f"{name} takes settings or named arguments: write {name}(model='...').")
         if settings is not None and arguments:
             raise InvalidSettingError(f"Give settings or {', '.join(sorted(arguments))}, not both.")
+        if option := next((name for name in arguments if name in OPTIONS and name not in VARIABLES), None):
+            raise InvalidSettingError(f"{option} is an option of a call: write complete(messages, {option}=...).")
         if isinstance(key := arguments.get("api_key"), str):
             arguments["api_key"] = key = SecretStr(key)  # before a traceback can show it
         self.settings = resolve_settings(arguments, os.environ) if settings is None else settings

@@ -55,6 +55,8 @@ def test_refused_before_the_network(
     ("arguments", "said"),
     [
         ({"temprature": 0}, "temprature"),
+        ({"temperature": 0}, r"write complete\(messages, temperature=...\)"),
+        ({"modle": "a/b"}, "Did you mean 'model'"),
         ({"apikey": "k"}, "api_key"),
         ({"max_retries": -1}, "max_retries"),
         ({"max_retries": "many"}, "max_retries"),

@@ -32,6 +32,7 @@ HINTS = {
     "stop_sequences": "stop",
     "max_output_tokens": "max_tokens",
     "thinking": "reasoning",
+    "temp": "temperature",
     "stream_options": "extra_body",
 }
 """What other APIs call an option -> its name here, for the message that refuses it."""

@@ -49,6 +49,8 @@ def test_a_field_of_that_name_is_itself() -> None:
         ("stream_options", "extra_body"),
         ("modelname", "model_name"),
         ("modle", "model"),
+        ("baseUrl", "base_url"),
+        ("TEMPERATURE", "temperature"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_was_meant(given: str, meant: str) -> None:

@@ -15,6 +15,7 @@ KNOWN = ["mode", "model", "models", "temperature", "timeout"]
     ("typed", "meant"),
     [
         ("tempratur", "temperature"),
+        ("TEMPERATURE", "temperature"),
         ("modle", "model"),
         ("model", "model"),
         ("xyzzy", None),
