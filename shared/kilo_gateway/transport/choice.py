@@ -18,8 +18,10 @@ from kilo_gateway.transport.route import Route, explaining, make_context, tls_co
 from kilo_gateway.transport.sockets.loops import is_asyncio
 
 if TYPE_CHECKING:
-    from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier, HttpcoreCarrier
-    from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
+    from kilo_gateway.transport.httpcore_path.blocking import HttpcoreCarrier
+    from kilo_gateway.transport.httpcore_path.looped import AsyncHttpcoreCarrier
+    from kilo_gateway.transport.httpx_path.blocking import HttpxCarrier
+    from kilo_gateway.transport.httpx_path.looped import AsyncHttpxCarrier
 
     SyncCarrier = EngineCarrier | HttpcoreCarrier | HttpxCarrier
     LoopCarrier = AsyncEngineCarrier | AsyncHttpcoreCarrier | AsyncHttpxCarrier
@@ -123,7 +125,7 @@ class CarrierChoice(_CarrierChoiceBase["SyncCarrier"]):
         return EngineCarrier(partial(make_context, self._route))
 
     def _make_httpcore(self) -> SyncCarrier:
-        from kilo_gateway.transport.httpcore_path import HttpcoreCarrier  # noqa: PLC0415 - loads httpcore
+        from kilo_gateway.transport.httpcore_path.blocking import HttpcoreCarrier  # noqa: PLC0415 - loads httpcore
 
         return HttpcoreCarrier(tls_context(self._route))
 
@@ -151,7 +153,7 @@ class AsyncCarrierChoice(_CarrierChoiceBase["LoopCarrier"]):
         return AsyncEngineCarrier(partial(make_context, self._route))
 
     def _make_httpcore(self) -> LoopCarrier:
-        from kilo_gateway.transport.httpcore_path import AsyncHttpcoreCarrier  # noqa: PLC0415 - loads httpcore
+        from kilo_gateway.transport.httpcore_path.looped import AsyncHttpcoreCarrier  # noqa: PLC0415 - loads httpcore
 
         return AsyncHttpcoreCarrier(tls_context(self._route))
 
@@ -161,13 +163,13 @@ class AsyncCarrierChoice(_CarrierChoiceBase["LoopCarrier"]):
 
 def over_httpx(client: Any, *, is_own: bool) -> HttpxCarrier:
     """Return an `httpx.Client`, or what has its interface, as a carrier."""
-    from kilo_gateway.transport.httpx_path import HttpxCarrier  # noqa: PLC0415 - loads httpx
+    from kilo_gateway.transport.httpx_path.blocking import HttpxCarrier  # noqa: PLC0415 - loads httpx
 
     return HttpxCarrier(client, is_own=is_own)
 
 
 def over_httpx_async(client: Any, *, is_own: bool) -> AsyncHttpxCarrier:
     """Return an `httpx.AsyncClient`, or what has its interface, as a carrier."""
-    from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier  # noqa: PLC0415 - loads httpx
+    from kilo_gateway.transport.httpx_path.looped import AsyncHttpxCarrier  # noqa: PLC0415 - loads httpx
 
     return AsyncHttpxCarrier(client, is_own=is_own)

@@ -25,7 +25,8 @@ from kilo_gateway.settings.headers import HeaderList
 from kilo_gateway.transport import exchange as exchange_module
 from kilo_gateway.transport.exchange import AsyncExchange, Exchange, Outgoing
 from kilo_gateway.transport.failures import translate
-from kilo_gateway.transport.httpx_path import AsyncHttpxCarrier, HttpxCarrier
+from kilo_gateway.transport.httpx_path.blocking import HttpxCarrier
+from kilo_gateway.transport.httpx_path.looped import AsyncHttpxCarrier
 from kilo_gateway.transport.outgoing import Bounds, host_of
 
 URL = "http://gateway.example/api/chat"
