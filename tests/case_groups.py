@@ -44,7 +44,9 @@ def _takes_only_its_case(item: Any) -> bool:
         return False
     if {mark.name for mark in item.own_markers} != {"parametrize"} or not _OF_ONE_CASE.isdisjoint(item.fixturenames):
         return False
-    return set(item._fixtureinfo.argnames) == set(spec.params)
+    given = [mark.args[0] for mark in item.own_markers]
+    named = {name.strip() for names in given for name in (names.split(",") if isinstance(names, str) else names)}
+    return set(item._fixtureinfo.argnames) == named == set(spec.params)  # a fixture with cases has a name there, too
 
 
 def run_all(test: Callable[..., None], cases: dict[str, dict[str, Any]]) -> Callable[[], None]:
