@@ -323,10 +323,10 @@ class ChatKilo(ChatFields, BaseChatModel):
         Raises:
             KiloInvalidRequestError: a schema or a method that cannot be used.
         """
-        from langchain_kilo.structured_output import bind_plan, chain, make_plan  # noqa: PLC0415 - a tenth of the import's time
+        from langchain_kilo.structured_output import bind_plan, chain, plan_answer  # noqa: PLC0415 - a tenth of the import's time
 
         try:
-            plan = make_plan(schema, method=method, strict=strict, profile=self.profile)
+            plan = plan_answer(schema, method=method, strict=strict, profile=self.profile)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
         model = bind_plan(self, plan, tools=tools, strict=strict, options=kwargs)
@@ -374,11 +374,11 @@ class ChatKilo(ChatFields, BaseChatModel):
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         stops = self.stop if stop is None else stop
-        return super()._get_invocation_params(stop=stops, **tracing.mask(kwargs))  # type: ignore[arg-type] # a text is one stop
+        return super()._get_invocation_params(stop=stops, **tracing.mask_arguments(kwargs))  # type: ignore[arg-type] # a text is one stop
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return the cache key of a call. LangChain's own part of it may be older than the last change of a field."""
-        own = super()._get_llm_string(stop=stop, **tracing.mask(kwargs))
+        own = super()._get_llm_string(stop=stop, **tracing.mask_arguments(kwargs))
         return f"{own}---{sorted(self._identifying_params.items())}"
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

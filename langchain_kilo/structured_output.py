@@ -45,7 +45,7 @@ class Plan:
     parser: StructuredParser
 
 
-def make_plan(schema: Any, *, method: str | None, strict: bool | None, profile: ModelProfile | None) -> Plan:
+def plan_answer(schema: Any, *, method: str | None, strict: bool | None, profile: ModelProfile | None) -> Plan:
     """Return how to ask.
 
     Raises:

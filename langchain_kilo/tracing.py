@@ -35,7 +35,7 @@ _BYTES_PER_TOKEN = 4
 def identifying_params(model: ChatKilo) -> dict[str, Any]:
     """Return everything that changes answers."""
     names = (*_TRACED_SETTINGS, *FIELD_OF.values())
-    return mask({name: value for name in names if (value := getattr(model, name)) is not None})
+    return mask_arguments({name: value for name in names if (value := getattr(model, name)) is not None})
 
 
 def langsmith_params(model: ChatKilo, stop: list[str] | None, given: Mapping[str, Any]) -> LangSmithParams:
@@ -99,7 +99,7 @@ def _bare_id(model: Any) -> str:
         return str(model)
 
 
-def mask(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def mask_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call without keys and secret headers."""
     masked = dict(arguments)
     if masked.get("api_key") is not None:

@@ -12,6 +12,7 @@ from kilo_gateway.answer.spellings import find_thinking, is_odd, regular
 from kilo_gateway.answer.thinking import is_sealed, is_thinking, thinking_detail, thinking_text
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta
 from kilo_gateway.stream.delta import Delta
+from kilo_gateway.stream.reasoning_text import ReasoningText
 from kilo_gateway.stream.unique_items import UniqueItems
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"}
 _ONCE_KEYS = frozenset({"annotations", "images"})
 _COMMON_CHOICE_KEYS = frozenset({"index", "delta", "finish_reason", "native_finish_reason", "logprobs"})
 _CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage", "finishReason", "text"}
-_PADDING = 8
-"""Characters by which a repeat of the whole reasoning may differ in its blanks at both ends."""
 
 
 class ChoiceAccumulator:
@@ -39,8 +38,6 @@ class ChoiceAccumulator:
         "_odd",
         "_once",
         "_reasoning",
-        "_reasoning_size",
-        "_reasoning_source",
         "_refusal",
         "_text",
         "_thinking",
@@ -60,9 +57,7 @@ class ChoiceAccumulator:
         self._text: list[str] = []
         self._has_content_text = False  # content was a text at least once, be it ""
         self._content_parts: list[Any] = []  # of content lists that hold more than text
-        self._reasoning: list[str] = []
-        self._reasoning_size = 0
-        self._reasoning_source = ""  # the key where it stands
+        self._reasoning = ReasoningText()
         self._details = ReasoningDetails()
         self._thinking = ReasoningDetails()  # out of content parts
         self._logprobs: list[dict[str, Any]] = []
@@ -118,7 +113,8 @@ class ChoiceAccumulator:
             if not has_details:  # they are put together from all pieces, the unsigned too
                 others.pop("reasoning_details", None)
         source, reasoning = find_reasoning(others)
-        is_new = self._take_reasoning(source, reasoning) if reasoning else self._take_reasoning("content", thought)
+        is_over = self.finish_reason is not None
+        is_new = self._reasoning.add(reasoning or thought, source if reasoning else "content", is_over=is_over)
         calls = self._take_others(others, is_repeat=bool(reasoning) and not is_new)
         reasoning = (reasoning or thought) if is_new else ""
         return Delta(self.index, text, reasoning, calls, chunk) if text or reasoning or calls else None
@@ -138,23 +134,6 @@ class ChoiceAccumulator:
         if message.get("content") == self._render_content():
             repeated.add("content")
         return {key: value for key, value in message.items() if key not in repeated}
-
-    def _take_reasoning(self, source: str, text: str) -> bool:
-        """Take the next piece of the reasoning; return whether it is one, and not all of it once more.
-
-        At the end of a stream, or in another key, some servers state the whole reasoning again.
-        """
-        if not text:
-            return False
-        is_odd = source != self._reasoning_source or (self.finish_reason is not None and len(self._reasoning) > 1)
-        if is_odd and self._reasoning:
-            is_near = abs(len(text) - self._reasoning_size) <= _PADDING
-            if is_near and text.strip() == "".join(self._reasoning).strip():
-                return False
-        self._reasoning.append(text)
-        self._reasoning_size += len(text)
-        self._reasoning_source = source
-        return True
 
     def _take_parts(self, content: Any) -> tuple[str, str]:
         """Take content that is a list of parts; return its text and its reasoning."""
@@ -240,7 +219,7 @@ class ChoiceAccumulator:
         content = self._render_content()
         message |= {"role": "assistant", "content": message.get("content") if content is None else content}
         if self._reasoning:
-            message["reasoning"] = "".join(self._reasoning)
+            message["reasoning"] = str(self._reasoning)
         if details := self._details.merged() or list(filter(is_sealed, self._thinking.merged())):
             message["reasoning_details"] = details
         if self.tools:

@@ -65,18 +65,18 @@ class Recorder:
             "attachments": [one.describe() for one in turn.attachments],
             "messages": turn.whole_messages(),
         }
-        return LogEntry(**{name: mask(value, secrets) for name, value in values.items()})
+        return LogEntry(**{name: mask_secrets(value, secrets) for name, value in values.items()})
 
 
-def mask(value: Any, secrets: list[str]) -> Any:
+def mask_secrets(value: Any, secrets: list[str]) -> Any:
     """Return a JSON value with every secret in its texts as `***`."""
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, _MASK)
         return value
     if isinstance(value, dict):
-        return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
-    return [mask(item, secrets) for item in value] if isinstance(value, list) else value
+        return {mask_secrets(key, secrets): mask_secrets(item, secrets) for key, item in value.items()}
+    return [mask_secrets(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 def find_conversation(path: Path | None, conversation: str | None) -> list[LogEntry]:
