@@ -21,12 +21,18 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import uvloop
 
 from benchmarks.soak_server import breaking_gateway
 from kilo_gateway import AsyncKiloClient, KiloClient, KiloError, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _AT_ONCE = 16
 _MOST_SHOWN = 20
@@ -133,7 +139,7 @@ def _in_threads(base_url: str, count: int, soak: Soak) -> None:
     soak.grown_kib = start.grown_kib()
 
 
-def _in_tasks(base_url: str, count: int, soak: Soak) -> None:
+def _in_tasks(base_url: str, count: int, soak: Soak, *, run: Callable[..., object] = asyncio.run) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.slow_callback_duration = _BOUNDS.total or 0.0  # a busy machine is no fault
@@ -152,7 +158,7 @@ def _in_tasks(base_url: str, count: int, soak: Soak) -> None:
         soak.tasks = len(asyncio.all_tasks()) - 1
         soak.grown_kib = start.grown_kib()
 
-    asyncio.run(main())
+    run(main())
 
 
 class _Start:
@@ -192,11 +198,18 @@ def _run(way: str, base_url: str, count: int) -> Soak:
     warnings.showwarning = lambda *said, **_: soak.warnings.append(repr(said))
     sys.unraisablehook = lambda said: soak.warnings.append(repr(said))
     threading.excepthook = lambda said: soak.warnings.append(repr(said))
-    {"threads": _in_threads, "tasks": _in_tasks}[way](base_url, count, soak)
+    _WAYS[way](base_url, count, soak)
     gc.collect()
     soak.sockets = max(0, _open_sockets() - before - (_AT_ONCE if way == "threads" else 0))
     soak.seconds = time.monotonic() - begun
     return soak
+
+
+_WAYS: dict[str, Any] = {
+    "threads": _in_threads,
+    "tasks": _in_tasks,
+    "uvloop": partial(_in_tasks, run=uvloop.run),
+}
 
 
 def _render(rows: dict[tuple[str, str, str], dict[str, Any]]) -> str:
@@ -215,7 +228,7 @@ def _render(rows: dict[tuple[str, str, str], dict[str, Any]]) -> str:
 def _all(count: int) -> int:
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     with breaking_gateway() as (plain, tls, issuer):
-        for engine, wire, way in product(("", "httpx"), ("plain", "TLS"), ("threads", "tasks")):
+        for engine, wire, way in product(("", "httpx"), ("plain", "TLS"), _WAYS):
             print(f"{engine or 'our own'}, {wire}, {way} ...", file=sys.stderr, flush=True)
             environment = {**os.environ, "SSL_CERT_FILE": str(issuer), "KILOCODE_HTTP_ENGINE": engine}
             given = ["--way", way, "--base-url", plain if wire == "plain" else tls, "--calls", str(count)]
@@ -235,8 +248,8 @@ def _all(count: int) -> int:
 def main() -> int:
     """Run every combination of engine, wire and side, each in a process; fail when anything was left behind."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=5000, help="for each of the eight combinations")
-    parser.add_argument("--way", choices=["threads", "tasks"], help=argparse.SUPPRESS)
+    parser.add_argument("--calls", type=int, default=3500, help="for each of the twelve combinations")
+    parser.add_argument("--way", choices=list(_WAYS), help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.way is None:

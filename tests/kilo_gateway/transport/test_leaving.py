@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,34 @@ def _leave(endless: Any, run: Any, how: str) -> None:
         await anyio.sleep(0.01)
         if own is not None:
             await own.aclose()
+
+    run(main)
+
+
+@pytest.mark.parametrize("run", ["asyncio", "asyncio over httpx", "uvloop"], indirect=True)
+def test_a_stream_that_is_dropped_within_a_circle(serve_raw: Any, run: Any) -> None:
+    """Garbage that refers to itself, as tracebacks do, ends in any order: no socket complains that nobody closed it."""
+    more = threading.Event()
+
+    def play(peer: Any) -> None:
+        peer.request()
+        peer.send(BEGIN)
+        more.wait(2)
+        peer.send(BEGIN[-len(EVENT) - 6 :])
+        peer.wait_for_close()
+
+    server = serve_raw(play)
+
+    async def main() -> None:
+        stream = AsyncKiloClient(base_url=server.base_url, **GIVEN).stream(ASK)
+        assert (await anext(stream)).text == "a"
+        more.set()
+        await asyncio.sleep(0.05)  # bytes have come for which nobody waits
+        circle: list[Any] = [stream]
+        circle.append(circle)
+        del circle, stream
+        gc.collect()
+        assert await asyncio.to_thread(server.has_closed.wait, 1)
 
     run(main)
 

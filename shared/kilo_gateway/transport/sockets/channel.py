@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from kilo_gateway.transport.sockets.layers import Plain, Tls
 from kilo_gateway.transport.sockets.waits import Wait
@@ -30,6 +31,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket, connect_until: float | None) -> None:
         self.sock = sock
+        finalize(self, sock.close).atexit = False  # dropped within a circle, a socket would end before who closes it
         self.connect_until = connect_until
         """When connecting must be over, the TLS handshake included."""
         self.bounds: Bounds | None = None
