@@ -169,8 +169,7 @@ class KiloClient(ClientBase[HttpClient]):
     def balance(self) -> Balance:
         """Return what is left, of the organization where one is set; needs a key.
 
-        Source: GET /api/profile/balance, servers of 2026-02 and newer. On an older one a
-        NotFoundError says so.
+        Source: GET /api/profile/balance, servers of 2026-02 and newer. On an older one a NotFoundError says so.
         """
         return self._ask(self._lookup_call(balance_lookup(self.settings)))
 
@@ -185,32 +184,28 @@ class KiloClient(ClientBase[HttpClient]):
     def model_endpoints(self, model: str) -> tuple[ModelEndpoint, ...]:
         """Return who hosts a model, with prices and limits.
 
-        Source: GET /models/{id}/endpoints, servers of 2026-07 and newer. On an older one a
-        NotFoundError says so.
+        Source: GET /models/{id}/endpoints, servers of 2026-07 and newer. On an older one a NotFoundError says so.
         """
         return self._ask(self._lookup_call(endpoints_lookup(self.settings, model)))
 
     def providers(self) -> tuple[Provider, ...]:
         """Return everybody who hosts models, without their models.
 
-        Source: GET /providers, servers of 2026-02 and newer. On an older one a
-        NotFoundError says so.
+        Source: GET /providers, servers of 2026-02 and newer. On an older one a NotFoundError says so.
         """
         return self._ask(self._lookup_call(providers_lookup(self.settings)))
 
     def models_by_provider(self) -> tuple[Provider, ...]:
         """Return everybody who hosts models, with the ids of their models.
 
-        Source: GET /models-by-provider, servers of 2026-02 and newer. On an older one a
-        NotFoundError says so.
+        Source: GET /models-by-provider, servers of 2026-02 and newer. On an older one a NotFoundError says so.
         """
         return self._ask(self._lookup_call(models_by_provider_lookup(self.settings)))
 
     def embedding_models(self) -> EmbeddingCatalog:
         """Return the embedding models: ids, dimensions, the default, short names.
 
-        Source: GET /embedding-models, servers of 2026-07 and newer. On an older one a
-        NotFoundError says so.
+        Source: GET /embedding-models, servers of 2026-07 and newer. On an older one a NotFoundError says so.
         """
         return self._ask(self._lookup_call(embedding_models_lookup(self.settings)))
 

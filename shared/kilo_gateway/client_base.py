@@ -30,7 +30,7 @@ from kilo_gateway.request.options import OPTIONS
 from kilo_gateway.settings.auth import check_key, render_headers
 from kilo_gateway.settings.base_url import is_loopback, keeps_keys_private
 from kilo_gateway.settings.headers import HeaderList
-from kilo_gateway.settings.settings import VARIABLES, Settings, resolve_settings
+from kilo_gateway.settings.settings import VARIABLES, Settings, resolve_settings, with_key_of
 from kilo_gateway.settings.signature import ClientSignature
 from kilo_gateway.transport.connections import Route, route_of, sync_carrier
 from kilo_gateway.transport.exchange import Outgoing
@@ -248,8 +248,4 @@ class ClientBase(GatePassing, Generic[C]):
 
 
 def _rebuild(cls: type[ClientBase[Any]], settings: Settings) -> ClientBase[Any]:
-    here = resolve_settings({}, os.environ)
-    if here.api_key is None:
-        return cls(settings)
-    origins = {**settings.origins, "api_key": here.origins["api_key"]}
-    return cls(settings.model_copy(update={"api_key": here.api_key, "origins": origins}))
+    return cls(with_key_of(settings, os.environ))

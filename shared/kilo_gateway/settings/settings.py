@@ -203,6 +203,15 @@ def key_left_behind(settings: Settings) -> Settings:
     return settings.model_copy(update={"origins": {**settings.origins, "api_key": LEFT_BEHIND}})
 
 
+def with_key_of(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return the settings with the key of an environment; as they are where it has none."""
+    here = resolve_settings({}, environ)
+    if here.api_key is None:
+        return settings
+    origins = {**settings.origins, "api_key": here.origins["api_key"]}
+    return settings.model_copy(update={"api_key": here.api_key, "origins": origins})
+
+
 class _HiddenMapping(dict[str, Any]):
     """A mapping that a traceback with local variables does not spell out."""
 
