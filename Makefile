@@ -46,6 +46,9 @@ test: $(STAMP) ## Run the tests: offline, no key
 test-ray: $(RAY_STAMP) ## Run the tests that need a Ray cluster, on this machine (some minutes)
 	@$(BIN)/python -m pytest -p no:xdist tests/kilo_gateway/ray
 
+bench-ray: $(RAY_STAMP) ## Measure the processor on a Ray cluster of this machine beside one process and Ray's own
+	@$(BIN)/python -m benchmarks.cluster
+
 browser: ## Install Chromium for the tests of the live page, where apt can (they are skipped without)
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 	  timeout 180 sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium' >/dev/null 2>&1 || \
@@ -109,4 +112,4 @@ models: $(STAMP) ## Renew the bundled catalog from the gateway's live list (need
 clean: ## Remove the virtual environment and caches
 	@rm -rf dist site .cache $(VENV) $(BENCH) .venv-versions .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-.PHONY: help install demo test test-ray browser versions docs pictures docs-serve release audit record error-messages check format serve bench compare models clean
+.PHONY: help install demo test test-ray bench-ray browser versions docs pictures docs-serve release audit record error-messages check format serve bench compare models clean
