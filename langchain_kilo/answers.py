@@ -8,8 +8,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from kilo_gateway import render_metadata
+from kilo_gateway.adapters.copies import Copies
 from kilo_gateway.adapters.secrets import mask_headers
-from langchain_kilo.copies import Copies
 from langchain_kilo.reasoning import with_aliases
 from langchain_kilo.tools import parse_calls
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from kilo_gateway.adapters.copies import Copies
 from langchain_kilo.chunks import KiloMessageChunk
-from langchain_kilo.copies import Copies
 
 if TYPE_CHECKING:
     from langchain_core.messages.tool import ToolCallChunk

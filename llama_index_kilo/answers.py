@@ -18,12 +18,18 @@ from llama_index.core.base.llms.types import (
 )
 
 from kilo_gateway import Completion, render_metadata
+from kilo_gateway.adapters.copies import Copies
 from kilo_gateway.adapters.media import split_data_url
 from llama_index_kilo.messages import DETAILS
 from llama_index_kilo.tools import parse_tool_call_block
 
 if TYPE_CHECKING:
     from kilo_gateway import CompletionChoice, Usage
+
+# Copies, as constructors would validate what is valid: a third of what reading an answer costs here.
+_TEXTS = Copies(TextBlock(text=""))
+_MESSAGES = Copies(ChatMessage(role=MessageRole.ASSISTANT, blocks=[], additional_kwargs={}))
+_RESPONSES = Copies(ChatResponse(message=ChatMessage(), raw={}, logprobs=None, additional_kwargs={}))
 
 
 def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:
@@ -33,16 +39,19 @@ def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:
     text, source = _find_text(choice)
     if source is not None:
         metadata["text_source"] = source
-    return ChatResponse(
-        message=ChatMessage(
-            role=MessageRole.ASSISTANT,
-            blocks=_render_blocks(choice, text, completion.usage),
-            additional_kwargs=_message_extras(choice),
-        ),
-        raw=render_raw(completion),
-        logprobs=_parse_logprobs(choice),
-        additional_kwargs=metadata | _token_counts(completion.usage),
-    )
+    blocks = _render_blocks(choice, text, completion.usage)
+    said = {
+        "message": _MESSAGES.make({"blocks": blocks, "additional_kwargs": _message_extras(choice)}),
+        "raw": render_raw(completion),
+        "logprobs": _parse_logprobs(choice),
+        "additional_kwargs": metadata | _token_counts(completion.usage),
+    }
+    return _RESPONSES.make(said)
+
+
+def text_block(text: str) -> TextBlock:
+    """Return a block of text."""
+    return _TEXTS.make({"text": text})
 
 
 def parse_completion_response(response: ChatResponse) -> CompletionResponse:
@@ -85,13 +94,13 @@ def _render_blocks(choice: CompletionChoice, text: str, usage: Usage | None) -> 
             ThinkingBlock(content=choice.reasoning or None, num_tokens=tokens, additional_information=information)
         )
     if text:
-        blocks.append(TextBlock(text=text))
+        blocks.append(text_block(text))
     blocks.extend(_parse_citations(choice))
     blocks.extend(block for image in choice.images if (block := _parse_image(image)) is not None)
     if (audio := _parse_audio(choice)) is not None:
         blocks.append(audio)
     blocks.extend(parse_tool_call_block(call, choice.finish_reason) for call in choice.tool_calls)
-    return blocks or [TextBlock(text="")]
+    return blocks or [text_block("")]
 
 
 def _message_extras(choice: CompletionChoice) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     MessageRole,
-    TextBlock,
     ThinkingBlock,
     ToolCallBlock,
 )
 
+from kilo_gateway.adapters.copies import Copies
 from kilo_gateway.adapters.shown_costs import describe_usage
-from llama_index_kilo.answers import parse_chat_response
+from llama_index_kilo.answers import parse_chat_response, text_block
 from llama_index_kilo.tools import keep_one_call
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ _ASSISTANT = MessageRole.ASSISTANT
 
 class PartialResponse(ChatResponse):
     """A response of a stream that goes on: the arguments of its last call may be incomplete."""
+
+
+_MESSAGES = Copies(ChatMessage(role=_ASSISTANT, blocks=[]))
+_MESSAGES_WITH_CALLS = Copies(ChatMessage(role=_ASSISTANT, blocks=[], additional_kwargs={}))
+_RESPONSES = Copies(PartialResponse(message=ChatMessage(), delta="", raw={}, additional_kwargs={}))
 
 
 class ResponseWriter:
@@ -61,12 +66,13 @@ class ResponseWriter:
             self._text += delta.text
         for call in delta.tool_calls:
             self._take_call(call)
-        return PartialResponse(
-            message=self._render_message(),
-            delta=delta.text,
-            raw={"usage": None, **cast("dict[str, Any]", delta.chunk)},
-            additional_kwargs=extras,
-        )
+        said = {
+            "message": self._render_message(),
+            "delta": delta.text,
+            "raw": {"usage": None, **cast("dict[str, Any]", delta.chunk)},
+            "additional_kwargs": extras,
+        }
+        return _RESPONSES.make(said)
 
     def finish(self, completion: Completion) -> ChatResponse:
         """Return the whole answer, its delta being the text that no snapshot has shown yet."""
@@ -79,12 +85,12 @@ class ResponseWriter:
     def _render_message(self) -> ChatMessage:
         blocks: list[Any] = [] if self._thinking is None else [self._thinking]
         if self._text or not (blocks or self._calls):
-            blocks.append(TextBlock(text=self._text))
+            blocks.append(text_block(self._text))
         if not self._calls:
-            return ChatMessage(role=_ASSISTANT, blocks=blocks)
+            return _MESSAGES.make({"blocks": blocks})
         blocks.extend(call.block for call in self._calls)
         extras = {"tool_calls": [call.wire for call in self._calls]}
-        return ChatMessage(role=_ASSISTANT, blocks=blocks, additional_kwargs=extras)
+        return _MESSAGES_WITH_CALLS.make({"blocks": blocks, "additional_kwargs": extras})
 
     def _take_call(self, delta: ToolCallDelta) -> None:
         while len(self._calls) <= delta.position:

@@ -1,8 +1,8 @@
-"""Objects of LangChain's as copies of one that its constructor made, where only known fields differ.
+"""Objects of a framework's as copies of one that its constructor made, where only known fields differ.
 
-The constructor validates what is valid already, most of what a chunk or a message costs here. A field that LangChain
-adds is in the object that is copied. `test_copied_chunks.py` and `test_copied_messages.py` hold copies equal to what
-the constructors make of the same.
+The constructor validates what is valid already, most of what a chunk or a message costs here. A field that a framework
+adds is in the object that is copied. `test_copied_chunks.py` and `test_copied_messages.py` of both adapters hold copies
+equal to what the constructors make of the same.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class Copies(Generic[M]):
         """Return a copy with other values in some of the fields that were given to the constructor."""
         model = self._model
         fields = model.__dict__.copy()
-        for name in self._containers:
-            fields[name] = fields[name].copy()
         fields.update(said)
+        for name in self._containers:
+            if name not in said:
+                fields[name] = fields[name].copy()
         made = object.__new__(type(model))
         _set(made, "__dict__", fields)
         _set(made, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
