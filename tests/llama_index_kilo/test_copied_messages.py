@@ -10,7 +10,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatResponse
 from pydantic import BaseModel
 
-from kilo_gateway import Delta
+from kilo_gateway import CompletionChoice, Delta
 from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.stream.accumulator import Accumulator
 from llama_index_kilo.answers import parse_chat_response
@@ -73,6 +73,16 @@ def deltas_of(message: dict[str, Any]) -> list[Delta]:
     accumulator = Accumulator()
     chunks = [{"id": "gen-1", "choices": [{"index": 0, "delta": delta}]} for delta in (message, {"content": " more"})]
     return [delta for chunk in chunks for delta in accumulator.add(chunk)]
+
+
+def test_text_alone_is_the_response_that_looking_for_more_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response of a message of one text is the one that looking for pictures, calls and the rest makes."""
+    for message in ({"content": "Yes."}, {"role": "assistant", "content": "", "refusal": None}):
+        body = {"choices": [{"message": message, "finish_reason": "stop"}]}
+        short = parse_chat_response(parse_completion(body))
+        with monkeypatch.context() as patched:
+            patched.setattr(CompletionChoice, "is_text_alone", False)
+            assert parse_chat_response(parse_completion(body)) == short
 
 
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)

@@ -45,6 +45,17 @@ class CompletionChoice:
         return not any(held) and not any(self.message.get(key) for key in ("content", "annotations"))
 
     @property
+    def is_text_alone(self) -> bool:
+        """Whether the message is one text and nothing else, as most are: who knows it need not look for the rest."""
+        message = cast("dict[str, Any]", self.message)
+        if type(message.get("content")) is not str:
+            return False
+        for key, value in message.items():
+            if (value or value == 0) and key != "content" and (key != "role" or type(value) is not str):
+                return False
+        return True
+
+    @property
     def text(self) -> str:
         """The text of the answer; of a list of parts, the text parts joined."""
         content = self.message.get("content")
