@@ -29,7 +29,7 @@ from llama_index_kilo.costs import counted, counting
 from llama_index_kilo.hidden_headers import hiding_headers
 from llama_index_kilo.messages import render_messages
 from llama_index_kilo.parameters import check_arguments, options_of_call
-from llama_index_kilo.profile import describe
+from llama_index_kilo.profile import describe, dump_description
 from llama_index_kilo.streaming import OneCallStream, PartialResponse, arespond, respond, with_one_call
 from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
@@ -99,18 +99,21 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     @property
     def metadata(self) -> LLMMetadata:
         """What is known of the model: what the constructor said, else what the catalog as known now says."""
-        return describe(
-            self._model_info(),
-            model=self.model,
-            context_window=self.context_window,
-            max_tokens=self.max_tokens or self.max_completion_tokens,
-            calls_tools=self.is_function_calling_model,
-        )
+        return describe(self._model_info(), **self._said_of_model())
+
+    def _said_of_model(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "context_window": self.context_window,
+            "max_tokens": self.max_tokens or self.max_completion_tokens,
+            "calls_tools": self.is_function_calling_model,
+        }
 
     def to_payload(self) -> dict[str, Any]:
         """Return what traces may show of this model; nothing secret."""
+        described = dump_description(self._model_info(), **self._said_of_model())
         facts = {"model": self.model, "temperature": self.temperature, "max_tokens": self.max_tokens}
-        return {"class_name": self.class_name(), **self.metadata.model_dump(), **facts}
+        return {"class_name": self.class_name(), **described, **facts}
 
     @_chat_callback
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:

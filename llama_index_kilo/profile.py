@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import LLMMetadata
 
@@ -16,15 +17,33 @@ _PROMPT_RESERVE = 4096
 """Tokens that an announced length of the answer leaves to the prompt; LlamaIndex fails where it leaves none."""
 
 
-def describe(
+def describe(info: ModelInfo | None, **said: Any) -> LLMMetadata:
+    """Return the metadata of a model; `said` is what `_facts` takes."""
+    return LLMMetadata(**_facts(info, **said))
+
+
+def dump_description(info: ModelInfo | None, **said: Any) -> dict[str, Any]:
+    """Return the metadata as a dict. Traces want it with every call, so that it is made once of the same facts.
+
+    `test_profile.py` holds it equal to a dump of the metadata.
+    """
+    return _dump(**_facts(info, **said)).copy()
+
+
+@lru_cache(maxsize=64)
+def _dump(**facts: Any) -> dict[str, Any]:
+    return LLMMetadata(**facts).model_dump()
+
+
+def _facts(
     info: ModelInfo | None,
     *,
     model: str,
     context_window: int | None,
     max_tokens: int | None,
     calls_tools: bool | None,
-) -> LLMMetadata:
-    """Return the metadata of a model; what the caller said wins over what the catalog says.
+) -> dict[str, Any]:
+    """Return the fields of the metadata; what the caller said wins over what the catalog says.
 
     `num_output` is -1, which LlamaIndex takes for its own small reserve, unless `max_tokens` was set: catalogs state a
     longest answer as long as the whole window, and then LlamaIndex has no room for a prompt.
@@ -33,10 +52,10 @@ def describe(
     if calls_tools is None:
         calls_tools = info is None or info.tools is not False
     longest = max(window - _PROMPT_RESERVE, window // 2)
-    return LLMMetadata(
-        context_window=window,
-        num_output=-1 if max_tokens is None else min(max_tokens, longest),
-        is_chat_model=True,
-        is_function_calling_model=calls_tools,
-        model_name=model,
-    )
+    return {
+        "context_window": window,
+        "num_output": -1 if max_tokens is None else min(max_tokens, longest),
+        "is_chat_model": True,
+        "is_function_calling_model": calls_tools,
+        "model_name": model,
+    }

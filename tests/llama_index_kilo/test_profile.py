@@ -91,3 +91,18 @@ def test_class_name_and_round_trip() -> None:
     assert data["class_name"] == KiloLLM.class_name() == "Kilo_LLM"
     restored = KiloLLM.from_dict(data, api_key="test-key")
     assert restored.to_dict() == data
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"max_tokens": 100}, {"context_window": 9000, "is_function_calling_model": False}]
+)
+def test_trace_holds_a_dump_of_the_metadata(said: dict[str, Any]) -> None:
+    """A trace shows the metadata as LlamaIndex dumps them, as they are now, in a dict of its own."""
+    llm = KiloLLM(api_key="test-key", **said)
+    for temperature, window in ((0.5, llm.context_window), (0.7, 50_000)):
+        llm.temperature, llm.context_window = temperature, window
+        facts = {"model": llm.model, "temperature": temperature, "max_tokens": llm.max_tokens}
+        expected = {"class_name": "Kilo_LLM", **llm.metadata.model_dump(), **facts}
+        assert list(llm.to_payload().items()) == list(expected.items())
+        llm.to_payload().clear()
+        assert llm.to_payload() == expected
