@@ -7,6 +7,7 @@ except that the prefix is optional here, because everything that reads a ref her
 from __future__ import annotations
 
 import reprlib
+from functools import lru_cache
 
 from kilo_gateway.errors import InvalidModelError
 
@@ -30,6 +31,10 @@ def parse_model_id(ref: str) -> str:
     """
     if not isinstance(ref, str):
         raise InvalidModelError(f"The model ref must be a string, not {type(ref).__name__}: {_SHAPE}.")
+    return _parse_once(ref) if type(ref) is str else _parse(ref)  # a class of its own need not be hashable
+
+
+def _parse(ref: str) -> str:
     bare = ref.strip()
     head, slash, tail = bare.partition("/")
     model_id = tail.strip() if slash and head.strip().lower() == PROVIDER else bare
@@ -44,6 +49,10 @@ def parse_model_id(ref: str) -> str:
             f"The model ref {reprlib.repr(ref)} holds a character that cannot be printed: {_SHAPE}.", model=ref
         )
     return model_id
+
+
+_parse_once = lru_cache(maxsize=256)(_parse)
+"""The same for a text that was read before: a call asks four times for one id."""
 
 
 def render_ref(model_id: str) -> str:

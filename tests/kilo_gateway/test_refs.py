@@ -143,3 +143,20 @@ def test_any_text_gives_an_id_or_the_typed_error(text: str) -> None:
     assert ref == f"kilocode/{model_id}"
     assert parse_model_id(ref) == model_id
     assert render_ref(ref) == ref
+
+
+class _Unhashable(str):
+    __hash__ = None  # type: ignore[assignment] # as a class with an `__eq__` of its own
+
+
+@given(st.text())
+def test_ref_read_before_is_read_alike(text: str) -> None:
+    """A text gives the same id, or a refusal, when it comes again, and in a class of its own."""
+
+    def read(ref: str) -> str | None:
+        try:
+            return parse_model_id(ref)
+        except InvalidModelError:
+            return None
+
+    assert read(text) == read(text) == read(_Unhashable(text))

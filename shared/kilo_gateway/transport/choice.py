@@ -38,6 +38,9 @@ class _Kind(Enum):
     STOCK = "an httpx client"
 
 
+_ENGINE, _HTTPCORE, _STOCK = _Kind  # found once: Python 3.11 takes 0.1 us for each
+
+
 class _Made(NamedTuple, Generic[C]):
     maker: Any
     """What made it: when somebody replaces httpx's client, the next call needs another."""
@@ -61,11 +64,11 @@ class _CarrierChoiceBase(ABC, Generic[C]):
         """Return what carries the next call; the decision takes about a microsecond."""
         maker = None
         if self._uses_proxy or is_patched() or not HAS_POLL:
-            kind, maker = _Kind.STOCK, self._httpx_maker()
+            kind, maker = _STOCK, self._httpx_maker()
         elif self._wants_engine and not has_green_sockets():
-            kind = _Kind.ENGINE
+            kind = _ENGINE
         else:
-            kind = _Kind.HTTPCORE
+            kind = _HTTPCORE
         made = self._made.get(kind)
         if made is None or made.maker != maker or made.carrier.is_closed:
             return self._make(kind, maker)
@@ -77,9 +80,9 @@ class _CarrierChoiceBase(ABC, Generic[C]):
             if made is not None and made.maker == maker and not made.carrier.is_closed:
                 return made.carrier  # another thread was faster
             carrier = {
-                _Kind.ENGINE: self._make_engine,
-                _Kind.HTTPCORE: self._make_httpcore,
-                _Kind.STOCK: self._make_stock,
+                _ENGINE: self._make_engine,
+                _HTTPCORE: self._make_httpcore,
+                _STOCK: self._make_stock,
             }[kind]()
             self._all = [*(one for one in self._all if not one.is_closed), carrier]
             self._made[kind] = _Made(maker, carrier)

@@ -7,7 +7,7 @@ carries it, httpx or our own engine, is decided in `transport.choice`.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from kilo_gateway.errors import KiloError, MalformedAnswerError
 from kilo_gateway.transport.carrier import AsyncResponse, Response
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from kilo_gateway.transport.carrier import AsyncCarrier, Carrier
 
 __all__ = ["AsyncExchange", "Exchange", "Outgoing"]
+
+_PROXY_REFUSED: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED.value
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The largest answer that is read whole, after decompression: a bomb must not fill the memory."""
@@ -64,7 +66,7 @@ class _ExchangeBase(Generic[R]):
 
     def _check_proxy(self) -> None:
         """Raise when a proxy answered in place of the gateway, as one does in plain http; over TLS it is an error."""
-        if self.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        if self.status == _PROXY_REFUSED:
             raise refusal_of_proxy("407 Proxy Authentication Required", self.outgoing.url)
 
     def _too_large(self) -> KiloError:
