@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
 from kilo_gateway import AsyncKiloClient, Completion, Delta, KiloClient, KiloError
@@ -52,6 +53,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     async def record(seconds: float) -> None:
         recorded.append(seconds)
+        await anyio.lowlevel.checkpoint()  # others go on meanwhile
 
     for module in ("client", "sync_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.time", SimpleNamespace(sleep=recorded.append))
