@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import finalize
 
-from kilo_gateway.transport.sockets.layers import Plain, Tls
+from kilo_gateway.transport.sockets.layers import WRITE_BYTES, Plain, Tls
 from kilo_gateway.transport.sockets.waits import Wait
 
 if TYPE_CHECKING:
@@ -81,13 +81,15 @@ class Channel:
             TimeoutError: the server took nothing for too long.
             OSError: the connection broke.
         """
-        rest = memoryview(data)
+        rest, is_large = memoryview(data), len(data) > WRITE_BYTES
         del data  # a traceback that shows what is held here shows no key
         sent, until = -1, None
         while True:
             taken = self._top.write(rest) if rest else 0
             rest = rest[taken:]
             if not rest and self._top.flush():
+                if is_large:
+                    self._look_for_answer()  # whoever answered before the end may never read the next request
                 return
             if taken:
                 continue

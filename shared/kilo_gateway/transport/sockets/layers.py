@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import socket
 
 READ_BYTES = 64 * 1024
-_WRITE_BYTES = 256 * 1024
+WRITE_BYTES = 256 * 1024
 """How much is offered to the socket at once; an answer is looked for when it takes no more."""
 _MOST_RECEIVED = 64
 """How often TLS takes bytes that hold no text, such as tickets, before who waits looks at the clock."""
@@ -52,7 +52,7 @@ class Plain:
     def write(self, data: memoryview) -> int:
         """Offer the socket some bytes."""
         try:
-            taken = self._sock.send(data[:_WRITE_BYTES])
+            taken = self._sock.send(data[:WRITE_BYTES])
         except (BlockingIOError, InterruptedError):
             return 0
         self.sent += taken
@@ -116,7 +116,7 @@ class Tls:
         if not self.flush():
             return 0
         try:
-            taken = self.ssl_object.write(data[:_WRITE_BYTES])
+            taken = self.ssl_object.write(data[:WRITE_BYTES])
         except ssl.SSLWantReadError:
             return 0
         self.flush()
