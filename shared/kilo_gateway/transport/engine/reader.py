@@ -12,7 +12,7 @@ from enum import Enum
 import httptools
 
 from kilo_gateway.transport.engine.fields import Fields, tokens
-from kilo_gateway.transport.engine.sink import Sink
+from kilo_gateway.transport.engine.sink import Sink, TooManyLinesError
 from kilo_gateway.transport.later import httpx
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -35,6 +35,13 @@ _NO_FIELDS = Fields(())
 def _illegal(begun: bytes) -> httpx.RemoteProtocolError:
     line = begun.splitlines()[0][:_SHOWN]
     return httpx.RemoteProtocolError(f"illegal status line: {line!r}")
+
+
+def _raise_interruption(failure: BaseException) -> None:
+    """Raise what a signal handler raised while llhttp called us, such as KeyboardInterrupt: httptools hides it."""
+    hidden = failure.__context__
+    if hidden is not None and not isinstance(hidden, TooManyLinesError):
+        raise hidden from None
 
 
 class Framing(Enum):
@@ -146,6 +153,7 @@ class Reader:
         try:
             httptools.HttpResponseParser(sink).feed_data(head)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failure:
+            _raise_interruption(failure)
             reason = failure.__context__ or failure
             raise httpx.RemoteProtocolError(f"the head of the answer is malformed: {reason}") from failure
         if _INTERIM <= self.status < _FINAL:
@@ -195,6 +203,7 @@ class Reader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failed:
+            _raise_interruption(failed)
             failure = failed
         pieces = sink.pieces
         if sink.has_ended:

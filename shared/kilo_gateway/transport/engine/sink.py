@@ -6,6 +6,10 @@ MAX_LINES = 500
 """The most lines of a head, and of a trailer."""
 
 
+class TooManyLinesError(ValueError):
+    """A head or a trailer has more than `MAX_LINES`."""
+
+
 class Sink:
     """What llhttp calls; it holds no parser, so that an answer is no circle for the garbage collector."""
 
@@ -26,7 +30,7 @@ class Sink:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a line."""
         if len(self.fields) >= MAX_LINES:
-            raise ValueError("too many lines")
+            raise TooManyLinesError("too many lines")
         self.fields.append((name, value))
 
     def on_message_complete(self) -> None:

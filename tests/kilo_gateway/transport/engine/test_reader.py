@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from kilo_gateway.transport.engine.reader import MAX_HEAD_BYTES, MAX_INTERIM, Reader
-from kilo_gateway.transport.engine.sink import MAX_LINES
+from kilo_gateway.transport.engine.sink import MAX_LINES, Sink
 
 from .answers import ANSWERS, CHUNKED, OK, REFUSED, Answer, read, read_by_httpx
 
@@ -127,3 +127,18 @@ def test_fields_travel() -> None:
     for again in (pickle.loads(pickle.dumps(reader.fields)), copy.deepcopy(reader.fields)):
         assert dict(again) == dict(reader.fields) == {"set-cookie": "secret", "content-length": "0"}
     assert "secret" not in repr(reader.fields)
+
+
+@pytest.mark.parametrize("place", ["on_header", "on_message_begin", "on_message_complete"])
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, TimeoutError])
+def test_a_signal_within_the_parser(
+    place: str, interruption: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a signal handler raises while the parser is at work is raised, and is not taken for a malformed answer."""
+
+    def interrupt(*_: object) -> None:
+        raise interruption
+
+    monkeypatch.setattr(Sink, place, interrupt)
+    with pytest.raises(interruption):
+        read([CHUNKED, b"0\r\n\r\n"])
