@@ -116,10 +116,10 @@ class CarrierChoice(_CarrierChoiceBase["SyncCarrier"]):
     def __init__(self, route: Route) -> None:
         super().__init__(route, may_use_engine=True)
 
-    def close(self) -> None:
-        """Close every carrier."""
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses, as the process ends: a thread may still read from the others."""
         for carrier in self._all:
-            carrier.close()
+            carrier.close_idle()
 
     def _httpx_maker(self) -> Any:
         return httpx.Client, httpx.Client.__init__

@@ -131,12 +131,10 @@ def _running_loop() -> Any:
         return trio.lowlevel.current_trio_token()
 
 
-def _close_sync_carriers() -> None:
-    if _shared.process_id != os.getpid():
-        return
-    for carriers in _shared.sync.values():
-        carriers.close()
-    _shared.sync.clear()
+def _close_idle_connections() -> None:
+    if _shared.process_id == os.getpid():
+        for carriers in list(_shared.sync.values()):
+            carriers.close_idle()
 
 
 def _forget_after_fork() -> None:
@@ -145,6 +143,6 @@ def _forget_after_fork() -> None:
     _shared = _Shared()
 
 
-atexit.register(_close_sync_carriers)
+atexit.register(_close_idle_connections)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)

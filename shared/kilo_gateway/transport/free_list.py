@@ -71,6 +71,15 @@ class FreeList(Generic[C]):
         except IndexError:  # another thread took the last one
             return
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        for idle in list(self._idle.values()):
+            while idle:
+                try:
+                    idle.pop().abort()
+                except IndexError:  # another thread took the last one
+                    break
+
     def close(self) -> None:
         """Close every connection, also those in use."""
         for connection in list(self._all):

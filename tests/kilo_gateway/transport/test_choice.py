@@ -26,7 +26,7 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A registry for this test alone, its clients closed at the end."""
     monkeypatch.setattr(connections, "_shared", connections._Shared())
     yield
-    connections._close_sync_carriers()
+    connections._close_idle_connections()
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A registry for this test alone, its clients closed at the end."""
     monkeypatch.setattr(connections, "_shared", connections._Shared())
     yield
-    connections._close_sync_carriers()
+    connections._close_idle_connections()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_a_fork_begins_anew() -> None:
         assert not client.is_closed
     finally:
         connections._inherited.remove(parents)
-        connections._close_sync_carriers()
+        connections._close_idle_connections()
         connections._shared = parents
 
 
@@ -173,8 +174,10 @@ def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> N
             asyncio.run(async_carrier(route_of("http://gateway.example/", environ)))
 
 
-def test_clients_end_with_the_process() -> None:
-    """At the end of the process every shared client is closed."""
-    client = sync_carrier(PLAIN)
-    connections._close_sync_carriers()
-    assert client.is_closed
+def test_idle_connections_end_with_the_process() -> None:
+    """At the end of the process idle connections are closed; those that a daemon thread may still read are left."""
+    free = sync_carrier(PLAIN)._free  # type: ignore[union-attr]
+    idle, used = (free.add(Mock(is_fresh=lambda: True)) for _ in range(2))
+    free.give_back("origin", idle)
+    connections._close_idle_connections()
+    assert (idle.abort.call_count, used.abort.call_count) == (1, 0)

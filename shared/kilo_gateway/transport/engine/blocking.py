@@ -151,7 +151,6 @@ class EngineCarrier:
             not_connected(failure, bounds)
         return self._free.add(EngineConnection(channel, Waiter(channel), channel.abort))
 
-    def close(self) -> None:
-        """Close every connection."""
-        self.is_closed = True
-        self._free.close()
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        self._free.close_idle()

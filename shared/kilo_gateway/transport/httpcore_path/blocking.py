@@ -100,7 +100,6 @@ class HttpcoreCarrier:
         http = httpcore.HTTPConnection(origin, ssl_context=self._context, network_backend=backend)
         return self._free.add(HttpcoreConnection(http, backend))
 
-    def close(self) -> None:
-        """Close every connection."""
-        self.is_closed = True
-        self._free.close()
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        self._free.close_idle()

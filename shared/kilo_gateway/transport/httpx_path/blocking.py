@@ -96,6 +96,6 @@ class HttpxCarrier:
         """Whether the client was closed, by whomever."""
         return bool(self.client.is_closed)
 
-    def close(self) -> None:
-        """Close the client: for those that are ours."""
+    def close_idle(self) -> None:
+        """Close the client, for those that are ours: httpx tells nobody which connections are idle."""
         self.client.close()
