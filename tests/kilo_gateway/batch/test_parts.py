@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from time import monotonic
 from typing import Any
@@ -15,6 +16,7 @@ from kilo_gateway.catalog.catalog import Catalog
 from kilo_gateway.catalog.models import ModelInfo
 from kilo_gateway.catalog.prices import Pricing
 from kilo_gateway.cli.batch.display import Counts, render_money
+from kilo_gateway.cli.batch.screen import BatchScreen
 from kilo_gateway.costs.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
 from kilo_gateway.costs.budget import bound_of_cost
 from kilo_gateway.costs.prices import listed_price
@@ -175,3 +177,12 @@ def test_money_is_shown_to_the_last_digit(usd: str, shown: str) -> None:
     """A sum is never rounded to nothing, and never shown with an exponent."""
     assert render_money(Decimal(usd)) == shown
     assert render_money(Decimal(usd), 2) == f"{shown} + 2 answers of unknown cost"
+
+
+def test_nothing_is_left_to_write_where_nobody_reads() -> None:
+    """A line for a stream that nobody reads goes nowhere, and does not fail when the stream is flushed at the end."""
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+        os.close(reader)
+        BatchScreen(stream).say("under way")
+        stream.flush()

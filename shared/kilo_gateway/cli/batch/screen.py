@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import os
 import textwrap
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from kilo_gateway.cli.streams import terminal_width
+from kilo_gateway.cli.streams import abandon, is_reader_gone, terminal_width
 from kilo_gateway.errors.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import TextIO
 
 _LONGEST_LINE: Final = 4000
+
+
+@contextmanager
+def _harmless(stream: TextIO) -> Iterator[None]:
+    """Let a failure to write pass; where nobody reads any more, nothing is left in the buffer to fail at the end."""
+    try:
+        yield
+    except ValueError:  # closed
+        pass
+    except OSError as error:
+        if is_reader_gone(error):
+            abandon(stream)
 
 
 class BatchScreen:
@@ -30,7 +42,7 @@ class BatchScreen:
     def say(self, line: str) -> None:
         """Show one line; control characters in it are shown, not obeyed."""
         text = self._fitted(one_line(line, _LONGEST_LINE))
-        with suppress(OSError, ValueError):
+        with _harmless(self._stream):
             if self._live is not None:
                 self._live.console.print(text)
                 return
@@ -46,7 +58,7 @@ class BatchScreen:
 
     def draw(self, picture: str) -> None:
         """Draw the picture anew."""
-        with suppress(OSError, ValueError):
+        with _harmless(self._stream):
             self._live.update(picture, refresh=True)
 
     def picture(self, render: Callable[[], str]) -> _Picture:
@@ -59,12 +71,12 @@ class BatchScreen:
 
         console = Console(file=self._stream, highlight=False, emoji=False, markup=False, soft_wrap=True)
         self._live = Live(picture, console=console, auto_refresh=False)
-        with suppress(OSError, ValueError):
+        with _harmless(self._stream):
             self._live.start()
 
     def _end_picture(self, picture: str) -> None:
         self.draw(picture)
-        with suppress(OSError, ValueError):
+        with _harmless(self._stream):
             self._live.stop()
         self._live = None
 
