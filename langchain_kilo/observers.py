@@ -131,7 +131,7 @@ def _is_observer(handler: Any) -> bool:
 
 
 def stream_observed(
-    stream: Callable[..., Iterator[T]], config: RunnableConfig | None, own: Any, **given: Any
+    stream: Callable[..., Iterator[T]], config: RunnableConfig | None, own: Any, /, **given: Any
 ) -> Iterator[T]:
     """Return what a model's `stream` does, with its run kept for the tracers that show costs."""
     found = _prepare_run(config, own, CallbackManager)
@@ -144,7 +144,7 @@ def _run(stream: Callable[..., Iterator[T]], config: RunnableConfig, run: Observ
 
 
 def astream_observed(
-    stream: Callable[..., AsyncIterator[T]], config: RunnableConfig | None, own: Any, **given: Any
+    stream: Callable[..., AsyncIterator[T]], config: RunnableConfig | None, own: Any, /, **given: Any
 ) -> AsyncIterator[T]:
     """Return what a model's `astream` does, as `stream_observed` does of `stream`."""
     found = _prepare_run(config, own, AsyncCallbackManager)

@@ -332,3 +332,15 @@ def test_cancelled_calls_close_their_connection(gateway: EmbeddedGateway, make: 
 
     asyncio.run(run())
     assert gateway.wait_until(lambda: gateway.open_streams == 0)
+
+
+def test_stream_may_be_named_beside_a_stream(make: Callable[..., ChatKilo]) -> None:
+    """`stream=True`, which other code binds or passes on, is no obstacle to a stream."""
+    model = make()
+
+    async def read() -> list[Any]:
+        return [chunk async for chunk in model.bind(stream=True).astream("Hello")]
+
+    assert list(model.stream("Hello", stream=True))
+    assert list(model.bind(stream=True).stream("Hello"))
+    assert asyncio.run(read())
