@@ -7,6 +7,7 @@ decided here, before the body: llhttp reads some transfer codings to the end of 
 from __future__ import annotations
 
 import re
+import sys
 from enum import Enum
 
 import httptools
@@ -37,10 +38,15 @@ def _illegal(begun: bytes) -> httpx.RemoteProtocolError:
     return httpx.RemoteProtocolError(f"illegal status line: {line!r}")
 
 
-def _raise_interruption(failure: BaseException) -> None:
-    """Raise what a signal handler raised while llhttp called us, such as KeyboardInterrupt: httptools hides it."""
+def _raise_interruption(failure: Exception) -> None:
+    """Raise what a signal handler raised while llhttp called us, such as KeyboardInterrupt: httptools hides it.
+
+    Called behind the `except`, so that an exception which the caller is handling is not taken for it.
+    """
     hidden = failure.__context__
-    if hidden is not None and not isinstance(hidden, TooManyLinesError):
+    if hidden is None or hidden is sys.exception() or isinstance(hidden, TooManyLinesError):
+        return
+    if isinstance(failure, httptools.HttpParserCallbackError):
         raise hidden from None
 
 
@@ -149,12 +155,14 @@ class Reader:
         self.status = int(line[2])
         if self.status == _SWITCHING:
             raise httpx.RemoteProtocolError("the server switched protocols, which nobody asked for")
-        sink = Sink()
+        sink, failure = Sink(), None
         try:
             httptools.HttpResponseParser(sink).feed_data(head)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failure:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failed:
+            failure = failed
+        if failure is not None:
             _raise_interruption(failure)
-            reason = failure.__context__ or failure
+            reason = "too many lines" if isinstance(failure, httptools.HttpParserCallbackError) else failure
             raise httpx.RemoteProtocolError(f"the head of the answer is malformed: {reason}") from failure
         if _INTERIM <= self.status < _FINAL:
             self._interim += 1
@@ -203,8 +211,9 @@ class Reader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failed:
-            _raise_interruption(failed)
             failure = failed
+        if failure is not None:
+            _raise_interruption(failure)
         pieces = sink.pieces
         if sink.has_ended:
             self._end_chunks(is_clean=failure is None)

@@ -129,6 +129,16 @@ def test_fields_travel() -> None:
     assert "secret" not in repr(reader.fields)
 
 
+@pytest.mark.parametrize("pieces", [[OK + b"A b\r\n\r\n"], [CHUNKED, b"zz\r\n"]], ids=["head", "chunks"])
+def test_a_malformed_answer_while_an_error_is_handled(pieces: list[bytes]) -> None:
+    """A call that is made behind `except`, as a fallback, fails with its own error."""
+    try:
+        {}["another call"]
+    except KeyError:
+        with pytest.raises(httpx.RemoteProtocolError):
+            read(pieces)
+
+
 @pytest.mark.parametrize("place", ["on_header", "on_message_begin", "on_message_complete"])
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, TimeoutError])
 def test_a_signal_within_the_parser(
