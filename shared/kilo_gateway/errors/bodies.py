@@ -73,10 +73,15 @@ def without_error(body: Mapping[str, Any]) -> dict[str, Any]:
     choices = body.get("choices")
     bare = {name: value for name, value in body.items() if name != "error"}
     if isinstance(choices, list):
-        bare["choices"] = [
-            {name: value for name, value in choice.items() if name != "error"} if isinstance(choice, dict) else choice
-            for choice in choices
-        ]
+        bare["choices"] = [_bare_choice(choice) if isinstance(choice, dict) else choice for choice in choices]
+    return bare
+
+
+def _bare_choice(choice: dict[str, Any]) -> dict[str, Any]:
+    bare = {name: value for name, value in choice.items() if name != "error"}
+    for key in ("delta", "message"):
+        if isinstance(held := bare.get(key), dict) and held.get("error"):
+            bare[key] = {name: value for name, value in held.items() if name != "error"}
     return bare
 
 

@@ -99,7 +99,7 @@ def _parse(text: str) -> object:
         pass
     try:
         return ast.literal_eval(text) if text[:3] in ("[{'", "{'d", "{'e", "{'m") else None
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

@@ -155,7 +155,7 @@ WORDINGS: tuple[Wording, ...] = (
         frozenset({None, 400, 403}),
         r"too many (?:requests|connections)|rate[ -]limit (?:reached|exceeded)",
         r"(?:reached|exceeded) (?:the |your )?rate[ -]limit",
-        r"\brate[ -]limited\b|速率限制|并发数过高|频率",  # Zhipu, DashScope
+        r"\brate[ -]limited\b|速率限制|并发数过高|频率(?!惩罚)",  # Zhipu, DashScope
     ),
     _row(
         outcomes.RATE,

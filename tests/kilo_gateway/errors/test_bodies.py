@@ -11,7 +11,7 @@ import pytest
 
 from kilo_gateway import errors
 from kilo_gateway.errors import GatewayError
-from kilo_gateway.errors.bodies import find_error, parse_error, parse_error_object
+from kilo_gateway.errors.bodies import find_error, parse_error, parse_error_object, without_error
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -534,3 +534,11 @@ def test_what_is_in_doubt_is_no_error(event: dict[str, Any]) -> None:
     """Pings, progress, usage and answers of other APIs are not taken for an error."""
     assert find_error(event) is None
     assert find_error(event, "message") is None
+
+
+@pytest.mark.parametrize("key", ["delta", "message"])
+def test_an_error_in_a_delta_is_no_content(key: str) -> None:
+    """What holds nothing but an error leaves nothing of an answer, so that nothing is taken for billed."""
+    held = {"role": "assistant", "error": {"message": "overloaded", "code": 503}}
+    bare = without_error({"choices": [{"index": 0, key: held}]})
+    assert bare == {"choices": [{"index": 0, key: {"role": "assistant"}}]}

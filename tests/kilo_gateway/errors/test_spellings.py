@@ -120,3 +120,13 @@ def test_what_says_nothing_is_not_repeated() -> None:
 
     assert str(error).startswith("m (model 'lab/x', HTTP 400). ")
     assert error.code == "400"
+
+
+def test_a_penalty_of_frequency_is_no_rate() -> None:
+    """The word for a frequency penalty holds the word for a rate; it names a wrong parameter all the same."""
+    assert type(read(400, {"error": {"message": "频率惩罚(frequency_penalty)超出范围"}})) is errors.BadRequestError
+
+
+def test_what_looks_like_python_and_is_none_is_kept_as_text() -> None:
+    """A text that cannot be read as what Python writes is told as it came."""
+    assert "{'detail': {[1]: 2}}" in read(400, {"error": {"message": "{'detail': {[1]: 2}}"}}).message
