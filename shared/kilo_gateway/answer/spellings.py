@@ -17,9 +17,10 @@ REASONING_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
 """Where the text of the reasoning stands; other values than a text are another spelling."""
 _OTHER_REASONING_KEYS = ("thinking", "thoughts", "thought", "thinking_blocks")
 _ODD_KEYS = frozenset({"function_call", *_OTHER_REASONING_KEYS})
-_PART_KEYS = {"type", "text"}
-"""What a part of a content has, and the JSON object that a model was asked for has not."""
 _CALL_PARTS = ("tool_use", "tool_call", "function_call")
+_PART_TYPES = frozenset(
+    {"text", "output_text", "refusal", "image_url", "input_audio", "thinking", "reasoning", "redacted_thinking"}
+).union(_CALL_PARTS)
 
 
 def find_thinking(delta: dict[str, Any]) -> list[dict[str, Any]]:
@@ -57,13 +58,19 @@ def _call_parts(content: Any) -> list[dict[str, Any]]:
     return [part for part in parts if isinstance(part, dict) and part.get("type") in _CALL_PARTS and "name" in part]
 
 
+def _is_part(content: dict[str, Any]) -> bool:
+    """Return whether an object is one part of a content, and not the JSON that a model was asked for."""
+    kind = content.get("type")
+    return kind in _PART_TYPES if isinstance(kind, str) else content.keys() <= {"text", "thought", "type"}
+
+
 def _is_refusal(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") == "refusal" and isinstance(part.get("refusal"), str)
 
 
 def _mend_content(message: dict[str, Any]) -> None:
     content = message.get("content")
-    if isinstance(content, dict) and (isinstance(content.get("parts"), list) or _PART_KEYS & content.keys()):
+    if isinstance(content, dict) and (isinstance(content.get("parts"), list) or _is_part(content)):
         message["content"] = content["parts"] if isinstance(content.get("parts"), list) else [content]
     elif isinstance(content, dict):  # what was to be JSON text came as JSON
         message["content"] = _render_json(content)

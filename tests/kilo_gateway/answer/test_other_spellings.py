@@ -172,7 +172,10 @@ def test_usage_inside_the_message_is_the_usage() -> None:
     [
         ({"city": "Oslo", "tags": ["a"]}, '{"city":"Oslo","tags":["a"]}'),
         ({"count": 2**70}, '{"count": 1180591620717411303424}'),
+        ({"text": "I like it", "label": "good"}, '{"text":"I like it","label":"good"}'),
+        ({"type": "person", "name": "Ann"}, '{"type":"person","name":"Ann"}'),
         ({"type": "text", "text": "A"}, "A"),
+        ({"text": "A"}, "A"),
         ({"parts": [{"text": "A"}, {"text": "B"}]}, "AB"),
         ([{"type": "output_text", "text": "A", "annotations": []}], "A"),
         ([{"type": "text", "text": {"value": "A", "annotations": []}}], "A"),
