@@ -16,7 +16,6 @@ from kilo_gateway.costs.tracker import held_by_caller
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.jsontext import dumps, loads_answer
 from kilo_gateway.settings.auth import render_headers
-from kilo_gateway.stream.sse import is_event_stream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings
 
 
+_ENVELOPES = (b'"result"', b'"data"', b'"response"', b'"body"')
+"""What an answer may stand under; it is kept without."""
+
+
 class _ChatRow(ChatCall):
     """A chat request that keeps its answer as it came."""
 
@@ -36,7 +39,8 @@ class _ChatRow(ChatCall):
 
     def parse_answer(self, body: bytes) -> Any:
         answer = super().parse_answer(body)
-        self.answer_body = dumps(answer.body) if is_event_stream(body) else _strict_json(body)
+        is_bare = body.lstrip()[:1] == b"{" and not any(key in body for key in _ENVELOPES)
+        self.answer_body = _strict_json(body) if is_bare else dumps(answer.body)
         return answer
 
 

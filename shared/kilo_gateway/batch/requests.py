@@ -120,6 +120,8 @@ def _check_id(custom_id: object) -> None:
 
 def _model_of(named: object, default: str | None, usual: str | None) -> str:
     if isinstance(named, str) or named is None:
+        if default is not None:
+            parse_model_id(default)  # refuses what is no text, which cannot be looked up below
         return _model_said(named, default, usual)
     raise InvalidRequestError(f"`model` must be a string, not {type(named).__name__}.")
 
