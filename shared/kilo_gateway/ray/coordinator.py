@@ -159,6 +159,7 @@ class Coordinator:
             try:
                 self._lock = FileLock(self._folder / "journal").__enter__()
                 self._clear_old_states()
+                self._write_state()  # another run may have removed it while this one waited or rested
             except InvalidSettingError:
                 if monotonic() > until:
                     raise

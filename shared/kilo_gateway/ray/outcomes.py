@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.answer.completion import parse_completion
+from kilo_gateway.costs.sums import cost_of
 from kilo_gateway.embeddings import Embeddings, parse_embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.bodies import parse_error
@@ -72,12 +73,12 @@ def read_outcome(line: bytes, request: PreparedRequest) -> Outcome | None:
 
 
 def _answered(answer: Completion | Embeddings) -> Outcome:
-    usage = answer.usage
+    usage, cost = answer.usage, cost_of(answer.usage)
     is_vector = isinstance(answer, Embeddings)
     return Outcome(
         answer=answer.vectors[0] if isinstance(answer, Embeddings) else answer.text,
         finish_reason=None if is_vector else getattr(answer, "finish_reason", None),
-        cost=None if usage is None or usage.cost is None else float(usage.cost),
+        cost=None if cost is None else float(cost),
         input_tokens=None if usage is None else usage.input_tokens,
         output_tokens=None if usage is None else usage.output_tokens,
     )
