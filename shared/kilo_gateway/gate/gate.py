@@ -38,12 +38,12 @@ class Gate:
         self.is_of_model = is_of_model
         """Whether it holds back one model only."""
         self._lock = threading.RLock()
-        renew_after_fork(self)
         self._rng = rng
         self._listeners: set[Callable[[], None]] = set()
         self.queue: WaitQueue[Permit] = WaitQueue(self.try_acquire, self._reopen)
         """Calls of ordinary code that wait."""
         self.reset()
+        renew_after_fork(self)
 
     def reset(self) -> None:
         """Forget everything, as at the start of a process."""
