@@ -1,7 +1,7 @@
 """The message chunk of ChatKilo: a chunk of LangChain's whose sum says what the unstreamed answer says.
 
-LangChain's own sum completes a tool call that was cut off, so that it could be run, and drops the reason why another
-one cannot. A sum of these chunks reads its calls as those of a whole answer, once the last chunk is in
+LangChain's own sum completes a tool call that was cut off, so that it could be run, and loses the reason why a call is
+invalid. A sum of these chunks reads its calls as those of a whole answer, once the last chunk is in
 it. Without an invalid call it is then a plain `AIMessageChunk`; with one it stays what it is, so that stores that know
 its class load it as it was, and dumps leave out what LangChain would complete.
 """

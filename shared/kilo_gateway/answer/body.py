@@ -84,7 +84,7 @@ def parse_json_object(body: bytes, *, model: str | None, status: int = 200) -> d
     if isinstance(answer, list) and answer and isinstance(answer[0], dict):
         is_answer = len(answer) == 1 and isinstance(answer[0].get("choices"), list)
         if is_answer or find_error(answer[0]) is not None:
-            answer = answer[0]  # Google's servers put an error into a list
+            answer = answer[0]  # some servers put an error, or the whole answer, into a list
     if isinstance(answer, dict):
         return answer
     if answer is None:

@@ -24,12 +24,12 @@ _TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
 _ASKED = ("prompt_tokens_details", "input_tokens_details", "promptTokensDetails", "inputTokenDetails")
 _ANSWERED = ("completion_tokens_details", "output_tokens_details", "completionTokensDetails", "outputTokenDetails")
 _CACHED = (
-    *("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount"),  # DeepSeek
+    *("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cachedContentTokenCount"),
     *("cachedTokens", "cachedInputTokens", "cacheReadInputTokens"),
 )
 _CACHE_WRITES = ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens", "cacheWriteInputTokens")
 _REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
-"""The gateway's own name first, then those of other interfaces; `_INPUT` to `_TOTAL` also where Ollama writes them."""
+"""The gateway's own name first, then those of other interfaces. Ollama writes some of them at the top of the answer."""
 _HOLDERS = ("x_groq", "usageMetadata", "usage_metadata")
 """Keys of an answer whose object counts the tokens, or holds a `usage` that does."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kilo_gateway.errors import KiloError
 
 MAX_WAIT_SECONDS: Final = 60.0
-"""How long a call waits for what others have reserved; the reader of a stream that is never read on may be itself."""
+"""How long a call waits for what others have reserved: it may be its own caller's, for a stream that is not read on."""
 _ASK_AGAIN_SECONDS: Final = 0.05
 _UNKNOWN: Final = "unknown"
 

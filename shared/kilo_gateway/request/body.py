@@ -94,7 +94,7 @@ def _render_message(message: Any, place: int, model_id: str) -> Message:
 
 
 def _without_idle(extra: dict[str, Any], *, stream: bool) -> dict[str, Any]:
-    """Return `extra_body` as sent: those of streams, which count their tokens, with streams alone; no empty tools."""
+    """Return `extra_body` as sent: `stream_options` with streams only, which always ask for usage; no empty `tools`."""
     own = extra.pop("stream_options", None)
     if not extra.get("tools", True):
         del extra["tools"]

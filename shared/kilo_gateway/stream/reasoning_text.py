@@ -7,7 +7,7 @@ _PADDING = 8
 
 
 class ReasoningText:
-    """Pieces of reasoning in the order of arrival; a repeat of the whole is none."""
+    """Pieces of reasoning in the order of arrival; a piece that repeats all of it is left out."""
 
     __slots__ = ("_pieces", "_size", "_source")
 

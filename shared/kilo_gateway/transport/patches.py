@@ -72,7 +72,7 @@ def _look() -> tuple[tuple[dict[str, Any], str, Any], ...]:
 
 
 _OWN_LOADERS = frozenset({"_frozen_importlib_external", "zipimport", "pyimod02_importers"})
-"""Where the loaders of Python, of zip files and of PyInstaller are at home: those of nobody who waits for an import."""
+"""Where the loaders of Python, of zip files and of PyInstaller are defined; any other finder may wait for an import."""
 
 _finders: list[Any] = []
 """What was last seen to find modules."""

@@ -31,7 +31,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket, connect_until: float | None) -> None:
         self.sock = sock
-        finalize(self, sock.close).atexit = False  # dropped within a circle, a socket would end before who closes it
+        finalize(self, sock.close).atexit = False  # in a reference circle the socket may be collected first, and warn
         self.connect_until = connect_until
         """When connecting must be over, the TLS handshake included."""
         self.bounds: Bounds | None = None

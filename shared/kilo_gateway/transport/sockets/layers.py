@@ -13,7 +13,7 @@ READ_BYTES = 64 * 1024
 WRITE_BYTES = 256 * 1024
 """How much is offered to the socket at once; an answer is looked for when it takes no more."""
 _MOST_RECEIVED = 64
-"""How often TLS takes bytes that hold no text, such as tickets, before who waits looks at the clock."""
+"""How often TLS takes bytes that hold no text, such as tickets, before its caller looks at the clock."""
 
 
 class Layer(Protocol):
@@ -75,7 +75,7 @@ class Tls:
         self._failure: OSError | None = None
 
     def read(self) -> bytes | None:
-        """Return all that was received: nothing stays in TLS, so that who waits for the socket waits for all."""
+        """Return all that was received. Nothing stays in TLS, so that waiting for the socket is enough."""
         records: list[bytes] = []
         received = 0
         while True:
