@@ -52,6 +52,7 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call
     """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
     pytester = request.getfixturevalue("pytester")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setattr("sys.dont_write_bytecode", True)  # a test written anew within a second would be the old one
     plugins = _plugins()
     monkeypatch.setattr("importlib.metadata.distributions", lambda: plugins)
     monkeypatch.setenv("PYTEST_ADDOPTS", "--tb=short " + " ".join(f"-p {name}" for name in _PLUGINS))
