@@ -87,12 +87,9 @@ def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, 
     extra: dict[str, Any] = {}
     if not choice.is_text_alone:  # saves two fifths; test_metadata.py holds the two equal
         values |= _found_in_message(choice)
-        extra = _unknown(cast("dict[str, Any]", choice.message), _MESSAGE_KEYS)
+        extra = _unknown_in_message(cast("dict[str, Any]", choice.message))
     extra |= _unknown(raw_choice, _CHOICE_KEYS)
     extra |= _unknown(body, _BODY_KEYS)
-    content = choice.message.get("content")
-    if isinstance(content, list) and not all(map(_is_known_part, content)):
-        extra["content"] = content
     values["extra"] = extra
     return {key: value for key, value in values.items() if value or value == 0}
 
@@ -106,6 +103,15 @@ def _found_in_message(choice: CompletionChoice) -> dict[str, Any]:
         "refusal": choice.refusal,
         "audio": choice.audio,
     }
+
+
+def _unknown_in_message(message: dict[str, Any]) -> dict[str, Any]:
+    """Return what `_unknown` does, and a content with a part that is not understood."""
+    unknown = _unknown(message, _MESSAGE_KEYS)
+    content = message.get("content")
+    if isinstance(content, list) and not all(map(_is_known_part, content)):
+        unknown["content"] = content
+    return unknown
 
 
 def _is_known_part(part: Any) -> bool:

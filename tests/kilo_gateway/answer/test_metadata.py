@@ -45,6 +45,14 @@ def test_messages_of_one_text_are_known() -> None:
     assert not any(metadata_of(message)[0] for message in WITH_MORE)
 
 
+def test_the_whole_answers_value_stands_over_the_messages() -> None:
+    """Of two values under one name without a field here, that of the whole answer is told, then the choice's."""
+    message = {"content": [{"type": "odd"}], "mood": "message"}
+    choice = {"index": 0, "message": message, "mood": "choice"}
+    completion = parse_completion({"choices": [choice], "content": "answer"})
+    assert render_metadata(completion)["extra"] == {"content": "answer", "mood": "choice"}
+
+
 def test_short_way_tells_what_the_long_way_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """The metadata of one text are those that looking at every key would find, in the same order."""
     short = [metadata_of(message)[1] for message in ALONE]
