@@ -38,7 +38,7 @@ class FreeList(Generic[C]):
 
     def __init__(self) -> None:
         self._idle: dict[Hashable, deque[C]] = {}
-        self._all: WeakSet[Any] = WeakSet()
+        self._added: WeakSet[Any] = WeakSet()
 
     def take(self, key: Hashable) -> C | None:
         """Return a fresh connection; None when there is none. Those that are not fresh any more are closed."""
@@ -54,8 +54,8 @@ class FreeList(Generic[C]):
         return None
 
     def add(self, connection: C) -> C:
-        """Close this connection with the others."""
-        self._all.add(connection)
+        """Let `close` close this connection too; for those of an event loop, which ends before its process."""
+        self._added.add(connection)
         return connection
 
     def give_back(self, key: Hashable, connection: C) -> None:
@@ -81,7 +81,7 @@ class FreeList(Generic[C]):
                     break
 
     def close(self) -> None:
-        """Close every connection, also those in use."""
-        for connection in list(self._all):
+        """Close every connection that was added, also those in use."""
+        for connection in list(self._added):
             connection.abort()
         self._idle.clear()

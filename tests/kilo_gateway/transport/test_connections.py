@@ -177,7 +177,9 @@ def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_idle_connections_end_with_the_process() -> None:
     """At the end of the process idle connections are closed; those that a daemon thread may still read are left."""
     free = sync_carrier(PLAIN)._free  # type: ignore[union-attr]
-    idle, used = (free.add(Mock(is_fresh=lambda: True)) for _ in range(2))
-    free.give_back("origin", idle)
+    idle, used = (Mock(is_fresh=lambda: True) for _ in range(2))
+    for connection in (idle, used):
+        free.give_back("origin", connection)
+    assert free.take("origin") is used
     connections._close_idle_connections()
     assert (idle.abort.call_count, used.abort.call_count) == (1, 0)

@@ -110,8 +110,10 @@ def _receive(connection: EngineConnection, until: float | None, bounds: Bounds) 
 class EngineCarrier:
     """Sends over connections of its own, blocking; shared by threads."""
 
+    is_closed = False
+    """Nobody closes it."""
+
     def __init__(self, make_context: Callable[[], ssl.SSLContext]) -> None:
-        self.is_closed = False
         self._make_context = make_context
         """Called for connections with TLS only."""
         self._free: FreeList[EngineConnection] = FreeList()
@@ -149,7 +151,7 @@ class EngineCarrier:
             channel = connect(host, port, context, bounds.end_of_wait(outgoing.timeouts.connect))
         except OSError as failure:
             not_connected(failure, bounds)
-        return self._free.add(EngineConnection(channel, Waiter(channel), channel.abort))
+        return EngineConnection(channel, Waiter(channel), channel.abort)
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""

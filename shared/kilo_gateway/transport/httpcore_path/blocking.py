@@ -74,8 +74,10 @@ class _HttpcoreResponse(HttpcoreResponseBase):
 class HttpcoreCarrier:
     """Sends over connections of its own, blocking; shared by threads."""
 
+    is_closed = False
+    """Nobody closes it."""
+
     def __init__(self, context: ssl.SSLContext) -> None:
-        self.is_closed = False
         self._context = context
         self._free = FreeList[HttpcoreConnection]()
 
@@ -98,7 +100,7 @@ class HttpcoreCarrier:
     def _connect(self, origin: httpcore.Origin) -> HttpcoreConnection:
         backend = Backend()
         http = httpcore.HTTPConnection(origin, ssl_context=self._context, network_backend=backend)
-        return self._free.add(HttpcoreConnection(http, backend))
+        return HttpcoreConnection(http, backend)
 
     def close_idle(self) -> None:
         """Close the connections that nobody uses."""

@@ -54,9 +54,9 @@ class _HttpxResponse(HttpxResponseBase):
         self._response.close()
 
     def drain(self) -> None:
-        if self._is_over or self._network is None or not self._end_is_near():
+        if self._is_over or self._raw is None or self._network is None or not self._end_is_near():
             return
-        if next(self._raw or iter(()), None) is None:
+        if next(self._raw, None) is None:
             self._is_over = True
             self._give_back()
 

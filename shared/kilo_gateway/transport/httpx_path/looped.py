@@ -71,13 +71,13 @@ class _AsyncHttpxResponse(HttpxResponseBase):
         await self._response.aclose()
 
     async def drain(self) -> None:
-        if self._is_over or self._network is None:
+        if self._is_over or self._raw is None or self._network is None:
             return
         unread = unread_bytes(self._response.stream)
         if unread is None or not may_become_last_chunk(unread):
             return
         with anyio.move_on_after(DRAIN_SECONDS):
-            if self._raw is not None and await anext(self._raw, None) is None:
+            if await anext(self._raw, None) is None:
                 self._is_over = True
                 await self._give_back()
 
