@@ -90,7 +90,7 @@ class GatewayCall(ABC, Generic[Answer]):
         self.permits: Permits = ()
         """The gates' permissions for the current try."""
         self.on_retry: OnRetry | None = None
-        """Called before each of them; set by the client."""
+        """Called before each retry; set by the client."""
         self.answer_status = 200
         self.answer_headers: Mapping[str, str] = {}
         """Those of the current try."""

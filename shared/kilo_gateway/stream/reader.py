@@ -65,8 +65,6 @@ class StreamReader:
         if self._plain is not None:
             self._keep_plain(data)
         for payload in payloads:
-            if not payload:
-                continue
             if (repeated := self._repeats.read(payload)) is not None:
                 yield self._accumulator.add_text(*repeated)
                 continue
