@@ -175,7 +175,7 @@ class Sharing:
         self._versions = max(self._versions, report.version)
         if report.slots:  # of before a restart
             self._limit.value = min(self._limit.ceiling, max(self._limit.value, self._held() + report.slots))
-        if now + report.pause_seconds > self.paused_until + _SAME_PAUSE_SECONDS:
+        if report.pause_seconds and now + report.pause_seconds > self.paused_until + _SAME_PAUSE_SECONDS:
             self._refuse(self._epoch, report.pause_seconds, now)
         self.members[report.worker] = member
         return member
