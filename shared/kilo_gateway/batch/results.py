@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from kilo_gateway.costs.exact import EXACT
 from kilo_gateway.costs.sums import cost_of
 from kilo_gateway.errors import GatewayError, RequestTimeoutError
 from kilo_gateway.jsontext import dumps
@@ -65,28 +66,8 @@ class Result:
 
 
 @dataclass(slots=True)
-class _Sum:
-    rows: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: Decimal = Decimal(0)
-    unknown_costs: int = 0
-
-    def add(self, result: Result) -> None:
-        usage = None if result.answer is None else result.answer.usage
-        self.rows += 1
-        if usage is not None:
-            self.input_tokens += usage.input_tokens
-            self.output_tokens += usage.output_tokens
-        if (cost := result.cost) is None:
-            self.unknown_costs += 1
-        else:
-            self.cost += cost
-
-
-@dataclass(slots=True)
-class Totals:
-    """The sums of a run. `cost` leaves out `unknown_costs` answers, whose cost the gateway did not tell."""
+class ResultSums:
+    """The sums of some results. `cost` leaves out `unknown_costs` answers, whose cost the gateway did not tell."""
 
     done: int = 0
     failed: int = 0
@@ -94,30 +75,44 @@ class Totals:
     output_tokens: int = 0
     cost: Decimal = Decimal(0)
     unknown_costs: int = 0
-    truncated: int = 0
-    """Answers that were cut at their `max_tokens`."""
-    by_provider: dict[tuple[str, str], Any] = field(default_factory=dict)
-    """(model, provider) -> rows, input_tokens, output_tokens, cost, unknown_costs."""
+
+    @property
+    def rows(self) -> int:
+        """How many results there are."""
+        return self.done + self.failed
 
     def add(self, result: Result) -> None:
         """Count a result."""
-        if result.is_done:
-            self.done += 1
-        else:
-            self.failed += 1
+        self.done += result.is_done
+        self.failed += not result.is_done
         if result.answer is None:
             return
-        key = result.answer.model or result.request.model_id, result.answer.provider or "unknown"
-        part = self.by_provider.setdefault(key, _Sum())
-        part.add(result)
         usage = result.answer.usage
         if usage is not None:
             self.input_tokens += usage.input_tokens
             self.output_tokens += usage.output_tokens
-        self.truncated += result.finish_reason == "length"
-        cost = result.cost
-        self.cost += cost or 0
-        self.unknown_costs += cost is None
+        if (cost := result.cost) is None:
+            self.unknown_costs += 1
+        elif cost:
+            self.cost = EXACT.add(self.cost, cost)
+
+
+@dataclass(slots=True)
+class Totals(ResultSums):
+    """The sums of a run."""
+
+    truncated: int = 0
+    """Answers that were cut at their `max_tokens`."""
+    by_provider: dict[tuple[str, str], ResultSums] = field(default_factory=dict)
+    """(model, provider) -> the sums of what it answered."""
+
+    def add(self, result: Result) -> None:
+        """Count a result."""
+        ResultSums.add(self, result)  # `super()` does not know a class with slots
+        if result.answer is not None:
+            key = result.answer.model or result.request.model_id, result.answer.provider or "unknown"
+            self.by_provider.setdefault(key, ResultSums()).add(result)
+            self.truncated += result.finish_reason == "length"
 
 
 def render_line(result: Result, fingerprint: str) -> bytes:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.batch.results import ResultSums
+
 if TYPE_CHECKING:
     from kilo_gateway.errors import BatchStoppedError
 
@@ -30,18 +32,11 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Tally:
+class Tally(ResultSums):
     """Sums of rows and costs."""
 
-    done: int = 0
-    failed: int = 0
     reused: int = 0
     """Rows whose answer, or failure, stood in the journal."""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: Decimal = Decimal(0)
-    """What answers cost, in USD, without those of `unknown_costs`."""
-    unknown_costs: int = 0
 
     def add_tally(self, other: Tally) -> None:
         """Add other sums."""

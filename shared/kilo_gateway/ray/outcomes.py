@@ -13,7 +13,6 @@ from kilo_gateway.embeddings import Embeddings, parse_embeddings
 from kilo_gateway.errors import KiloError
 from kilo_gateway.errors.bodies import parse_error
 from kilo_gateway.jsontext import dumps
-from kilo_gateway.ray.messages import Tally
 
 if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
@@ -41,19 +40,6 @@ def outcome_of(result: Result) -> Outcome:
     return _answered(result.answer)
 
 
-def tally_of(result: Result) -> Tally:
-    """Return a result as a part of sums."""
-    usage = None if result.answer is None else result.answer.usage
-    return Tally(
-        done=int(result.is_done),
-        failed=int(not result.is_done),
-        input_tokens=0 if usage is None else usage.input_tokens,
-        output_tokens=0 if usage is None else usage.output_tokens,
-        cost=result.cost or Tally().cost,
-        unknown_costs=int(result.answer is not None and result.cost is None),
-    )
-
-
 def read_outcome(line: bytes, request: PreparedRequest) -> Outcome | None:
     """Return the cells that a line of the journal stands for; None for one that cannot be read."""
     try:
@@ -74,10 +60,9 @@ def read_outcome(line: bytes, request: PreparedRequest) -> Outcome | None:
 
 def _answered(answer: Completion | Embeddings) -> Outcome:
     usage, cost = answer.usage, cost_of(answer.usage)
-    is_vector = isinstance(answer, Embeddings)
     return Outcome(
         answer=answer.vectors[0] if isinstance(answer, Embeddings) else answer.text,
-        finish_reason=None if is_vector else getattr(answer, "finish_reason", None),
+        finish_reason=getattr(answer, "finish_reason", None),
         cost=None if cost is None else float(cost),
         input_tokens=None if usage is None else usage.input_tokens,
         output_tokens=None if usage is None else usage.output_tokens,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.batch.attempts import Attempts
@@ -14,7 +15,7 @@ from kilo_gateway.errors import BatchStoppedError, KiloError
 from kilo_gateway.ray.answer_folder import AnswerFolder
 from kilo_gateway.ray.link import Link
 from kilo_gateway.ray.messages import Grant, Tally, WorkerReport
-from kilo_gateway.ray.outcomes import Outcome, outcome_of, read_outcome, tally_of
+from kilo_gateway.ray.outcomes import Outcome, outcome_of, read_outcome
 from kilo_gateway.ray.shared_spending import SharedSpending
 from kilo_gateway.ray.shared_throttle import SharedThrottle
 
@@ -120,7 +121,7 @@ class Worker:
                 _fail(future, stop)
                 self._stop(stop)
                 return
-            self._tally.add_tally(tally_of(result))
+            self._tally.add(result)
             if not result.is_done:
                 self._link.change(False)
             if not future.done():
@@ -162,8 +163,7 @@ class Worker:
         refusal = self._attempts.refusal
         report.refusal = "" if refusal is None else refusal.message
         report.answers = self._attempts.answers
-        report.tally = Tally()
-        report.tally.add_tally(self._tally)
+        report.tally = replace(self._tally)
         report.stop = self._stopped
 
     def _take(self, grant: Grant) -> None:

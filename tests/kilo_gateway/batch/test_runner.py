@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 from time import monotonic
 from typing import Any
@@ -350,6 +350,15 @@ def test_totals_by_model_and_provider() -> None:
     unknown = Gateway(cost=None).run(requests(2))
     asyncio.run(collect(unknown))
     assert (unknown.totals.cost, unknown.totals.unknown_costs) == (0, 2)
+
+
+def test_totals_are_exact_whatever_the_application_has_set() -> None:
+    """The sums of a run lose no digit in an application that computes with few."""
+    run = Gateway(cost=1.2345).run(requests(3))
+    with localcontext() as context:
+        context.prec = 2
+        asyncio.run(collect(run))
+    assert run.totals.cost == run.totals.by_provider["lab/model", "Acme"].cost == Decimal("3.7035")
 
 
 @pytest.mark.parametrize(
