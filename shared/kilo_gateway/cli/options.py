@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,6 +11,10 @@ from kilo_gateway.cli.completion import complete_models
 
 if TYPE_CHECKING:
     from kilo_gateway.client import KiloClient
+
+
+_MOST: Final = 1_000_000_000
+"""More than anybody needs, and what clocks, sockets and databases can still take."""
 
 
 class Number(click.ParamType):  # type: ignore[type-arg] # generic in new versions of click only
@@ -21,7 +25,7 @@ class Number(click.ParamType):  # type: ignore[type-arg] # generic in new versio
     def __init__(
         self,
         least: float | None = None,
-        most: float | None = None,
+        most: float = _MOST,
         *,
         above: float | None = None,
         is_whole: bool = True,
@@ -37,14 +41,14 @@ class Number(click.ParamType):  # type: ignore[type-arg] # generic in new versio
             number = int(value) if self._is_whole else float(value)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number):
+        if number != number:  # noqa: PLR0124 - so is NaN
             self.fail(f"{value!r} is no {'whole ' if self._is_whole else ''}number", param, ctx)
         if self._least is not None and number < self._least:
             self.fail(f"{value} is less than {self._least:g}", param, ctx)
         if self._above is not None and number <= self._above:
             self.fail(f"{value} is not more than {self._above:g}", param, ctx)
-        if self._most is not None and number > self._most:
-            self.fail(f"{value} is more than {self._most:g}", param, ctx)
+        if number > self._most:
+            self.fail(f"{value} is more than {self._most}", param, ctx)
         return number
 
 

@@ -379,13 +379,16 @@ def test_a_cut_stream_loses_no_part(gateway: EmbeddedGateway, run: Callable[...,
         (("serve", "--port", "70000"), "70000 is more than 65535"),
         (("serve", "--delay-ms", "nan"), "'nan' is no number"),
         (("logs", "-n", "-1"), "-1 is less than 0"),
+        (("logs", "-n", "9" * 20), f"{'9' * 20} is more than 1000000000"),
+        (("chat", "Hi", "--cl", "9" * 400), " is more than 1000000000"),
+        (("batch", "a", "b", "--grace", "inf"), "inf is more than 1000000000"),
         (("batch", "a", "b", "--concurrency", "0"), "0 is less than 1"),
         (("batch", "a", "b", "--row-timeout", "0"), "0 is not more than 0"),
     ],
 )
 def test_numbers_out_of_bounds(words: tuple[str, ...], why: str, run: Callable[..., Any]) -> None:
     """A number that an option cannot take is wrong usage, in words and not in formulas."""
-    assert f": {why}. See kilo-gateway {words[0]}" in run(*words, status=2).stderr
+    assert f"{why}. See kilo-gateway {words[0]}" in run(*words, status=2).stderr
 
 
 @pytest.mark.parametrize(("number", "status"), [(2, 130), (15, 143), (1, 129)])
