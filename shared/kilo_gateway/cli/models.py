@@ -15,6 +15,7 @@ from kilo_gateway.cli.options import base_url_option, json_option, open_client
 from kilo_gateway.cli.statuses import CommandError
 from kilo_gateway.cli.streams import stderr, stdout
 from kilo_gateway.cli.text import render_json_line
+from kilo_gateway.cli.usage import nearest
 from kilo_gateway.cli.wait_indicator import awaiting
 
 if TYPE_CHECKING:
@@ -126,15 +127,13 @@ def _catalog(base_url: str | None, *, is_quiet: bool) -> Catalog:
 
 def _no_such_lab(lab: str | None, catalog: Catalog) -> str | None:
     """Return what to say of a lab that has no model at all; None where the lab is not to blame."""
-    import difflib  # noqa: PLC0415 - for a mistake only
-
     from kilo_gateway.cli.model_rows import lab_of  # noqa: PLC0415 - imports the core
 
     labs = {known.lower() for model in catalog if (known := lab_of(model)) is not None}
     wanted = None if lab is None else lab.lower().rstrip("/")
     if wanted is None or wanted in labs:
         return None
-    found = difflib.get_close_matches(wanted[:64], sorted(labs), n=3)
+    found = nearest(wanted, sorted(labs), 3)
     return f"There is no lab {lab!r}. " + (f"Nearest: {', '.join(found)}." if found else "See kilo-gateway models.")
 
 
