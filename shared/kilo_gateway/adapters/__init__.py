@@ -1,6 +1,7 @@
 """What the adapters of frameworks need and no framework owns. Knows the gateway's client; knows no framework.
 
 `fields` holds the fields of model objects and `model_object` what they do with them; `arguments`, `embedding` and
-`secrets` are the rules for their arguments, `client_pair` is how they reach the gateway. `schemas`, `objects` and
-`media` are rules for what is sent and received. Adapters use any of them.
+`secrets` are the rules for their arguments, `client_pair` is how they reach the gateway. `schemas`, `forced_tools`,
+`objects` and `media` are rules for what is sent and received, `copies` makes a framework's objects fast, `costs` and
+`shown_costs` tell trackers and tracers what was paid. Adapters use any of them.
 """
