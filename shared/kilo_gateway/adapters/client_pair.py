@@ -75,7 +75,9 @@ def ask_for_key(provider: Any) -> str | SecretStr:
     if inspect.isawaitable(key):
         if inspect.iscoroutine(key):
             key.close()
-        raise InvalidSettingError("api_key is an async function: use ainvoke, astream or abatch, or a plain function.")
+        raise InvalidSettingError(
+            "api_key is an async function, which only async calls can ask: await the call, or pass a plain function."
+        )
     return key  # type: ignore[no-any-return] # checked by the settings
 
 
