@@ -35,7 +35,7 @@ from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from llama_index.core.prompts import PromptTemplate
     from llama_index.core.tools.types import BaseTool
 
-    from kilo_gateway import AsyncChatStream, ModelInfo
+    from kilo_gateway import ModelInfo
     from kilo_gateway.adapters.client_pair import ClientPair
 
 M = TypeVar("M", bound=BaseModel)
@@ -149,13 +149,12 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     @_chat_callback
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
-        return arespond(await self._astream(messages, kwargs), openinference_span())
+        return await self._astream(messages, kwargs)
 
     @_completion_callback
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
-        stream = await self._astream(self._prompt_messages(prompt, formatted), kwargs)
-        return arespond(stream, openinference_span(), parse_completion_response)
+        return await self._astream(self._prompt_messages(prompt, formatted), kwargs, parse_completion_response)
 
     def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
@@ -180,10 +179,15 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
         begin, rendered = self._clients().client.stream, render_messages(messages)
         return respond(counted(self.callback_manager, begin, rendered, **options), openinference_span())
 
-    async def _astream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> AsyncChatStream:
+    async def _astream(
+        self,
+        messages: Sequence[ChatMessage],
+        kwargs: dict[str, Any],
+        parse: Callable[[ChatResponse], Any] = lambda response: response,
+    ) -> AsyncGenerator[Any, None]:
         options, clients = options_of_call(self.__dict__, kwargs), await self._async_clients()
         begin, rendered = clients.async_client.stream, render_messages(messages)
-        return counted(self.callback_manager, begin, rendered, **options)
+        return arespond(counted(self.callback_manager, begin, rendered, **options), openinference_span(), parse)
 
     def _model_info(self) -> ModelInfo | None:
         """Return what the catalog as known now says of the model; None for an unknown id."""

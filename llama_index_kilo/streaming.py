@@ -121,8 +121,8 @@ class _PartialCallBlock:
         self.wire: dict[str, Any] = {"id": self._id, "type": "function", "function": function}
 
 
-def respond(stream: Any, span: Any = None) -> ChatResponseGen:
-    """Yield the responses of a stream; `span`, one of OpenInference's, gets what it used and cost."""
+def respond(stream: Any, span: Any) -> ChatResponseGen:
+    """Yield the responses of a stream; `span`, one of OpenInference's or None, gets what it used and cost."""
     writer = ResponseWriter()
     with stream:
         for delta in stream:
@@ -133,7 +133,7 @@ def respond(stream: Any, span: Any = None) -> ChatResponseGen:
 
 
 async def arespond(
-    stream: AsyncChatStream, span: Any = None, parse: Callable[[ChatResponse], Any] = lambda response: response
+    stream: AsyncChatStream, span: Any, parse: Callable[[ChatResponse], Any]
 ) -> AsyncGenerator[Any, None]:
     """Yield what `parse` makes of each response.
 
