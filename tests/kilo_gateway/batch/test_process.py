@@ -62,11 +62,14 @@ def test_a_terminal_that_is_gone_harms_no_run(source: Path, tmp_path: Path) -> N
     assert len(ids(output)) == 400
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["people", "scripts"])
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_signals_before_the_first_request(tmp_path: Path, sent: signal.Signals, status: int) -> None:
+def test_signals_before_the_first_request(
+    tmp_path: Path, sent: signal.Signals, status: int, form: tuple[str, ...]
+) -> None:
     """A signal while the input is still read ends the process with its status; nothing was sent, no lock is left."""
     with CountingServer() as server:
-        words = [*COMMAND, "-", str(tmp_path / "out.jsonl")]
+        words = [*COMMAND, "-", str(tmp_path / "out.jsonl"), *form]
         pipe = subprocess.PIPE
         with subprocess.Popen(
             words, env=environment(server), stdin=pipe, stdout=pipe, stderr=pipe, text=True
@@ -78,8 +81,8 @@ def test_signals_before_the_first_request(tmp_path: Path, sent: signal.Signals, 
                 time.sleep(0.02)
             process.send_signal(sent)
             out, err = process.communicate(timeout=10)
-        assert (process.returncode, out, server.arrivals) == (status, "", [])
-        assert "Traceback" not in err
+        assert (process.returncode, err, server.arrivals) == (status, "", [])
+        assert json.loads(out)["error"]["type"] == "interrupted" if form else out == ""
     assert list(tmp_path.iterdir()) == []
 
 

@@ -127,12 +127,10 @@ def batch(context: click.Context, /, **typed: Any) -> None:
     """
     from kilo_gateway.cli.batch.run import run_batch_command  # noqa: PLC0415 - imports a client
     from kilo_gateway.cli.batch.screen import BatchScreen  # noqa: PLC0415
-    from kilo_gateway.cli.batch.signals import signals_end_it  # noqa: PLC0415
 
     as_json = typed.pop("as_json")
     screen = BatchScreen(sys.stderr)
-    with signals_end_it():
-        report = run_batch_command(_command(typed), screen)
+    report = run_batch_command(_command(typed), screen)
     if report.reason is not None:
         screen.say(f"error: {reword(report.reason)}")
     if as_json:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Self
 
 from kilo_gateway.batch.stops import interrupted
+from kilo_gateway.cli.statuses import HUNG_UP, INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kilo_gateway.batch import BatchRun
 
-_STATUS_OF_SIGNAL: Final = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
+_STATUS_OF_SIGNAL: Final = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED, "SIGHUP": HUNG_UP}
 
 
 class StopSignals:
@@ -49,21 +50,6 @@ class StopSignals:
         self.status = _STATUS_OF_SIGNAL[name]
         self._run.stop(interrupted())
         self._say("Stopping: nothing new is sent. Once more to stop at once.")
-
-
-@contextmanager
-def signals_end_it() -> Iterator[None]:
-    """Have a signal end the process with its status, where no run is there that could be stopped."""
-
-    def end(number: int, _: Any) -> None:
-        raise SystemExit(_STATUS_OF_SIGNAL[signal.Signals(number).name])
-
-    before = {name: signal.signal(getattr(signal, name), end) for name in _known()}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 def _known() -> list[str]:
