@@ -64,22 +64,7 @@ def parse_fim_answer(body: bytes, *, model: str, headers: Mapping[str, str] | No
     answer = parse_json_object(body, model=ref)
     if find_error(answer) is not None:
         raise parse_error_object(answer, model=ref, headers=headers or {})
-    completion = parse_completion(_as_chat(answer), requested_model=model)
+    completion = parse_completion(answer, requested_model=model, headers=headers)
     if not completion.choices:
         raise malformed_answer("holds no choice", body, ref)
     return completion
-
-
-def _as_chat(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer in the shape of a chat completion."""
-    choices = answer.get("choices")
-    if not isinstance(choices, list):
-        return answer
-    return {**answer, "choices": [_with_message(choice) for choice in choices if isinstance(choice, dict)]}
-
-
-def _with_message(choice: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(choice.get("message"), dict):
-        return choice
-    rest = {name: value for name, value in choice.items() if name != "text"}
-    return {**rest, "message": {"role": "assistant", "content": choice.get("text")}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kilo_gateway.call.gateway_call import GatewayCall
@@ -28,5 +27,4 @@ class FimCall(GatewayCall["Completion"]):
 
     def parse_answer(self, body: bytes) -> Completion:
         """Return the completion of a body of status 200. Raises what `kilo_gateway.fim.parse_fim_answer` raises."""
-        answer = parse_fim_answer(body, model=self.model_id, headers=self.answer_headers)
-        return replace(answer, headers=self.answer_headers)
+        return parse_fim_answer(body, model=self.model_id, headers=self.answer_headers)
