@@ -1,4 +1,4 @@
-"""Profiles: which ids are automatic, take no reasoning, are Gemini, are free."""
+"""Rules of families: which ids are automatic, take no reasoning, are Gemini, are free."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ORDINARY = FamilyRules()
 
 
 @pytest.mark.parametrize(
-    ("model_id", "profile"),
+    ("model_id", "rules"),
     [
         ("kilo/auto", AUTO),
         ("kilo-auto/free", AUTO),
@@ -58,12 +58,12 @@ ORDINARY = FamilyRules()
         ("kilo-auto/gemini", FamilyRules(is_auto=True, injects_reasoning=False, signature_rule="base64")),
     ],
 )
-def test_profile_of_an_id(model_id: str, profile: FamilyRules) -> None:
+def test_rules_of_an_id(model_id: str, rules: FamilyRules) -> None:
     """Each family gets its own row, rows add up, and every other id is ordinary."""
-    assert rules_for(model_id) == profile
+    assert rules_for(model_id) == rules
 
 
-def test_ordinary_profile_states_the_defaults() -> None:
+def test_ordinary_rules_state_the_defaults() -> None:
     """A model of no known family is asked to reason, and only Claude ids leave its history."""
     assert dataclasses.asdict(FamilyRules()) == {
         "is_auto": False,
@@ -72,8 +72,8 @@ def test_ordinary_profile_states_the_defaults() -> None:
     }
 
 
-def test_profile_cannot_be_changed() -> None:
-    """A cached profile is shared, so that it refuses assignment."""
+def test_rules_cannot_be_changed() -> None:
+    """Cached rules are shared, so that they refuse assignment."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         rules_for("kilo/auto").is_auto = False  # type: ignore[misc]
 
