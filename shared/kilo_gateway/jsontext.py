@@ -162,6 +162,11 @@ def drop_lone_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
+def mend_surrogates(text: str) -> str:
+    """Return the text with pairs of surrogates as the character they stand for, and lone ones as U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 loads_fast = orjson.loads
 """Parse JSON; refuses some that `loads` takes, such as half a character. Raises ValueError."""
 
@@ -215,8 +220,7 @@ def _mend_halves(text: bytes | str) -> bytes:
 
 def _decode(data: bytes, errors: str) -> str:
     """Return the text of JSON behind a byte order mark or none; the surrogate pairs of CESU-8 become characters."""
-    text = data.decode(json.detect_encoding(data), errors)
-    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return mend_surrogates(data.decode(json.detect_encoding(data), errors))
 
 
 def _loads_slowly(text: bytes | str, parse_constant: Callable[[str], Any] | None = None) -> Any:

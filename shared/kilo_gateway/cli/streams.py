@@ -8,7 +8,8 @@ import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from kilo_gateway.cli.text import TextCleaner, mend_surrogates, show_controls
+from kilo_gateway.cli.text import TextCleaner, show_controls
+from kilo_gateway.jsontext import mend_surrogates
 
 if TYPE_CHECKING:
     from typing import TextIO

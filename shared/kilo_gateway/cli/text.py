@@ -6,10 +6,11 @@ import json
 import re
 from typing import Any
 
+from kilo_gateway.jsontext import mend_surrogates
+
 _CONTROLS = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """C0 but newline and tab, DEL and C1; a carriage return only where no newline follows."""
 _ONE_LINE_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _HIGH_SURROGATES = ("\ud800", "\udbff")
 _DELETE = "\x7f"
 
@@ -23,13 +24,6 @@ def show_on_one_line(text: str) -> str:
     r"""Return the text on one line: every control spelt out, newline and tab as `\n` and `\t`."""
     plain = mend_surrogates(text).replace("\r\n", "\\n").replace("\n", "\\n").replace("\t", "\\t")
     return _ONE_LINE_CONTROLS.sub(_spell, plain)
-
-
-def mend_surrogates(text: str) -> str:
-    """Return the text with pairs of surrogates joined and lone ones replaced by U+FFFD."""
-    if text.isascii() or not _SURROGATES.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def render_json_line(value: Any) -> str:

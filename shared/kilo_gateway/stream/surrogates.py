@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kilo_gateway.jsontext import mend_surrogates
+
 _FIRST_HALVES = ("\ud800", "\udbff")
 _WHOLE_KEYS = frozenset(
     {"id", "type", "role", "name", "data", "signature", "format", "finish_reason", "annotations", "images"}
@@ -40,7 +42,7 @@ class SurrogateJoiner:
 
     def _join_value(self, value: Any, place: _Place, *, is_pieced: bool) -> Any:
         if isinstance(value, str):
-            return self._join_text(value, place) if is_pieced else _mend(value)
+            return self._join_text(value, place) if is_pieced else mend_surrogates(value)
         if isinstance(value, dict):
             return {
                 key: self._join_value(item, (*place, key), is_pieced=is_pieced and key not in _WHOLE_KEYS)
@@ -71,12 +73,7 @@ class SurrogateJoiner:
         if _FIRST_HALVES[0] <= text[-1] <= _FIRST_HALVES[1]:
             self._halves[place] = text[-1]
             text = text[:-1]
-        return _mend(text)
-
-
-def _mend(text: str) -> str:
-    """Return the text with pairs of halves as the character they are, and a half without the other as U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return mend_surrogates(text)
 
 
 def _is_text_part(item: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from kilo_gateway.cli.statuses import wrong_usage
 from kilo_gateway.cli.streams import can_ask, is_tty, stderr
-from kilo_gateway.cli.text import mend_surrogates
+from kilo_gateway.jsontext import mend_surrogates
 
 _HINT_AFTER_SECONDS: Final = 2.0
 _NO_PROMPT: Final = 'There is no prompt. Give one: kilo-gateway chat "...".'
