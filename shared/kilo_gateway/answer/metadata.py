@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kilo_gateway.answer.completion import Completion
 
 _ANYTHING = (object,)
-_BODY_KEYS: Mapping[str, tuple[type, ...]] = {
+BODY_KEYS: Mapping[str, tuple[type, ...]] = {
     "id": (str,),
     "object": _ANYTHING,
     "created": (int, float),
@@ -89,7 +89,7 @@ def render_metadata(completion: Completion, choice_index: int = 0) -> dict[str, 
         values |= _found_in_message(choice)
         extra = _unknown_in_message(cast("dict[str, Any]", choice.message))
     extra |= _unknown(raw_choice, _CHOICE_KEYS)
-    extra |= _unknown(body, _BODY_KEYS)
+    extra |= _unknown(body, BODY_KEYS)
     values["extra"] = extra
     return {key: value for key, value in values.items() if value or value == 0}
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kilo_gateway.answer.thinking import thinking_text
+from kilo_gateway.answer.thinking import REASONING_KEYS, thinking_text
 
 _MERGED_TYPES = frozenset({"reasoning.text", "reasoning.summary", "reasoning.encrypted"})
 _TEXT_KEYS = ("text", "summary")
 _OPAQUE_KEYS = ("data", "signature")
-_FLAT_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
 
 
 def reasoning_text(delta_or_message: dict[str, Any]) -> str:
@@ -31,7 +30,7 @@ def find_reasoning(delta_or_message: dict[str, Any]) -> tuple[str, str]:
     text = _join(details, "reasoning.text", "text")
     if text:
         return "reasoning.text", text
-    for key in _FLAT_KEYS:
+    for key in REASONING_KEYS:
         flat = delta_or_message.get(key)
         if isinstance(flat, str) and flat:
             return key, flat

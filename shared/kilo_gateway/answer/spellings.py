@@ -11,16 +11,12 @@ from typing import Any
 
 import orjson
 
-from kilo_gateway.answer.thinking import is_sealed, thinking_detail, thinking_text
+from kilo_gateway.answer.thinking import REASONING_KEYS, THINKING_TYPES, is_sealed, thinking_detail, thinking_text
 
-REASONING_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
-"""Where the text of the reasoning stands; other values than a text are another spelling."""
 _OTHER_REASONING_KEYS = ("thinking", "thoughts", "thought", "thinking_blocks")
 _ODD_KEYS = frozenset({"function_call", *_OTHER_REASONING_KEYS})
 _CALL_PARTS = ("tool_use", "tool_call", "function_call")
-_PART_TYPES = frozenset(
-    {"text", "output_text", "refusal", "image_url", "input_audio", "thinking", "reasoning", "redacted_thinking"}
-).union(_CALL_PARTS)
+_PART_TYPES = THINKING_TYPES.union({"text", "output_text", "refusal", "image_url", "input_audio"}, _CALL_PARTS)
 
 
 def find_thinking(delta: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_TYPES = frozenset({"thinking", "reasoning", "redacted_thinking"})
+REASONING_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
+"""Where a message or delta has the text of its reasoning; other values than a text are another spelling."""
+THINKING_TYPES = frozenset({"thinking", "reasoning", "redacted_thinking"})
 _TEXT_KEYS = ("thinking", "reasoning", "text", "content", "summary")
 
 
@@ -15,7 +17,9 @@ def is_thinking(part: Any) -> bool:
     """Return whether a part of a content list is reasoning."""
     if not isinstance(part, dict):
         return False
-    return (isinstance(type_ := part.get("type"), str) and type_ in _TYPES) or part.get("thought") is True  # Gemini
+    return (isinstance(type_ := part.get("type"), str) and type_ in THINKING_TYPES) or part.get(
+        "thought"
+    ) is True  # Gemini
 
 
 def thinking_text(value: Any) -> str:
@@ -55,6 +59,6 @@ def move_thinking(message: dict[str, Any]) -> dict[str, Any]:
     moved = {**message, "content": [part for part in content if not is_thinking(part)]}
     if not message.get("reasoning_details") and (details := list(filter(is_sealed, map(thinking_detail, parts)))):
         moved["reasoning_details"] = details
-    if not any(message.get(key) for key in ("reasoning", "reasoning_content", "reasoning_text")):
+    if not any(message.get(key) for key in REASONING_KEYS):
         moved["reasoning"] = "".join(map(thinking_text, parts))
     return moved

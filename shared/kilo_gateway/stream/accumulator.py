@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kilo_gateway.answer.choice import parse_word
 from kilo_gateway.answer.completion import Completion, parse_completion
 from kilo_gateway.answer.fragments import parse_index
+from kilo_gateway.answer.metadata import BODY_KEYS
 from kilo_gateway.stream.choice import ChoiceAccumulator
 from kilo_gateway.stream.delta import Delta
 
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kilo_gateway.wire import Chunk, CompletionBody
-
-
-_CHUNK_KEYS = frozenset(
-    {"id", "object", "created", "model", "provider", "choices", "usage", "system_fingerprint", "service_tier"}
-)
 
 
 class Accumulator:
@@ -87,7 +83,7 @@ class Accumulator:
     @property
     def unknown_facts(self) -> dict[str, Any]:
         """What chunks stated that is no part of an answer: the words of a server that gives none."""
-        return {key: value for key, value in self._facts.items() if key not in _CHUNK_KEYS}
+        return {key: value for key, value in self._facts.items() if key not in BODY_KEYS}
 
     def body(self) -> CompletionBody:
         """Return the answer so far, in the shape of one that was not streamed."""

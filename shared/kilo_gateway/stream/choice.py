@@ -9,7 +9,7 @@ from kilo_gateway.answer.choice import parse_finish_reason, parse_object, parse_
 from kilo_gateway.answer.merging import merge_audio, merge_values
 from kilo_gateway.answer.reasoning_details import ReasoningDetails, find_reasoning
 from kilo_gateway.answer.spellings import find_thinking, is_odd, regular
-from kilo_gateway.answer.thinking import is_sealed, is_thinking, thinking_detail, thinking_text
+from kilo_gateway.answer.thinking import REASONING_KEYS, is_sealed, is_thinking, thinking_detail, thinking_text
 from kilo_gateway.answer.tool_calls import ToolCallAssembler, ToolCallDelta
 from kilo_gateway.stream.delta import Delta
 from kilo_gateway.stream.reasoning_text import ReasoningText
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 _PLAIN_KEYS = frozenset({"role", "content"})
-_REASONING_KEYS = frozenset({"reasoning", "reasoning_content", "reasoning_text"})
 _ONCE_KEYS = frozenset({"annotations", "images"})
 _COMMON_CHOICE_KEYS = frozenset({"index", "delta", "finish_reason", "native_finish_reason", "logprobs"})
 _CHOICE_KEYS = _COMMON_CHOICE_KEYS | {"message", "usage", "finishReason", "text"}
@@ -169,7 +168,7 @@ class ChoiceAccumulator:
         """
         calls: list[ToolCallDelta] = []
         for key, value in others.items():
-            if key in _REASONING_KEYS and isinstance(value, str):
+            if key in REASONING_KEYS and isinstance(value, str):
                 continue
             if key == "reasoning_details" and isinstance(value, list) and isinstance(value[0], dict):
                 (self._details.add_repeat if is_repeat else self._details.add)(value)
