@@ -92,13 +92,11 @@ class ReasoningDetails:
 
     def add_repeat(self, items: Any) -> None:
         """Take details that state the whole reasoning once more: their texts only where none came before."""
-        if not self._entries:
-            return self.add(items)
         said = {text for entry in self._entries for text in entry.texts().values()}
         for item in items if isinstance(items, list) else []:
             if isinstance(item, dict):
-                self.add([{key: value for key, value in item.items() if key not in _TEXT_KEYS or value not in said}])
-        return None
+                is_said = {key for key in _TEXT_KEYS if isinstance(text := item.get(key), str) and text in said}
+                self.add([{key: value for key, value in item.items() if key not in is_said}])
 
     def merged(self) -> list[dict[str, Any]]:
         """Return the entries so far, in the order of their first fragments."""

@@ -506,6 +506,16 @@ def test_no_json_makes_it_raise(chunks: list[dict[str, Any]]) -> None:
     orjson.dumps(render_metadata(completion))
 
 
+def test_a_repeat_of_the_reasoning_with_details_of_another_shape_is_survived() -> None:
+    """Details whose text is a list, beside reasoning that is stated once more, are kept as sent."""
+    odd = {"type": "reasoning.text", "text": ["x"]}
+    details = [{"type": "reasoning.text", "text": "Hm."}]
+    accumulator, _ = accumulate(
+        [chunk({"reasoning_details": details}), chunk({"reasoning": "Hm.", "reasoning_details": [odd]})]
+    )
+    assert accumulator.completion().reasoning_details == [*details, odd]
+
+
 def test_usage_of_zeros_behind_another_is_a_filler() -> None:
     """A last chunk that counts nothing does not wipe out what was counted before."""
     accumulator, _ = accumulate(
