@@ -22,30 +22,11 @@ if TYPE_CHECKING:
 
     from kilo_gateway.batch.options import RunOptions
     from kilo_gateway.batch.requests import PreparedRequest
+    from kilo_gateway.batch.throttle import Throttle
     from kilo_gateway.gate import Permit
 
     Ask = Callable[[PreparedRequest, float], Awaitable[Result]]
     """Sends a request once, within so many seconds, and returns its result; raises KiloError."""
-
-
-class WayOut(Protocol):
-    """What lets requests out: a run's own throttle, or a part of one that is shared."""
-
-    @property
-    def paused_until(self) -> float:
-        """When the gate's pause ends, by the monotonic clock."""
-
-    async def acquire(self) -> Permit:
-        """Return when a request may be sent; it counts as under way until one of the others is called."""
-
-    def note_success(self, permit: Permit) -> None:
-        """Note that the gateway took the request."""
-
-    def note_refusal(self, permit: Permit, retry_after_seconds: float | None) -> None:
-        """Note that the gateway was too busy for the request."""
-
-    def note_abandoned(self, permit: Permit) -> None:
-        """Note that the request ended without an answer."""
 
 
 class Reservations(Protocol):
@@ -61,7 +42,7 @@ class Reservations(Protocol):
 class Attempts:
     """What sends the requests of a run; `finish` may be awaited for many at once."""
 
-    def __init__(self, ask: Ask, options: RunOptions, throttle: WayOut, spending: Reservations) -> None:
+    def __init__(self, ask: Ask, options: RunOptions, throttle: Throttle, spending: Reservations) -> None:
         self._ask = ask
         self._options = options
         self._throttle = throttle

@@ -16,7 +16,7 @@ from kilo_gateway.batch.results import Totals
 from kilo_gateway.batch.source import Source
 from kilo_gateway.batch.spending import Spending, no_prices
 from kilo_gateway.batch.stops import no_progress, too_many_errors
-from kilo_gateway.batch.throttle import Throttle
+from kilo_gateway.batch.throttle import GateThrottle
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import BatchStoppedError
 
@@ -67,7 +67,7 @@ class BatchRun:
         self._order = Order(options.concurrency, is_wanted=options.ordered)
         self._source = Source(requests)
         self._limit = ConcurrencyLimit(options.concurrency)
-        self._throttle = Throttle(gate, self._limit, longest_pause_seconds=options.no_progress_seconds / 2)
+        self._throttle = GateThrottle(gate, self._limit, longest_pause_seconds=options.no_progress_seconds / 2)
         self._attempts = Attempts(ask, options, self._throttle, Spending(budget, price_of))
         self._ready: deque[Result] = deque()
         self._results: asyncio.Queue[tuple[int, Result, asyncio.Event] | None] = asyncio.Queue()

@@ -27,7 +27,10 @@ _LONGEST_SAID: Final = 300
 
 
 class Link:
-    """Runs on the worker's event loop; `fill` completes a report, `take` goes by a grant, `told` hears of an answer."""
+    """Runs on the worker's event loop; `fill` completes a report, `take` goes by a grant.
+
+    `on_answer` gets each report that was answered, and the moment when it was sent.
+    """
 
     def __init__(
         self,
@@ -35,12 +38,12 @@ class Link:
         *,
         fill: Callable[[WorkerReport], None],
         take: Callable[[Grant], None],
-        told: Callable[[WorkerReport, float], None],
+        on_answer: Callable[[WorkerReport, float], None],
     ) -> None:
         self._coordinator = coordinator
         self._fill = fill
         self._take = take
-        self._told = told
+        self._on_answer = on_answer
         self._worker = uuid.uuid4().hex[:12]
         self._place = f"process {os.getpid()} on {socket.gethostname()}"
         self._version = 0
@@ -82,8 +85,8 @@ class Link:
             sent_at = monotonic()
             grant = await self._ask(self._coordinator.tell, report)
             if grant is not None:
-                self._hear(grant)
-                self._told(report, sent_at)
+                self._take_newer(grant)
+                self._on_answer(report, sent_at)
             for future in to_be_told:
                 if not future.done():
                     future.set_result(None)
@@ -97,10 +100,10 @@ class Link:
                 self._soon.set()
                 await _wait(self._at_once, _AGAIN_SECONDS)
                 continue
-            self._hear(grant)
-            self._told(self.new_report(), sent_at)
+            self._take_newer(grant)
+            self._on_answer(self.new_report(), sent_at)
 
-    def _hear(self, grant: Grant) -> None:
+    def _take_newer(self, grant: Grant) -> None:
         if grant.version > self._version:
             self._version = grant.version
             self._take(grant)

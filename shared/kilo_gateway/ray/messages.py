@@ -58,9 +58,9 @@ class WorkerReport:
     under_way: int = 0
     waiting: int = 0
     """Requests that could be sent."""
-    got_through: int = 0
-    """Requests that the gateway took."""
-    got_through_epoch: int = -1
+    successes: int = 0
+    """Requests that the gateway took, counted from the worker's start."""
+    success_epoch: int = -1
     """The newest epoch of which one was taken."""
     answers: int = 0
     pause_seconds: float = 0.0
@@ -93,7 +93,7 @@ class Grant:
     pause_seconds: float = 0.0
     allowance: Decimal = Decimal(0)
     is_growing: bool = False
-    """Whether the limit would grow with more requests that get through: then they are worth telling soon."""
+    """Whether the limit would grow with more successes: then they are worth telling soon."""
     stop: BatchStoppedError | None = None
     """Why the run ends."""
 

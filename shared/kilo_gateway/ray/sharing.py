@@ -79,7 +79,7 @@ class Sharing:
         self.stopped: BatchStoppedError | None = None
         self._epoch = epoch
         self._known_until = known_until
-        self._unheard = dict(allowances or {})
+        self._unreported = dict(allowances or {})
         """Workers of before a restart that have not told yet -> what they may spend."""
         self._gate = Gate()
         self._limit = ConcurrencyLimit(limits.requests_at_once)
@@ -102,19 +102,19 @@ class Sharing:
     def allowances(self) -> dict[str, Decimal]:
         """Return what each worker may spend at the most, or may have spent: fit to be kept."""
         held = {name: member.held_money for name, member in {**self._gone, **self.members}.items()}
-        return {**self._unheard, **held}
+        return {**self._unreported, **held}
 
     def take(self, report: WorkerReport, now: float) -> None:
         """Note a report, and grant anew what it changes."""
         member = self.members.get(report.worker)
         if member is None:
-            member = self._admit(report, now)
+            member = self._add(report, now)
         before, member.report, member.seen_at = member.report, report, now
         member.in_force = [grant for grant in member.in_force if grant.version >= report.version]
-        for _ in range(report.got_through - before.got_through):
+        for _ in range(report.successes - before.successes):
             self._limit.succeeded()
         self._refusal = report.refusal or self._refusal
-        if report.got_through_epoch == self._epoch:
+        if report.success_epoch == self._epoch:
             self._refusal = None
             self._gate.note_success(self._gate.permit_of_sent_request())
         for refusal in report.refusals:
@@ -166,8 +166,8 @@ class Sharing:
             member.grant = Grant(self._versions, slots[name], self._epoch, pause, money[name], is_growing, self.stopped)
             member.in_force.append(member.grant)
 
-    def _admit(self, report: WorkerReport, now: float) -> Member:
-        self._unheard.pop(report.worker, None)
+    def _add(self, report: WorkerReport, now: float) -> Member:
+        self._unreported.pop(report.worker, None)
         self._gone.pop(report.worker, None)
         member = Member(report, now)
         member.grant = Grant(report.version, report.slots, -1, allowance=report.allowance)
@@ -243,7 +243,7 @@ class Sharing:
     def _spent_by_others(self) -> Decimal:
         """What workers may have spent that are gone, or have not told since a restart."""
         gone = sum((member.held_money for member in self._gone.values()), Decimal(0))
-        return gone + sum(self._unheard.values(), Decimal(0))
+        return gone + sum(self._unreported.values(), Decimal(0))
 
     def _stop_when_used_up(self, left: Decimal, now: float, shares: Mapping[str, Decimal]) -> None:
         waiting = [one.report.least_wanted for one in self.members.values() if one.report.least_wanted]

@@ -37,7 +37,7 @@ class Worker:
         self._plan = plan
         self._coordinator = coordinator
         self._folder = AnswerFolder(plan.journal, has_names=plan.id_column is not None)
-        self._link = Link(coordinator, fill=self._fill, take=self._take, told=self._told)
+        self._link = Link(coordinator, fill=self._fill, take=self._take, on_answer=self._note_answer)
         self._throttle = SharedThrottle(self._link.change)
         is_limited = plan.limits.budget is not None
         self._spending = SharedSpending(is_limited=is_limited, price_of=price_of, on_change=self._link.change)
@@ -61,7 +61,7 @@ class Worker:
         if not requests:
             return []
         futures = [self._begin(request) for request in requests]
-        self._hire()
+        self._start_runners()
         self._link.change(False)
         try:
             await asyncio.wait(futures)
@@ -98,7 +98,7 @@ class Worker:
         found = None if line is None else read_outcome(line, request)
         return None if found is None or (found.error is not None and self._plan.retry_failed) else found
 
-    def _hire(self) -> None:
+    def _start_runners(self) -> None:
         """Have as many runners as requests may be under way: each holds one request."""
         while self._open and len(self._runners) < self._throttle.slots and self._stopped is None:
             runner = asyncio.create_task(self._run())
@@ -171,11 +171,11 @@ class Worker:
         self._throttle.take(grant)
         if grant.stop is not None:
             self._stop(grant.stop)
-        self._hire()
+        self._start_runners()
 
-    def _told(self, report: WorkerReport, sent_at: float) -> None:
-        self._throttle.told(report, sent_at)
-        self._hire()
+    def _note_answer(self, report: WorkerReport, sent_at: float) -> None:
+        self._throttle.note_answer(report, sent_at)
+        self._start_runners()
 
 
 def _fail(future: asyncio.Future[Outcome], error: BaseException | None) -> None:
