@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from kilo_gateway.testing import Reply
 from llama_index_kilo import KiloEmbedding
+from tests.traced_usage import OPENINFERENCE, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
     from llama_index_kilo import KiloLLM
 
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")  # of theirs
-
-USAGE = {
-    "prompt_tokens": 100,
-    "completion_tokens": 50,
-    "total_tokens": 150,
-    "cost": 0.5,
-    "cost_details": {"upstream_inference_prompt_cost": 0.2, "upstream_inference_completions_cost": 0.3},
-    "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 10},
-    "completion_tokens_details": {"reasoning_tokens": 20},
-}
 
 
 @pytest.fixture
@@ -55,20 +46,7 @@ def test_openinference_shows_the_cost(
     gateway.enqueue(Reply(text="x", usage=USAGE))
     getattr(ask, entry_point)(llm, "Hello")
     [span] = spans.get_finished_spans()
-    expected = {
-        "openinference.span.kind": "LLM",
-        "llm.provider": "kilo",
-        "llm.token_count.prompt": 100,
-        "llm.token_count.completion": 50,
-        "llm.token_count.total": 150,
-        "llm.token_count.prompt_details.cache_read": 40,
-        "llm.token_count.prompt_details.cache_write": 10,
-        "llm.token_count.completion_details.reasoning": 20,
-        "llm.cost.total": 0.5,
-        "llm.cost.prompt": 0.2,
-        "llm.cost.completion": 0.3,
-    }
-    assert {name: span.attributes.get(name) for name in expected} == expected
+    assert {name: span.attributes.get(name) for name in OPENINFERENCE} == OPENINFERENCE
     assert span.attributes["llm.model_name"] == llm.model
 
 
