@@ -226,11 +226,8 @@ def test_retrieval_from_an_index(make_embedding: MakeEmbedding, embed: Embedder)
     assert found == [FACTS[1], FACTS[2], FACTS[0]]
 
 
-def test_errors_are_the_cores(
-    make_embedding: MakeEmbedding, gateway: EmbeddedGateway, embed: Embedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_errors_are_the_cores(make_embedding: MakeEmbedding, gateway: EmbeddedGateway, embed: Embedder) -> None:
     """Refusals have their class; what passes is tried again; a text that is empty is named."""
-    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)
     slow = Fault(status=429, body={"error": {"message": "Slow down", "code": 429}})
     gateway.enqueue(slow, endpoint="embeddings")
     with pytest.raises(RateLimitError, match="Slow down"):

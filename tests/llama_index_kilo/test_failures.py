@@ -34,7 +34,6 @@ DOWN = {"error": {"message": "down", "code": 503}}
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the seconds that were to be waited between tries; nothing waits, and the gate's clock goes on by them."""
     seconds: list[float] = []
-    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.0)  # a call's own waits are the pause
     monkeypatch.setattr("kilo_gateway.gate.entering.monotonic", lambda: time.monotonic() + sum(seconds))
 
     async def note(delay: float) -> None:
