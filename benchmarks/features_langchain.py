@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import pickle
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.trials import QUESTION, Contender, Trial, refused
+from benchmarks.trials import CUT_STREAM, ERROR, ERROR_IN_A_STREAM, QUESTION, Contender, Trial, copy_both_ways, refused
 from kilo_gateway.testing import Fault, Reply
 
 if TYPE_CHECKING:
     from benchmarks.trials import Found
 
 
-def _kilo() -> Any:
-    from langchain_kilo import ChatKilo
-
-    return ChatKilo
-
-
-def _openai() -> Any:
-    from langchain_openai import ChatOpenAI
-
-    return ChatOpenAI
-
-
-def _openrouter() -> Any:
-    from langchain_openrouter import ChatOpenRouter
-
-    return ChatOpenRouter
-
-
-OURS = Contender("ChatKilo", "kilo-gateway", _kilo)
+OURS = Contender("ChatKilo", "kilo-gateway", "langchain_kilo")
 CONTENDERS = (
     OURS,
-    Contender("ChatOpenAI", "langchain-openai", _openai),
-    Contender("ChatOpenRouter", "langchain-openrouter", _openrouter),
+    Contender("ChatOpenAI", "langchain-openai", "langchain_openai"),
+    Contender("ChatOpenRouter", "langchain-openrouter", "langchain_openrouter"),
 )
 
 
@@ -176,9 +157,6 @@ def typed_errors(c: Contender) -> Found:
     return not others or (f"not {', '.join(others)}" if len(others) < len(found) else False)
 
 
-ERROR = {"error": {"message": "The provider fell over.", "code": 502}}
-
-
 def error_in_a_200(c: Contender) -> Found:
     """An error inside a 200 is that error, by its words."""
     c.gateway.enqueue(Reply(body=ERROR, times=3))
@@ -189,9 +167,7 @@ def error_in_a_200(c: Contender) -> Found:
 
 def error_in_a_stream(c: Contender) -> Found:
     """An error in mid-stream, as the gateway sends it, is an error."""
-    choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-    event = {"id": "gen-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **ERROR}
-    c.gateway.enqueue(Fault(error_event=event, after_events=2, reply=Reply(text="Half an answer")))
+    c.gateway.enqueue(ERROR_IN_A_STREAM)
     with refused(Exception) as errors:
         _whole(c.make(max_retries=0).stream(QUESTION))
     return bool(errors) and ("fell over" in str(errors[0]) or "an error, without the gateway's words")
@@ -199,7 +175,7 @@ def error_in_a_stream(c: Contender) -> Found:
 
 def cut_streams(c: Contender) -> Found:
     """A stream that ends before the answer does is an error."""
-    c.gateway.enqueue(Fault(end_after_events=2, reply=Reply(text="Half an answer of many words")))
+    c.gateway.enqueue(CUT_STREAM)
     with refused(Exception) as errors:
         _whole(c.make(max_retries=0).stream(QUESTION))
     return bool(errors)
@@ -214,7 +190,7 @@ def cut_calls(c: Contender) -> Found:
 
 
 def event_loops(c: Contender) -> Found:
-    """One object serves two `asyncio.run`, one after the other, and sends each question once."""
+    """One object serves several `asyncio.run`, one after the other, and sends each question once."""
     model = c.make(max_retries=0)
     for _ in range(3):
         asyncio.run(model.ainvoke(QUESTION))
@@ -225,12 +201,7 @@ def copies(c: Contender) -> Found:
     """A used object can be pickled and copied deeply."""
     model = c.make()
     model.invoke(QUESTION)
-    done = []
-    for name, way in (("deepcopy", copy.deepcopy), ("pickle", lambda model: pickle.loads(pickle.dumps(model)))):
-        with refused(Exception):
-            way(model)
-            done.append(name)
-    return len(done) == 2 or (f"{done[0]} only" if done else False)
+    return copy_both_ways(model)
 
 
 def secrets(c: Contender) -> Found:
@@ -273,9 +244,7 @@ def images(c: Contender) -> Found:
 
 def embeddings(c: Contender) -> Found:
     """The package has embeddings for the same gateway."""
-    from importlib import import_module
-
-    package = import_module(c.distribution.replace("-", "_") if c.name != OURS.name else "langchain_kilo")
+    package = import_module(c.module)
     classes = [getattr(package, name) for name in ("KiloEmbeddings", "OpenAIEmbeddings") if hasattr(package, name)]
     if not classes:
         return False

@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import pickle
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.trials import QUESTION, Contender, Trial, refused
+from benchmarks.trials import CUT_STREAM, ERROR, ERROR_IN_A_STREAM, QUESTION, Contender, Trial, copy_both_ways, refused
 from kilo_gateway.testing import Fault, Reply
 
 if TYPE_CHECKING:
     from benchmarks.trials import Found
 
 
-def _kilo() -> Any:
-    from llama_index_kilo import KiloLLM
-
-    return KiloLLM
-
-
-def _openrouter() -> Any:
-    from llama_index.llms.openrouter import OpenRouter
-
-    return OpenRouter
-
-
-def _openai_like() -> Any:
-    from llama_index.llms.openai_like import OpenAILike
-
-    return OpenAILike
-
-
-OURS = Contender("KiloLLM", "kilo-gateway", _kilo, base_url="api_base")
+OURS = Contender("KiloLLM", "kilo-gateway", "llama_index_kilo", base_url="api_base")
 CONTENDERS = (
     OURS,
     Contender(
         "OpenRouter",
         "llama-index-llms-openrouter",
-        _openrouter,
+        "llama_index.llms.openrouter",
         base_url="api_base",
         options={"is_function_calling_model": True},
     ),
     Contender(
         "OpenAILike",
         "llama-index-llms-openai-like",
-        _openai_like,
+        "llama_index.llms.openai_like",
         base_url="api_base",
         options={"is_chat_model": True, "is_function_calling_model": True},
     ),
@@ -212,9 +192,6 @@ def retries(c: Contender) -> Found:
     return len(c.gateway.requests) == 2 or f"{len(c.gateway.requests)} requests"
 
 
-ERROR = {"error": {"message": "The provider fell over.", "code": 502}}
-
-
 def error_in_a_200(c: Contender) -> Found:
     """An error inside a 200 is that error, by its words."""
     c.gateway.enqueue(Reply(body=ERROR, times=3))
@@ -225,9 +202,7 @@ def error_in_a_200(c: Contender) -> Found:
 
 def error_in_a_stream(c: Contender) -> Found:
     """An error in mid-stream, as the gateway sends it, is an error."""
-    choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-    event = {"id": "gen-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **ERROR}
-    c.gateway.enqueue(Fault(error_event=event, after_events=2, reply=Reply(text="Half an answer")))
+    c.gateway.enqueue(ERROR_IN_A_STREAM)
     with refused(Exception) as errors:
         _last(c.make(max_retries=0).stream_chat(_messages(QUESTION)))
     return bool(errors) and ("fell over" in str(errors[0]) or "an error, without the gateway's words")
@@ -235,7 +210,7 @@ def error_in_a_stream(c: Contender) -> Found:
 
 def cut_streams(c: Contender) -> Found:
     """A stream that ends before the answer does is an error."""
-    c.gateway.enqueue(Fault(end_after_events=2, reply=Reply(text="Half an answer of many words")))
+    c.gateway.enqueue(CUT_STREAM)
     with refused(Exception) as errors:
         _last(c.make(max_retries=0).stream_chat(_messages(QUESTION)))
     return bool(errors)
@@ -271,12 +246,7 @@ def copies(c: Contender) -> Found:
     """A used object can be pickled and copied deeply."""
     model = c.make()
     model.chat(_messages(QUESTION))
-    done = []
-    for name, way in (("deepcopy", copy.deepcopy), ("pickle", lambda model: pickle.loads(pickle.dumps(model)))):
-        with refused(Exception):
-            way(model)
-            done.append(name)
-    return len(done) == 2 or (f"{done[0]} only" if done else False)
+    return copy_both_ways(model)
 
 
 def secrets(c: Contender) -> Found:

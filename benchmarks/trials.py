@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing import EmbeddedGateway
+from kilo_gateway.testing import EmbeddedGateway, Fault, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,17 +19,23 @@ if TYPE_CHECKING:
 MODEL = "anthropic/claude-sonnet-4.6"
 QUESTION = "The night train leaves at 20:29. When does the night train leave?"
 
+ERROR = {"error": {"message": "The provider fell over.", "code": 502}}
+_CHOICE = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+_EVENT = {"id": "gen-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [_CHOICE], **ERROR}
+ERROR_IN_A_STREAM = Fault(error_event=_EVENT, after_events=2, reply=Reply(text="Half an answer"))
+CUT_STREAM = Fault(end_after_events=2, reply=Reply(text="Half an answer of many words"))
+
 Found = bool | str
 """True: yes. False: no. Text: partly, and how far."""
 
 
 @dataclass
 class Contender:
-    """One class of one package, and how it is told where the gateway is."""
+    """One class of one package, imported when it is tried, and how it is told where the gateway is."""
 
     name: str
     distribution: str
-    import_class: Callable[[], Any]
+    module: str
     base_url: str = "base_url"
     model: str = MODEL
     options: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +45,8 @@ class Contender:
         """Return a model object that talks to the gateway; what a trial names wins."""
         assert self.gateway is not None
         where = {self.base_url: self.gateway.base_url, "api_key": self.gateway.api_key, "model": self.model}
-        return self.import_class()(**{**where, **self.options, **options})
+        cls = getattr(import_module(self.module), self.name)
+        return cls(**{**where, **self.options, **options})
 
     def body(self) -> Any:
         """Return the body of the newest request."""
@@ -91,3 +101,13 @@ def refused(*kinds: type[Exception]) -> Iterator[list[Exception]]:
         yield seen
     except kinds as error:
         seen.append(error)
+
+
+def copy_both_ways(model: Any) -> Found:
+    """Copy the object deeply, and through a pickle."""
+    done = []
+    for name, way in (("deepcopy", copy.deepcopy), ("pickle", lambda model: pickle.loads(pickle.dumps(model)))):
+        with refused(Exception):
+            way(model)
+            done.append(name)
+    return len(done) == 2 or (f"{done[0]} only" if done else False)
