@@ -6,8 +6,8 @@ import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.costs.budget import budget_used_up
 from kilo_gateway.costs.prices import bound_of_body
-from kilo_gateway.errors import BudgetExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,11 +52,7 @@ class Spending:
         bound = bound_of(request, await self._price_of(request.model_id))
         while not self._budget.reserve(bound):
             if not self._budget.reserved:
-                raise BudgetExceededError(
-                    f"The budget of ${self._budget.usd} is used up: ${self._budget.spent} are spent, and the next "
-                    f"request may cost ${bound:f}. Raise it to go on.",
-                    model=request.ref,
-                )
+                raise budget_used_up(self._budget.usd, self._budget.spent, bound, model=request.ref)
             self._settled.clear()
             try:
                 async with asyncio.timeout(_LONGEST_WAIT_SECONDS):

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING
 
 from kilo_gateway.costs.exact import EXACT
-from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.errors import BudgetExceededError, InvalidSettingError
 from kilo_gateway.forks import renew_after_fork
 
 if TYPE_CHECKING:
@@ -66,6 +66,15 @@ class Budget:
         with self._lock:
             self.reserved = EXACT.subtract(self.reserved, reserved)
             self.spent = EXACT.add(self.spent, reserved if cost is None else cost)
+
+
+def budget_used_up(usd: Decimal, spent: Decimal, bound: Decimal, *, model: str | None = None) -> BudgetExceededError:
+    """Return the error of a request that may cost `bound`, which is more than a budget of `usd` has left."""
+    return BudgetExceededError(
+        f"The budget of ${usd} is used up: ${spent} are spent, and the next request may cost ${bound:f}. "
+        "Raise it to go on.",
+        model=model,
+    )
 
 
 def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int, images: int = 0) -> Decimal | None:

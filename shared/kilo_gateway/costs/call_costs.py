@@ -8,10 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from kilo_gateway.costs.budget import budget_used_up
 from kilo_gateway.costs.prices import bound_of_body, listed_price
 from kilo_gateway.costs.sums import Sums, cost_of
 from kilo_gateway.costs.tracker import active_trackers, held_budget
-from kilo_gateway.errors import BudgetExceededError, ConnectionFailedError, GatewayError
+from kilo_gateway.errors import ConnectionFailedError, GatewayError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,11 +75,7 @@ class CallCosts:
             self.release()
             if others and now < self._waits_since + MAX_WAIT_SECONDS and bound <= budget.usd - budget.spent:
                 return _ASK_AGAIN_SECONDS
-            raise BudgetExceededError(
-                f"The budget of ${budget.usd} is used up: ${budget.spent} are spent, and the next request may cost "
-                f"${bound:f}. Raise it to go on.",
-                model=ref,
-            )
+            raise budget_used_up(budget.usd, budget.spent, bound, model=ref)
         self._waits_since = None
         return None
 

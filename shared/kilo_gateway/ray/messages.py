@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kilo_gateway.batch.results import ResultSums
 
 if TYPE_CHECKING:
-    from kilo_gateway.errors import BatchStoppedError
+    from kilo_gateway.errors import BatchStoppedError, KiloError
 
 LEASE_SECONDS: Final = 10.0
 """After so long without a word from a worker, what it holds is given to others."""
@@ -67,8 +67,8 @@ class WorkerReport:
     """How long it knows the gate to stay closed."""
     refusals: tuple[Refusal, ...] = ()
     """Since its last report."""
-    refusal: str = ""
-    """What the gateway said to the last one; empty after it has taken a request."""
+    busy_error: KiloError | None = None
+    """The last error of a gateway that was too busy; None once it has taken a request."""
     tally: Tally = field(default_factory=Tally)
     spent: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)

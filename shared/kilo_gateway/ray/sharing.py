@@ -6,57 +6,29 @@ only what surely nobody holds is granted, so that sums are kept at every moment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.batch.concurrency import ConcurrencyLimit
 from kilo_gateway.batch.stops import no_progress
-from kilo_gateway.errors import BatchStoppedError, BudgetExceededError, ConnectionFailedError
+from kilo_gateway.costs.budget import budget_used_up
+from kilo_gateway.errors import BatchStoppedError
 from kilo_gateway.gate import Gate, Permit
-from kilo_gateway.ray.messages import LEASE_SECONDS, Grant, RunTotals, WorkerReport
+from kilo_gateway.ray.member import Member
+from kilo_gateway.ray.messages import LEASE_SECONDS, Grant, RunTotals
 from kilo_gateway.ray.shares import fair_shares, money_shares
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kilo_gateway.errors import KiloError
+    from kilo_gateway.ray.messages import WorkerReport
     from kilo_gateway.ray.plan import SharedLimits
 
 _FIRST_ROWS: Final = 100
 """A share of errors counts as if there were at least so many rows: the first failure does not end a run."""
 _SAME_PAUSE_SECONDS: Final = 3.0
 """Workers that tell a restarted coordinator of a pause all mean the same one, each by its own clock."""
-
-
-@dataclass(slots=True)
-class Member:
-    """A worker, as it told, and what it was granted since."""
-
-    report: WorkerReport
-    seen_at: float
-    grant: Grant = field(default_factory=Grant)
-    in_force: list[Grant] = field(default_factory=list)
-    """The grant that it told to go by, and those since."""
-
-    @property
-    def held_slots(self) -> int:
-        """The most requests that it may have under way."""
-        return max(self.report.under_way, 0, *(grant.slots for grant in self.in_force))
-
-    @property
-    def used(self) -> Decimal:
-        """What it has spent and reserved, in USD, as it told."""
-        return self.report.spent + self.report.reserved
-
-    @property
-    def held_money(self) -> Decimal:
-        """The most that it may spend in all, in USD."""
-        return max(self.used, Decimal(0), *(grant.allowance for grant in self.in_force))
-
-    @property
-    def need(self) -> int:
-        """How many requests it could have under way."""
-        return self.report.under_way + self.report.waiting
 
 
 class Sharing:
@@ -74,9 +46,9 @@ class Sharing:
         known_until: float = 0.0,
         allowances: Mapping[str, Decimal] | None = None,
     ) -> None:
-        self.limits = limits
+        self._limits = limits
         self.members: dict[str, Member] = {}
-        self.stopped: BatchStoppedError | None = None
+        self._stopped: BatchStoppedError | None = None
         self._epoch = epoch
         self._known_until = known_until
         self._unreported = dict(allowances or {})
@@ -87,7 +59,7 @@ class Sharing:
         self._gone: dict[str, Member] = {}
         """Workers that have fallen silent; what they held counts as spent."""
         self._progress = (0, 0.0)
-        self._refusal: str | None = None
+        self._busy_error: KiloError | None = None
 
     @property
     def paused_until(self) -> float:
@@ -113,14 +85,14 @@ class Sharing:
         member.in_force = [grant for grant in member.in_force if grant.version >= report.version]
         for _ in range(report.successes - before.successes):
             self._limit.succeeded()
-        self._refusal = report.refusal or self._refusal
+        self._busy_error = report.busy_error or self._busy_error
         if report.success_epoch == self._epoch:
-            self._refusal = None
+            self._busy_error = None
             self._gate.note_success(self._gate.permit_of_sent_request())
         for refusal in report.refusals:
             self._refuse(refusal.epoch, refusal.retry_after_seconds, now)
-        self.stopped = self.stopped or report.stop or self._too_many_errors()
-        self.share(now)
+        self._stopped = self._stopped or report.stop or self._too_many_errors()
+        self._grant_shares(now)
 
     def look(self, now: float) -> list[Member]:
         """Do what time brings; return the workers that fell silent over work: others get now what these held."""
@@ -128,7 +100,7 @@ class Sharing:
         self._gone.update(silent)
         self.members = {name: one for name, one in self.members.items() if name not in silent}
         self._look_at_progress(now)
-        self.share(now)
+        self._grant_shares(now)
         return [member for member in silent.values() if member.need]
 
     def totals(self, now: float) -> RunTotals:
@@ -146,7 +118,7 @@ class Sharing:
             sums.add_tally(one.report.tally)
         return sums
 
-    def share(self, now: float) -> None:
+    def _grant_shares(self, now: float) -> None:
         """Grant each worker its share of what is free."""
         slots = self._slots(now)
         money = self._money(now)
@@ -154,7 +126,7 @@ class Sharing:
         for name, member in self.members.items():
             old = member.grant
             is_growing = self._limit.value < self._limit.ceiling
-            is_same = (slots[name], money[name], self._epoch, self.stopped) == (
+            is_same = (slots[name], money[name], self._epoch, self._stopped) == (
                 old.slots,
                 old.allowance,
                 old.epoch,
@@ -163,7 +135,9 @@ class Sharing:
             if is_same and is_growing == old.is_growing and pause <= old.pause_seconds:
                 continue
             self._versions += 1
-            member.grant = Grant(self._versions, slots[name], self._epoch, pause, money[name], is_growing, self.stopped)
+            member.grant = Grant(
+                self._versions, slots[name], self._epoch, pause, money[name], is_growing, self._stopped
+            )
             member.in_force.append(member.grant)
 
     def _add(self, report: WorkerReport, now: float) -> Member:
@@ -193,7 +167,7 @@ class Sharing:
             permit,
             now=now,
             retry_after_seconds=retry_after_seconds,
-            longest_pause_seconds=self.limits.no_progress_seconds / 2,
+            longest_pause_seconds=self._limits.no_progress_seconds / 2,
         )
         if is_new:
             self._epoch += 1
@@ -201,7 +175,7 @@ class Sharing:
 
     def _slots(self, now: float) -> dict[str, int]:
         """Return how many requests each may have under way: less than it has at once, more where some are free."""
-        is_open = self.stopped is None and now >= self.paused_until
+        is_open = self._stopped is None and now >= self.paused_until
         total = self._limit.value if is_open else 0
         shares = fair_shares(total, {name: member.need for name, member in self.members.items()})
         free = total - self._held() if not self._is_recovering(now) else 0
@@ -215,7 +189,7 @@ class Sharing:
 
     def _money(self, now: float) -> dict[str, Decimal]:
         """Return what each may spend in all; says that the run ends when no request fits any more."""
-        budget = self.limits.budget
+        budget = self._limits.budget
         if budget is None:
             return dict.fromkeys(self.members, Decimal(0))
         gone = self._spent_by_others
@@ -236,7 +210,7 @@ class Sharing:
                 free -= more
                 target = member.held_money + more
             found[name] = target
-        self._stop_when_used_up(left, now, shares)
+        self._stop_when_used_up(budget, left, now, shares)
         return found
 
     @property
@@ -245,20 +219,16 @@ class Sharing:
         gone = sum((member.held_money for member in self._gone.values()), Decimal(0))
         return gone + sum(self._unreported.values(), Decimal(0))
 
-    def _stop_when_used_up(self, left: Decimal, now: float, shares: Mapping[str, Decimal]) -> None:
+    def _stop_when_used_up(self, budget: Decimal, left: Decimal, now: float, shares: Mapping[str, Decimal]) -> None:
         waiting = [one.report.least_wanted for one in self.members.values() if one.report.least_wanted]
         is_any_reserved = any(one.report.reserved or one.report.under_way for one in self.members.values())
-        if self.stopped or not waiting or is_any_reserved or self._is_recovering(now) or any(shares.values()):
+        if self._stopped or not waiting or is_any_reserved or self._is_recovering(now) or any(shares.values()):
             return
         if min(waiting) > left:
-            spent = self.totals(0.0).spent
-            self.stopped = BudgetExceededError(
-                f"The budget of ${self.limits.budget} is used up: ${spent} are spent, and the next request may cost "
-                f"${min(waiting):f}. Raise it to go on."
-            )
+            self._stopped = budget_used_up(budget, budget - left, min(waiting))
 
     def _too_many_errors(self) -> BatchStoppedError | None:
-        share = self.limits.max_error_share
+        share = self._limits.max_error_share
         if share is None:
             return None
         sums = self.totals(0.0)
@@ -275,6 +245,5 @@ class Sharing:
         answers = sum(one.report.answers for one in self.members.values())
         if answers != self._progress[0] or not self._progress[1] or not self.is_needed:
             self._progress = (answers, now)
-        elif now - self._progress[1] > self.limits.no_progress_seconds and self.stopped is None:
-            refusal = None if self._refusal is None else ConnectionFailedError(self._refusal)
-            self.stopped = no_progress(self.limits.no_progress_seconds, refusal)
+        elif now - self._progress[1] > self._limits.no_progress_seconds and self._stopped is None:
+            self._stopped = no_progress(self._limits.no_progress_seconds, self._busy_error)

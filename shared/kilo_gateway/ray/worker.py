@@ -160,8 +160,7 @@ class Worker:
         self._throttle.fill(report)
         soon = min(len(self._open), self._throttle.slots) if self._stopped is None else 0
         self._spending.fill(report, soon=soon)
-        refusal = self._attempts.refusal
-        report.refusal = "" if refusal is None else refusal.message
+        report.busy_error = self._attempts.refusal
         report.answers = self._attempts.answers
         report.tally = replace(self._tally)
         report.stop = self._stopped

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("ray", reason="needs the extra `ray`")
 
+from kilo_gateway.errors import RateLimitError
 from kilo_gateway.ray.messages import WorkerReport
 from kilo_gateway.ray.plan import SharedLimits
 from kilo_gateway.ray.sharing import Sharing
@@ -31,3 +32,17 @@ def test_a_worker_tells_a_restarted_coordinator_of_the_pause() -> None:
     grants = [member.grant for member in sharing.members.values()]
     assert [(grant.slots, grant.epoch) for grant in grants] == [(0, 1001)] * 2
     assert sharing.paused_until >= 1020.0
+
+
+def test_a_run_without_progress_ends_with_what_the_gateway_said() -> None:
+    """The error that ends the run is caused by the last refusal, whatever its kind."""
+    sharing = Sharing(SharedLimits(no_progress_seconds=5))
+    busy = RateLimitError("Come back later", status=429)
+    for now in (1000.0, 1003.0, 1006.0):
+        sharing.take(WorkerReport("a", "here", waiting=3, busy_error=busy), now)
+        sharing.look(now)
+    stop = sharing.members["a"].grant.stop
+    assert stop is not None
+    assert stop.reason == "no_progress"
+    assert "Come back later" in stop.message
+    assert stop.__cause__ is busy
