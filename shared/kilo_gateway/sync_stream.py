@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from kilo_gateway.errors import KiloError
@@ -43,19 +44,26 @@ class ChatStream:
         self.close()
 
     def close(self) -> None:
-        """End the stream; the connection is closed unless the answer was read to its end."""
-        self._deltas.close()
+        """End the stream; the connection is closed unless the answer was read to its end.
+
+        While another thread waits for the next delta, the stream ends there with the next bytes or bound instead.
+        """
+        self._call.is_left = True
+        with suppress(ValueError):  # the other thread runs the generator, and looks at the flag
+            self._deltas.close()
 
 
 def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
     client._prepare(call)
-    while True:
+    while not call.is_left:
         client._acquire_permits(call)
         reader = call.fresh_reader()
         exchange = Exchange(client._outgoing(call))
         try:
             client._open(exchange, call)
             while (piece := exchange.next_piece()) is not None:
+                if call.is_left:
+                    return
                 yield from reader.feed(piece)
                 exchange.had_event = reader.had_event
                 if reader.is_done:
@@ -63,6 +71,8 @@ def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
                     break
             yield from reader.finish()
         except KiloError as error:
+            if call.is_left:
+                return
             wait = client._wait_after(call, error, reader)
         else:
             if call.is_watched:

@@ -51,6 +51,8 @@ class ChatCall(GatewayCall["Completion"]):
     def __init__(self, settings: Settings, body: dict[str, Any], *, headers: HeaderList, timeout: Any = None) -> None:
         super().__init__(settings, body, headers=headers, timeout=timeout)
         self.call_seed = _CallSeed(self.requested_id, body["messages"])
+        self.is_left = False
+        """Whether nobody wants the rest of a streamed answer."""
         self._reader: StreamReader | None = None
 
     @property

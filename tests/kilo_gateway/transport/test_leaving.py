@@ -10,6 +10,8 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import anyio
 import httpx
 import pytest
 
-from kilo_gateway import AsyncKiloClient, RequestTimeoutError, Timeouts
+from kilo_gateway import AsyncKiloClient, KiloClient, RequestTimeoutError, Timeouts
 from kilo_gateway.testing import Reply
 
 ASK = [{"role": "user", "content": "Hello"}]
@@ -181,6 +183,35 @@ def test_a_stream_closed_by_another_task(endless: Any, run: Any) -> None:
         assert await anyio.to_thread.run_sync(endless.has_closed.wait, 1)
 
     run(main)
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("then", ["bytes", "end"])
+def test_a_stream_closed_by_another_thread(serve_raw: Any, then: str) -> None:
+    """A stream that is closed while another thread waits ends there with what comes next: no delta, error or retry."""
+    more = threading.Event()
+
+    def play(peer: Any) -> None:
+        peer.request()
+        peer.send(BEGIN)
+        more.wait(5)
+        if then == "bytes":
+            peer.send(BEGIN[-len(EVENT) - 6 :])
+            peer.wait_for_close()
+
+    server = serve_raw(play)
+    given: dict[str, Any] = {**GIVEN, "max_retries": 2, "timeout": Timeouts(read=2)}
+    stream = KiloClient(base_url=server.base_url, **given).stream(ASK)
+    assert next(stream).text == "a"
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: [delta.text for delta in stream])
+        while not stream._deltas.gi_running:
+            time.sleep(0.001)
+        stream.close()
+        more.set()
+        assert reading.result(5) == []
+    assert server.requests == [1]
+    assert then == "end" or server.has_closed.wait(1)
 
 
 def test_bounds_on_both_loops(serve_raw: Any, run: Any) -> None:
