@@ -172,10 +172,7 @@ class ModelObject(BaseModel):
     def _clients_key(self) -> tuple[Any, ...]:
         """Return what decides about the clients; another value of a field needs others."""
         fields = self.__dict__
-        try:
-            settings = _settings_in(fields)
-        except KeyError:  # while the object is being made
-            settings = tuple([fields.get(name) for name in _SETTINGS])
+        settings = _settings_in(fields)
         headers = fields.get("default_headers")
         return (
             settings,
