@@ -75,11 +75,13 @@ def test_three_classes_at_most_stand_before_the_frameworks(kind: type) -> None:
 
 @ALL
 def test_the_arguments_show_behind_the_first_object(kind: type[BaseModel]) -> None:
-    """An object that was made changes nothing of what `?` shows but the order."""
+    """Once an object was made, `?` still shows each argument, all to be named, and none that it did not show before."""
     before = {*inspect.signature(kind).parameters}
     kind(api_key="test-key")
-    assert {*inspect.signature(kind).parameters} - {"arguments"} <= before
-    assert {"api_key", "timeout"} <= {*inspect.signature(kind).parameters}
+    parameters = inspect.signature(kind).parameters
+    assert {"api_key", "timeout", "max_retries", "default_headers"} <= {*parameters} <= before
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    assert "settings of the gateway" in (kind.__init__.__doc__ or "")
 
 
 def test_the_arguments_show_before_the_first_object() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import pickle
 from typing import Any
 
@@ -125,12 +124,3 @@ def test_reprs_are_short_and_hold_no_key(kind: Any) -> None:
     assert "task_id='one'" in shown
     assert "max_retries" not in shown
     assert KEY not in shown
-
-
-@ALL
-def test_the_signature_names_every_field(kind: Any) -> None:
-    """`?` and completion show each field by name, also before the first object is made."""
-    parameters = inspect.signature(kind).parameters
-    assert {"api_key", "timeout", "max_retries", "default_headers"} <= parameters.keys()
-    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    assert "settings of the gateway" in (kind.__init__.__doc__ or "")
