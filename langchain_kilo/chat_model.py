@@ -179,8 +179,8 @@ class ChatKilo(ChatFields, BaseChatModel):
         answer = super()._generate_with_cache
         if run_manager is None or not run_manager.handlers:
             return answer(messages, stop, run_manager, **kwargs)
-        with observing(run_manager):
-            return show_no_cost_of_cached(run_manager, answer(messages, stop, run_manager, **kwargs))
+        with observing(run_manager) as run:
+            return show_no_cost_of_cached(run, answer(messages, stop, run_manager, **kwargs))
 
     async def _agenerate_with_cache(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -188,8 +188,8 @@ class ChatKilo(ChatFields, BaseChatModel):
         answer = super()._agenerate_with_cache
         if run_manager is None or not run_manager.handlers:
             return await answer(messages, stop, run_manager, **kwargs)
-        with observing(run_manager):
-            return show_no_cost_of_cached(run_manager, await answer(messages, stop, run_manager, **kwargs))
+        with observing(run_manager) as run:
+            return show_no_cost_of_cached(run, await answer(messages, stop, run_manager, **kwargs))
 
     def _stream(
         self,

@@ -64,31 +64,39 @@ def show_usage(run: ObservedRun | None, usage: Usage | None) -> None:
     """Tell the handlers of a run what its answer used and cost, before LangChain ends the run."""
     if run is None or usage is None:
         return
+    for span in _spans_of(run):
+        describe_usage(span, usage)
     for handler in run[0]:
-        if is_openinference(handler) and hasattr(handler, "get_span"):
-            describe_usage(handler.get_span(run[1]), usage)
-        elif _is_langsmith(handler):
+        if _is_langsmith(handler):
             _show_langsmith(handler.run_map.get(str(run[1])), usage)
 
 
 @contextmanager
-def observing(run_manager: Any) -> Iterator[None]:
+def observing(run_manager: Any) -> Iterator[ObservedRun]:
     """Keep the run for the calls of a block, because LangChain may stream in it without handing on the callbacks."""
-    token = _current_run.set((run_manager.handlers, run_manager.run_id))
+    run = run_manager.handlers, run_manager.run_id
+    token = _current_run.set(run)
     try:
-        yield
+        yield run
     finally:
         _current_run.reset(token)
 
 
-def show_no_cost_of_cached(run_manager: Any, result: ChatResult) -> ChatResult:
+def show_no_cost_of_cached(run: ObservedRun, result: ChatResult) -> ChatResult:
     """Return the result; of one out of a cache, tell that it cost nothing, or tokens alone would be priced."""
     message = result.generations[0].message if result.generations else None
     if message is not None and message.response_metadata.get("cached"):
-        for handler in run_manager.handlers:
-            if is_openinference(handler) and hasattr(handler, "get_span"):
-                describe_no_cost(handler.get_span(run_manager.run_id))
+        for span in _spans_of(run):
+            describe_no_cost(span)
     return result
+
+
+def _spans_of(run: ObservedRun) -> Iterator[Any]:
+    """Yield the spans that OpenInference keeps of a run."""
+    handlers, run_id = run
+    for handler in handlers:
+        if is_openinference(handler) and hasattr(handler, "get_span"):
+            yield handler.get_span(run_id)
 
 
 def _is_langsmith(handler: Any) -> bool:
