@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypedDict
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.runnables import RunnableLambda, RunnableParallel
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.types import Send
 
 from kilo_gateway import Budget, BudgetExceededError, Pricing, cost_tracker
@@ -21,6 +21,7 @@ from langchain_kilo import ChatKilo, CostCallback, KiloEmbeddings
 
 COST = Decimal("0.0000123")
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "cost": float(COST)}
+CALL = {"name": "weather", "arguments": {"city": "Oslo"}}
 PRICE = Pricing(prompt=Decimal(0), completion=Decimal(1000))
 Make = Callable[..., ChatKilo]
 
@@ -36,6 +37,11 @@ class State(TypedDict):
 def _answers(gateway: EmbeddedGateway) -> None:
     """Every answer costs the same."""
     gateway.enqueue(Reply(text="Yes.", usage=USAGE, provider="Acme", times=10_000))
+
+
+def weather(city: str) -> str:
+    """Tell the weather."""
+    return f"Sunny in {city}"
 
 
 def ways(model: Any, config: dict[str, Any]) -> list[Callable[[], object]]:
@@ -131,13 +137,8 @@ def test_a_budget_stops_an_agent_that_goes_in_circles(make: Make, gateway: Embed
     """An agent whose model calls tools for ever ends before the request that could pass the budget."""
     from langchain.agents import create_agent
 
-    def weather(city: str) -> str:
-        """Tell the weather."""
-        return f"Sunny in {city}"
-
     gateway.clear()
-    call = {"name": "weather", "arguments": {"city": "Oslo"}}
-    gateway.enqueue(Reply(tool_calls=[call], usage={**USAGE, "cost": 0.004}, times=99))
+    gateway.enqueue(Reply(tool_calls=[CALL], usage={**USAGE, "cost": 0.004}, times=99))
     budget = Budget("0.02")
     agent = create_agent(make(max_tokens=10), [weather])
     with cost_tracker(budget=budget, price=PRICE) as costs, pytest.raises(BudgetExceededError):
@@ -150,13 +151,8 @@ def test_an_agent_is_counted_with_its_tools(make: Make, gateway: EmbeddedGateway
     """Both turns of an agent count in the block and in the callback."""
     from langchain.agents import create_agent
 
-    def weather(city: str) -> str:
-        """Tell the weather."""
-        return f"Sunny in {city}"
-
     gateway.clear()
-    call = {"name": "weather", "arguments": {"city": "Oslo"}}
-    gateway.enqueue(Reply(tool_calls=[call], usage=USAGE), Reply(text="Sunny.", usage=USAGE))
+    gateway.enqueue(Reply(tool_calls=[CALL], usage=USAGE), Reply(text="Sunny.", usage=USAGE))
     callback = CostCallback()
     with cost_tracker() as costs:
         agent = create_agent(make(), [weather])
@@ -165,17 +161,23 @@ def test_an_agent_is_counted_with_its_tools(make: Make, gateway: EmbeddedGateway
     assert costs.total.cost == 2 * COST
 
 
+def graph_of(model: Any) -> Any:
+    """Return a graph that asks about each of its questions at once."""
+
+    async def ask(state: State) -> dict[str, list[str]]:
+        return {"answers": [(await model.ainvoke(state["questions"][0])).text]}
+
+    node = RunnableLambda(lambda state: {"answers": [model.invoke(state["questions"][0]).text]}, ask)
+    builder = StateGraph(State)
+    builder.add_node("ask", node)
+    builder.add_conditional_edges(START, lambda state: [Send("ask", {"questions": [q]}) for q in state["questions"]])
+    return builder.compile()
+
+
 def test_a_graph_that_fans_out_is_counted(make: Make) -> None:
     """Branches of a graph that run at once belong to the block around it."""
-    model = make()
-    builder = StateGraph(State)
-    builder.add_node("ask", lambda state: {"answers": [model.invoke(state["questions"][0]).text]})
-    builder.add_conditional_edges(
-        START, lambda state: [Send("ask", {"questions": [question]}) for question in state["questions"]], ["ask"]
-    )
-    builder.add_edge("ask", END)
     with cost_tracker() as costs:
-        found = builder.compile().invoke({"questions": list("abcdef"), "answers": []})
+        found = graph_of(make()).invoke({"questions": list("abcdef"), "answers": []})
     assert len(found["answers"]) == costs.total.calls == 6
     assert costs.total.cost == 6 * COST
 
@@ -218,18 +220,6 @@ def test_the_sums_are_those_of_the_server(make: Make, gateway: EmbeddedGateway) 
     assert (costs.total.calls, costs.total.retries, len(sent)) == (30, 1, 31)
     assert costs.total.cost == sum((Decimal(str(usage["cost"])) for usage in usages), Decimal(0))
     assert costs.total.unknown_costs == 0
-
-
-def graph_of(model: Any) -> Any:
-    """Return a graph that asks about each of its questions at once."""
-
-    async def ask(state: State) -> dict[str, list[str]]:
-        return {"answers": [(await model.ainvoke(state["questions"][0])).text]}
-
-    builder = StateGraph(State)
-    builder.add_node("ask", ask)
-    builder.add_conditional_edges(START, lambda state: [Send("ask", {"questions": [q]}) for q in state["questions"]])
-    return builder.compile()
 
 
 MANY: dict[str, Callable[[Any], Any]] = {

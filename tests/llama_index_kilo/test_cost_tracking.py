@@ -20,6 +20,7 @@ from llama_index_kilo import CostCallback, KiloEmbedding, KiloLLM
 
 COST = Decimal("0.0000123")
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "cost": float(COST)}
+CALL = {"name": "weather", "arguments": {"city": "Oslo"}}
 Make = Callable[..., KiloLLM]
 
 
@@ -27,6 +28,11 @@ Make = Callable[..., KiloLLM]
 def _answers(gateway: EmbeddedGateway) -> None:
     """Every answer costs the same."""
     gateway.enqueue(Reply(text="Yes.", usage=USAGE, provider="Acme", times=10_000))
+
+
+def weather(city: str) -> str:
+    """Tell the weather."""
+    return f"Sunny in {city}"
 
 
 def test_every_way_to_call_is_counted(make_llm: Make) -> None:
@@ -133,13 +139,8 @@ def test_a_budget_stops_a_workflow_of_agents(make_llm: Make, gateway: EmbeddedGa
     """An agent in a workflow that calls tools for ever ends before the request that could pass the budget."""
     from llama_index.core.agent.workflow import AgentWorkflow
 
-    def weather(city: str) -> str:
-        """Tell the weather."""
-        return f"Sunny in {city}"
-
     gateway.clear()
-    call = {"name": "weather", "arguments": {"city": "Oslo"}}
-    gateway.enqueue(Reply(tool_calls=[call], usage={**USAGE, "cost": 0.004}, times=99))
+    gateway.enqueue(Reply(tool_calls=[CALL], usage={**USAGE, "cost": 0.004}, times=99))
     llm = make_llm(is_function_calling_model=True, max_tokens=10)
 
     async def run() -> None:
@@ -184,13 +185,8 @@ def test_an_agent_is_counted(make_llm: Make, gateway: EmbeddedGateway) -> None:
     """Both turns of an agent, whose steps run in tasks of a workflow, belong to the block around it."""
     from llama_index.core.agent.workflow import FunctionAgent
 
-    def weather(city: str) -> str:
-        """Tell the weather."""
-        return f"Sunny in {city}"
-
     gateway.clear()
-    call = {"name": "weather", "arguments": {"city": "Oslo"}}
-    gateway.enqueue(Reply(tool_calls=[call], usage=USAGE), Reply(text="Sunny.", usage=USAGE))
+    gateway.enqueue(Reply(tool_calls=[CALL], usage=USAGE), Reply(text="Sunny.", usage=USAGE))
 
     async def run() -> None:
         await FunctionAgent(tools=[weather], llm=make_llm(is_function_calling_model=True)).run("Weather in Oslo?")
