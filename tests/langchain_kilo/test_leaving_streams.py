@@ -116,22 +116,23 @@ def test_a_task_that_is_cancelled_twice_leaves_nothing(
     asyncio.run(run())
 
 
+async def _cancel_scope(gateway: EmbeddedGateway, start: Callable[[], Any]) -> None:
+    """Cancel a scope of anyio around a stream; the gateway has to see the close, and no task may be left."""
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
+    begun = asyncio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_read, start(), begun)
+        await begun.wait()
+        assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
+        group.cancel_scope.cancel()
+    assert await _is_closed(gateway)
+    await _end_of_tasks()
+
+
 @pytest.mark.parametrize("way", sorted(STREAMS.keys() - NOT_STOPPED))
 def test_a_cancelled_scope_leaves_nothing(way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
     """The same in a scope of anyio, as web servers and MCP use it: it cancels again and again."""
-    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
-
-    async def run() -> None:
-        begun = asyncio.Event()
-        async with anyio.create_task_group() as group:
-            group.start_soon(_read, STREAMS[way](make()), begun)
-            await begun.wait()
-            assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
-            group.cancel_scope.cancel()
-        assert await _is_closed(gateway)
-        await _end_of_tasks()
-
-    asyncio.run(run())
+    asyncio.run(_cancel_scope(gateway, lambda: STREAMS[way](make())))
 
 
 def _apart(stream: Any) -> Any:
@@ -147,19 +148,7 @@ def test_a_cancelled_scope_around_a_task_of_its_own(
     way: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
 ) -> None:
     """What LangGraph does not stop, the function of the page does: the gateway sees the close, and no task is left."""
-    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.02))
-
-    async def run() -> None:
-        begun = asyncio.Event()
-        async with anyio.create_task_group() as group:
-            group.start_soon(_read, _apart(STREAMS[way](make())), begun)
-            await begun.wait()
-            assert await asyncio.to_thread(gateway.wait_until, lambda: gateway.open_streams == 1)
-            group.cancel_scope.cancel()
-        assert await _is_closed(gateway)
-        await _end_of_tasks()
-
-    asyncio.run(run())
+    asyncio.run(_cancel_scope(gateway, lambda: _apart(STREAMS[way](make()))))
 
 
 def test_streams_in_threads_are_each_their_own(gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
