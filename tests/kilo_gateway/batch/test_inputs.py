@@ -54,7 +54,7 @@ def test_every_problem_is_found_before_the_first_request(tmp_path: Path, kind: s
 
 
 def test_ids_that_are_there_twice_name_both_lines(tmp_path: Path) -> None:
-    """A repeated id is refused with the queue of the first."""
+    """A repeated id is refused with the line of the first."""
     source = InputFile(write(tmp_path / "in.jsonl", line("a"), line("b"), line("a")))
     [problem] = BatchJob(source, tmp_path / "out.jsonl").check(lambda model_id: None).problems
     assert str(problem) == "line 3: custom_id 'a' is on line 1 already."

@@ -83,7 +83,7 @@ print(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_keeps_the_pause_and_not_the_line(gateway: EmbeddedGateway) -> None:
+def test_a_child_keeps_the_pause_and_not_the_queue(gateway: EmbeddedGateway) -> None:
     """A child that is forked in a pause sends nothing in it, and is not behind the threads of its parent after it."""
     busy = {"error": {"code": 429, "message": "Slow"}}
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "1"}, body=busy), Reply(text="Yes.", times=99))

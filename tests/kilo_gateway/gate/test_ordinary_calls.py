@@ -179,7 +179,7 @@ def test_a_fleet_does_not_storm_a_gateway_that_is_down(gateway: EmbeddedGateway,
     assert 60 + FIRST_RETRIES <= len(gateway.requests) <= 60 + FIRST_RETRIES + 30
 
 
-def test_trio_waits_in_the_same_line(gateway: EmbeddedGateway) -> None:
+def test_trio_waits_in_the_same_queue(gateway: EmbeddedGateway) -> None:
     """Tasks of trio share the pause as those of asyncio do: nothing is sent in it, and all are answered."""
     import trio
 
@@ -205,7 +205,7 @@ def test_trio_waits_in_the_same_line(gateway: EmbeddedGateway) -> None:
     assert len(gateway.requests) == 11
 
 
-def test_a_cancelled_call_in_the_line_holds_nobody_back(gateway: EmbeddedGateway) -> None:
+def test_a_cancelled_call_in_the_queue_holds_nobody_back(gateway: EmbeddedGateway) -> None:
     """Who stops waiting leaves the queue, and what it held in a budget is free again."""
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.4"}, body={"error": {"code": 429, "message": "Slow"}}))
     gateway.enqueue(Reply(text="Yes.", times=99))
