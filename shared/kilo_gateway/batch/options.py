@@ -44,7 +44,7 @@ class RunOptions:
             if field.name.endswith("_seconds"):
                 self._check_seconds(field.name, value)
             elif field.name != "ordered" and value is not None:
-                self._check_count(field.name, value)
+                check_count(field.name, value)
 
     @staticmethod
     def _check_seconds(name: str, value: object) -> None:
@@ -52,7 +52,9 @@ class RunOptions:
         if not is_number or value < 0 or (not value and name != "grace_seconds"):  # type: ignore[operator] # a number
             raise InvalidSettingError(f"{name}={value!r} is not usable: it must be a number of seconds above 0.")
 
-    @staticmethod
-    def _check_count(name: str, value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidSettingError(f"{name}={value!r} is not usable: it must be a whole number from 1 on.")
+
+def check_count(name: str, value: object) -> int:
+    """Return a value that is a whole number above 0. Raises InvalidSettingError for any other."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidSettingError(f"{name}={value!r} is not usable: it must be a whole number from 1 on.")
+    return value

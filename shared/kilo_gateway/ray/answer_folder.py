@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kilo_gateway.batch.results import Result
 
-_HEAD: Final = re.compile(rb'\{"id":"batch_req_([0-9a-f]{32})",')
+_HEAD: Final = re.compile(rb'\{"id":"%s([0-9a-f]{32})",' % ID_PREFIX.encode())
 _PLACE_BITS: Final = 48
 
 
@@ -102,13 +102,13 @@ class AnswerFolder:
             self._places[key] = [*(others if isinstance(others, list) else [others]), at]
 
 
-def check_folder(folder: Path, word: str, host: str) -> None:
-    """Refuse a folder that is not the one that the coordinator sees, or that cannot be written.
+def check_folder(folder: Path, name: str, host: str) -> None:
+    """Refuse a folder without the file that the coordinator has written there, or one that cannot be written.
 
     Raises:
         InvalidSettingError: says what a journal must be.
     """
-    if not (folder / word).exists():
+    if not (folder / name).exists():
         raise InvalidSettingError(
             f"The journal {folder} on {host} is another folder than on the node of the coordinator. It must be on a "
             "file system that every node of the cluster has at the same path."

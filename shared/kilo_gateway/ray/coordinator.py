@@ -16,6 +16,7 @@ import uuid
 import warnings
 from contextlib import suppress
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
@@ -35,7 +36,7 @@ NAMESPACE: Final = "kilo_gateway"
 _LOOK_SECONDS: Final = 0.25
 _LOCK_SECONDS: Final = 30.0
 """How long to wait for a folder that is in use: a killed run lets it go when its processes have ended."""
-_REST_SECONDS: Final = 3.0
+_IDLE_SECONDS: Final = 3.0
 """After so long without work the folder is let go: workers of a run that failed may live on for long."""
 _MOST_CALLS: Final = 10_000
 _logger = logging.getLogger("kilo_gateway.ray")
@@ -52,15 +53,13 @@ class Coordinator:
         self._folder = folder
         self._state = folder / f"{run_id}.state"
         self._is_on_its_own = is_on_its_own
-        self._sharing: Sharing | None = None
-        self._kept: dict[str, Decimal] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._lock: FileLock | None = None
         self._opening = asyncio.Lock()
         self._watch_task: asyncio.Task[None] | None = None
 
     async def join(self) -> str:
-        """Take hold of the journal's folder for the run; return a word that stands in its file there.
+        """Take hold of the journal's folder for the run; return the name of a file that it has now.
 
         Raises:
             InvalidSettingError: a folder that cannot be written, or that another run is writing.
@@ -76,16 +75,14 @@ class Coordinator:
         """Take a report and return what its worker may do."""
         if self._watch_task is None or (self._lock is None and (report.waiting or report.under_way)):
             await self.join()  # after a restart, or a rest
-        sharing = self._share()
-        sharing.take(report, monotonic())
-        self._keep_allowances(sharing)
-        self._spread_news(sharing)
-        return sharing.members[report.worker].grant
+        self._sharing.take(report, monotonic())
+        self._keep_allowances()
+        self._spread_news()
+        return self._sharing.members[report.worker].grant
 
     async def watch(self, worker: str, version: int, seconds: float) -> Grant | None:
         """Return the newest grant of a worker as soon as there is one beside that of `version`; None: tell again."""
-        sharing = self._share()
-        member = sharing.members.get(worker)
+        member = self._sharing.members.get(worker)
         if member is None:
             return None
         member.seen_at = monotonic()
@@ -99,29 +96,35 @@ class Coordinator:
 
     async def totals(self) -> RunTotals:
         """Return the sums of the run."""
-        return self._share().totals(monotonic())
+        return self._sharing.totals(monotonic())
 
-    def _share(self) -> Sharing:
-        if self._sharing is None:
-            is_restarted = _is_restarted()
-            self._kept = self._read_allowances() if is_restarted else {}
-            self._sharing = Sharing(
-                self._limits,
-                epoch=int(time.time()),
-                known_until=monotonic() + LEASE_SECONDS if is_restarted else 0.0,
-                allowances=self._kept,
-            )
-        return self._sharing
+    @cached_property
+    def _sharing(self) -> Sharing:
+        """What the workers of the run share."""
+        return Sharing(
+            self._limits,
+            epoch=int(time.time()),
+            known_until=monotonic() + LEASE_SECONDS if _is_restarted() else 0.0,
+            allowances=self._kept,
+        )
 
-    def _spread_news(self, sharing: Sharing) -> None:
-        for name, member in sharing.members.items():
+    @cached_property
+    def _kept(self) -> dict[str, Decimal]:
+        """What workers may spend, as it stands in the file of the run."""
+        if not (_is_restarted() and self._state.exists()):
+            return {}
+        kept: dict[str, str] = json.loads(self._state.read_text(encoding="utf-8"))
+        return {name: Decimal(usd) for name, usd in kept.items()}
+
+    def _spread_news(self) -> None:
+        for name, member in self._sharing.members.items():
             if member.grant.version > member.report.version and (news := self._news.get(name)) is not None:
                 news.set()
 
     async def _watch_time(self) -> None:
         idle_since = empty_since = monotonic()
+        sharing = self._sharing
         while True:
-            sharing = self._share()
             now = monotonic()
             pause = sharing.paused_until - now
             await asyncio.sleep(min(_LOOK_SECONDS, pause) if pause > 0 else _LOOK_SECONDS)
@@ -134,11 +137,11 @@ class Coordinator:
                     lost.held_slots,
                 )
             self._news = {name: news for name, news in self._news.items() if name in sharing.members}
-            self._keep_allowances(sharing)
-            self._spread_news(sharing)
+            self._keep_allowances()
+            self._spread_news()
             idle_since = now if sharing.is_needed else idle_since
             empty_since = now if sharing.members else empty_since
-            if now - idle_since > _REST_SECONDS:
+            if now - idle_since > _IDLE_SECONDS:
                 self._let_folder_go()
             if self._is_on_its_own and now - empty_since > LEASE_SECONDS:
                 self._state.unlink(missing_ok=True)
@@ -147,7 +150,6 @@ class Coordinator:
     async def _take_folder(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._share()
             self._write_state()
         except OSError as error:
             raise InvalidSettingError(
@@ -172,11 +174,11 @@ class Coordinator:
             self._lock.__exit__(None, None, None)
         self._lock = None
 
-    def _keep_allowances(self, sharing: Sharing) -> None:
+    def _keep_allowances(self) -> None:
         """Write what workers may spend before they hear of it."""
         if self._limits.budget is None:
             return
-        allowances = sharing.allowances()
+        allowances = self._sharing.allowances()
         if any(usd > self._kept.get(name, Decimal(0)) for name, usd in allowances.items()):
             self._kept = allowances
             self._write_state()
@@ -191,14 +193,6 @@ class Coordinator:
         for path in self._folder.glob("*.state"):
             if path != self._state:
                 path.unlink(missing_ok=True)
-
-    def _read_allowances(self) -> dict[str, Decimal]:
-        """Return what stood in the state of this run."""
-        try:
-            kept: dict[str, str] = json.loads(self._state.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        return {name: Decimal(usd) for name, usd in kept.items()}
 
 
 def _is_restarted() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.settings.settings import VARIABLES, resolve_settings
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kilo_gateway.settings.settings import Settings
+
+
+class SettingArguments(TypedDict, total=False):
+    """The settings of a client that a run takes beside its own arguments and the key."""
+
+    base_url: str | None
+    organization_id: str | None
+    timeout: Any
+    default_headers: Mapping[str, str] | None
 
 
 class Credentials:
@@ -39,6 +48,11 @@ class Credentials:
         """Return the settings, completed out of the environment. Raises what `resolve_settings` raises."""
         key = {} if self._read_key is None else {"api_key": self._read_key()}
         return resolve_settings({**self._arguments, **key}, environ)
+
+
+def take_settings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take the settings of a client out of the arguments of a run, whose own the model is."""
+    return {name: arguments.pop(name) for name in VARIABLES if name in arguments and name != "model"}
 
 
 def of_settings(settings: Settings) -> Credentials:

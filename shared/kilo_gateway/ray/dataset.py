@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import ray
 
+from kilo_gateway.batch.options import check_count
 from kilo_gateway.costs.bounds import reasons_to_estimate
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.ray.coordinator import start_coordinator
-from kilo_gateway.ray.credentials import of_settings
+from kilo_gateway.ray.credentials import SettingArguments, of_settings, take_settings
 from kilo_gateway.ray.plan import Prompt, RunArguments, RunPlan, make_plan
 from kilo_gateway.ray.processor import PlannedProcessor, Run
-from kilo_gateway.settings.settings import VARIABLES, resolve_settings
+from kilo_gateway.settings.settings import resolve_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ray.data import Dataset
 
     from kilo_gateway.ray.messages import RunTotals
@@ -34,7 +33,7 @@ _TASK_RETRIES: Final = 5
 _logger = logging.getLogger("kilo_gateway.ray")
 
 
-class BuildArguments(RunArguments, total=False):
+class BuildArguments(RunArguments, SettingArguments, total=False):
     """What `build_processor` takes beside the prompt."""
 
     workers: int | tuple[int, int]
@@ -44,10 +43,6 @@ class BuildArguments(RunArguments, total=False):
     num_cpus: float
     """What Ray sets aside for a worker; 1 unless given. Workers mostly wait."""
     api_key: str | None
-    base_url: str | None
-    organization_id: str | None
-    timeout: Any
-    default_headers: Mapping[str, str] | None
 
 
 class Processor:
@@ -115,11 +110,9 @@ def build_processor(prompt: Prompt, **arguments: Unpack[BuildArguments]) -> Proc
     """
     given: dict[str, Any] = dict(arguments)
     workers = _check_workers(given.pop("workers", 2))
-    batch_size = _check_count("batch_size", given.pop("batch_size", DEFAULT_BATCH_ROWS))
+    batch_size = check_count("batch_size", given.pop("batch_size", DEFAULT_BATCH_ROWS))
     num_cpus = given.pop("num_cpus", 1)
-    settings = resolve_settings(
-        {name: given.pop(name) for name in VARIABLES if name in given and name != "model"}, os.environ
-    )
+    settings = resolve_settings(take_settings(given), os.environ)
     plan = make_plan(prompt, given)
     _warn_of_estimate(plan)
     return Processor(plan, settings, workers=workers, batch_size=batch_size, num_cpus=num_cpus)
@@ -128,17 +121,11 @@ def build_processor(prompt: Prompt, **arguments: Unpack[BuildArguments]) -> Proc
 def _check_workers(workers: Any) -> tuple[int, int]:
     """Return the least and the most workers."""
     if isinstance(workers, tuple) and len(workers) == 2:  # noqa: PLR2004 - a pair
-        least, most = (_check_count("workers", number) for number in workers)
+        least, most = (check_count("workers", number) for number in workers)
         if least <= most:
             return least, most
         raise InvalidSettingError(f"workers={workers!r} is not usable: the least comes first, then the most.")
-    return (_check_count("workers", workers),) * 2
-
-
-def _check_count(name: str, number: Any) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InvalidSettingError(f"{name}={number!r} is not usable: it must be a whole number from 1 on.")
-    return number
+    return (check_count("workers", workers),) * 2
 
 
 def _warn_of_estimate(plan: RunPlan) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from kilo_gateway.batch.options import DEFAULT_CONCURRENCY, DEFAULT_NO_PROGRESS_SECONDS, RunOptions
+from kilo_gateway.batch.options import DEFAULT_CONCURRENCY, DEFAULT_NO_PROGRESS_SECONDS, RunOptions, check_count
 from kilo_gateway.batch.requests import CHAT_URL, EMBEDDINGS_URL
 from kilo_gateway.batch.template import Template
 from kilo_gateway.costs.budget import Budget
@@ -148,7 +148,7 @@ def make_plan(prompt: Prompt, arguments: Mapping[str, Any]) -> RunPlan:
         price=given.get("price"),
         retry_failed=given.get("retry_failed", False),
         limits=SharedLimits(
-            _requests_at_once(given.get("requests_at_once", DEFAULT_CONCURRENCY)),
+            check_count("requests_at_once", given.get("requests_at_once", DEFAULT_CONCURRENCY)),
             None if "budget" not in given else Budget(given["budget"]).usd,
             _share(given.get("max_error_share")),
             run.no_progress_seconds,
@@ -195,12 +195,6 @@ def _url(endpoint: object) -> str:
     if found is None:
         raise InvalidSettingError(f"endpoint={endpoint!r} is not known; it must be 'chat' or 'embeddings'.")
     return found
-
-
-def _requests_at_once(number: object) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise InvalidSettingError(f"requests_at_once={number!r} is not usable: it must be a whole number from 1 on.")
-    return number
 
 
 def _share(share: object) -> float | None:

@@ -17,28 +17,23 @@ from kilo_gateway.batch.asking import ask_with, chosen_model, client_without_ret
 from kilo_gateway.batch.requests import EMBEDDINGS_URL
 from kilo_gateway.ray.answer_folder import check_folder
 from kilo_gateway.ray.coordinator import start_coordinator
-from kilo_gateway.ray.credentials import Credentials, of_arguments
+from kilo_gateway.ray.credentials import Credentials, SettingArguments, of_arguments, take_settings
 from kilo_gateway.ray.plan import Prompt, RunArguments, RunPlan, make_plan
 from kilo_gateway.ray.row_requests import RowRequests
 from kilo_gateway.ray.tables import columns_of, rows_of, with_outcomes
 from kilo_gateway.ray.worker import Worker
-from kilo_gateway.settings.settings import VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from kilo_gateway.ray.outcomes import Outcome
 
 
-class ProcessorArguments(RunArguments, total=False):
+class ProcessorArguments(RunArguments, SettingArguments, total=False):
     """What `KiloProcessor` takes beside the prompt: the run, and where the gateway is."""
 
     api_key: Callable[[], str] | None
     """A function that returns the key, called on each worker. None: the worker's environment has it."""
-    base_url: str | None
-    organization_id: str | None
-    timeout: Any
-    default_headers: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +55,8 @@ class KiloProcessor:
 
     def __init__(self, prompt: Prompt, **arguments: Unpack[ProcessorArguments]) -> None:
         given: dict[str, Any] = dict(arguments)
-        settings = {name: given.pop(name) for name in VARIABLES if name in given and name != "model"}
+        credentials = of_arguments(take_settings(given))
         plan = make_plan(prompt, given)
-        credentials = of_arguments(settings)
         self._start(Run(plan, credentials, start_coordinator(plan.limits, plan.journal, _name_of(plan))))
 
     def _start(self, run: Run) -> None:
@@ -75,8 +69,8 @@ class KiloProcessor:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _begin(self, run: Run) -> Worker:
-        word = await run.coordinator.join.remote()
-        check_folder(run.plan.journal, word, socket.gethostname())
+        name = await run.coordinator.join.remote()
+        check_folder(run.plan.journal, name, socket.gethostname())
         client = client_without_retries(AsyncKiloClient(run.credentials.settings(os.environ)))
         worker = Worker(run.plan, run.coordinator, ask_with(client, None), prices_of(client, run.plan.price))
         await worker.start()

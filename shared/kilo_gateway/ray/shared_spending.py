@@ -67,7 +67,7 @@ class SharedSpending:
             self._waiting.append(bound)
             try:
                 self._on_change(False)
-                self._changed = self._changed if not self._changed.is_set() else asyncio.Event()
+                self._changed.clear()
                 await self._changed.wait()
             finally:
                 self._waiting.remove(bound)

@@ -76,11 +76,7 @@ class Cluster:
 
     def restart_coordinator(self) -> None:
         """Have the coordinator die and begin anew."""
-        task = self.coordinator._watch_task
-        if task is not None:
-            task.cancel()
-        if self.coordinator._lock is not None:
-            self.coordinator._lock.__exit__(None, None, None)
+        self._kill_coordinator()
         self.coordinator = Coordinator(self.plan.limits, self.plan.journal, self.run_id)
 
     async def add_worker(self) -> Worker:
@@ -106,12 +102,13 @@ class Cluster:
         """End everything."""
         for worker in list(self.workers):
             self.kill(worker)
-        task = self.coordinator._watch_task
-        if task is not None:
-            task.cancel()
-        if self.coordinator._lock is not None:
-            self.coordinator._lock.__exit__(None, None, None)
+        self._kill_coordinator()
         await asyncio.sleep(0)
+
+    def _kill_coordinator(self) -> None:
+        if self.coordinator._watch_task is not None:
+            self.coordinator._watch_task.cancel()
+        self.coordinator._let_folder_go()
 
     def _handle(self) -> Any:
         def remote(name: str) -> Any:

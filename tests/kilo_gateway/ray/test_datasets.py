@@ -134,9 +134,7 @@ def test_a_function_makes_prompts(cluster: Any, gateway: GatewayProcess, tmp_pat
 
 
 @pytest.mark.parametrize("batch_format", ["numpy", "pandas", "pyarrow"])
-def test_it_goes_into_map_batches(
-    cluster: Any, gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_format: str
-) -> None:
+def test_it_goes_into_map_batches(cluster: Any, gateway: GatewayProcess, tmp_path: Path, batch_format: str) -> None:
     """The class works with `map_batches` as others do, in each format; a function reads the key on the worker."""
     dataset = items(cluster, ROWS).map_batches(
         KiloProcessor,
@@ -262,9 +260,7 @@ def test_a_pause_is_everybodys(cluster: Any, gateway: GatewayProcess, tmp_path: 
     assert counts["most_under_way"] <= 20
 
 
-def test_two_runs_do_not_write_one_journal(
-    cluster: Any, gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_do_not_write_one_journal(cluster: Any, gateway: GatewayProcess, tmp_path: Path) -> None:
     """A journal that is being written by somebody is refused, with the process that does."""
     import fcntl
 

@@ -161,7 +161,7 @@ def test_a_key_travels_but_is_not_shown() -> None:
     assert found.default_headers == {"x-team": "a"}
 
 
-def test_a_missing_key_is_told_by_the_row(tmp_path: Path) -> None:
+def test_a_run_needs_no_key(tmp_path: Path) -> None:
     """A processor can be made without a key, as for free models."""
     assert build_processor("{text}", model="lab/model", journal=tmp_path)
 

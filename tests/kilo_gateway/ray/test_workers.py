@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -141,19 +142,12 @@ def test_too_many_errors_end_the_run_for_all(tmp_path: Path) -> None:
 def test_a_budget_is_never_passed(tmp_path: Path, cost: float | None) -> None:
     """Four workers together spend no more than the budget, and nearly all of it; unknown costs count as bounds."""
     gateway = Gateway(cost=cost)
-    plan = plan_of(tmp_path, price=PRICE, **limits(requests_at_once=20, budget=plan_budget(100)))
+    plan = plan_of(tmp_path, price=PRICE, **limits(requests_at_once=20, budget=Decimal(100)))
     found, totals = run(plan, gateway, workers=4, count=200, max_tokens=5)
     assert all(isinstance(error, BudgetExceededError) for error in found)
     spent = gateway.sent.total() * (5.0 if cost is None else cost)
     assert 95 <= spent <= 100
-    assert totals.spent == plan_budget(spent)
-
-
-def plan_budget(usd: float) -> Any:
-    """Return an amount."""
-    from decimal import Decimal
-
-    return Decimal(str(usd))
+    assert totals.spent == Decimal(str(spent))
 
 
 def test_a_restarted_coordinator_keeps_the_limit_and_the_budget(
@@ -169,7 +163,7 @@ def test_a_restarted_coordinator_keeps_the_limit_and_the_budget(
             restarted(True)
             cluster.restart_coordinator()
 
-    plan = plan_of(tmp_path, price=PRICE, **limits(requests_at_once=10, budget=plan_budget(300)))
+    plan = plan_of(tmp_path, price=PRICE, **limits(requests_at_once=10, budget=Decimal(300)))
     found, totals = run(plan, gateway, workers=4, count=200, max_tokens=5, during=die_twice)
     assert all(isinstance(error, BudgetExceededError) for error in found)
     assert gateway.most_under_way <= 10
@@ -177,9 +171,7 @@ def test_a_restarted_coordinator_keeps_the_limit_and_the_budget(
     assert totals.spent <= 300
 
 
-def test_what_a_dead_worker_held_is_given_to_others(
-    tmp_path: Path, restarted: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_dead_worker_held_is_given_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a worker has fallen silent, the others have the whole limit."""
     shorten_leases(monkeypatch)
     gateway = Gateway(seconds=0.01)
