@@ -24,4 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         sys.stderr.write('error: The command line needs an extra. Install it with: pip install "kilo-gateway[cli]"\n')
         status = 2
+    if arguments is None:
+        _ignore_signals()
     raise SystemExit(status)
+
+
+def _ignore_signals() -> None:
+    """Let the process end in peace: its status is known, and all is written."""
+    import signal  # noqa: PLC0415 - as above
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        try:
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        except (AttributeError, ValueError):  # Windows has no SIGHUP; not the main thread
+            continue

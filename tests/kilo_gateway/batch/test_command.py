@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
+from kilo_gateway.cli.batch.options import batch
 from kilo_gateway.cli.process import run as run_command
 
 from .conftest import MODEL
@@ -303,3 +305,10 @@ def test_what_nohup_ignores_stays_ignored(run: Run) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     assert run("in.jsonl", "out.jsonl").exit_code == 0
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_a_program_around_the_command_keeps_its_handlers(run: Run) -> None:
+    """Who runs the command within a program can stop the program with Ctrl-C as before."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert CliRunner().invoke(batch, ["in.jsonl", "out.jsonl"]).exit_code == 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers

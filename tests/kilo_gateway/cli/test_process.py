@@ -127,7 +127,7 @@ def test_without_its_extra_the_command_says_what_to_install(
     monkeypatch.delitem(sys.modules, "kilo_gateway.cli.process", raising=False)
     monkeypatch.setitem(sys.modules, "click", None)
     with pytest.raises(SystemExit) as end:
-        main()
+        main(["models"])
     assert end.value.code == 2
     assert 'pip install "kilo-gateway[cli]"' in capsys.readouterr().err
 

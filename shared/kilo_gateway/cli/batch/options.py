@@ -127,7 +127,9 @@ def batch(context: click.Context, /, **typed: Any) -> None:
     """
     from kilo_gateway.cli.batch.run import run_batch_command  # noqa: PLC0415 - imports a client
     from kilo_gateway.cli.batch.screen import BatchScreen  # noqa: PLC0415
+    from kilo_gateway.cli.batch.signals import keeping_signals  # noqa: PLC0415
 
+    context.with_resource(keeping_signals())
     as_json = typed.pop("as_json")
     screen = BatchScreen(sys.stderr)
     report = run_batch_command(_command(typed), screen)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from kilo_gateway.batch.stops import interrupted
 from kilo_gateway.cli.statuses import HUNG_UP, INTERRUPTED, TERMINATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kilo_gateway.batch import BatchRun
 
 _STATUS_OF_SIGNAL: Final = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED, "SIGHUP": HUNG_UP}
+
+
+@contextmanager
+def keeping_signals() -> Iterator[None]:
+    """Give a program that runs the command within itself its own handlers back."""
+    handlers = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in _known()}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 class StopSignals:
