@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kilo_gateway.settings.settings import Settings
 
 
-class SettingArguments(TypedDict, total=False):
+class ClientSettings(TypedDict, total=False):
     """The settings of a client that a run takes beside its own arguments and the key."""
 
     base_url: str | None

@@ -12,7 +12,7 @@ from kilo_gateway.batch.options import check_count
 from kilo_gateway.costs.bounds import reasons_to_estimate
 from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.ray.coordinator import start_coordinator
-from kilo_gateway.ray.credentials import SettingArguments, of_settings, take_settings
+from kilo_gateway.ray.credentials import ClientSettings, of_settings, take_settings
 from kilo_gateway.ray.plan import Prompt, RunArguments, RunPlan, make_plan
 from kilo_gateway.ray.processor import PlannedProcessor, Run
 from kilo_gateway.settings.settings import resolve_settings
@@ -33,7 +33,7 @@ _TASK_RETRIES: Final = 5
 _logger = logging.getLogger("kilo_gateway.ray")
 
 
-class BuildArguments(RunArguments, SettingArguments, total=False):
+class BuildArguments(RunArguments, ClientSettings, total=False):
     """What `build_processor` takes beside the prompt."""
 
     workers: int | tuple[int, int]

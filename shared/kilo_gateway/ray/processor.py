@@ -17,7 +17,7 @@ from kilo_gateway.batch.asking import ask_with, chosen_model, client_without_ret
 from kilo_gateway.batch.requests import EMBEDDINGS_URL
 from kilo_gateway.ray.answer_folder import check_folder
 from kilo_gateway.ray.coordinator import start_coordinator
-from kilo_gateway.ray.credentials import Credentials, SettingArguments, of_arguments, take_settings
+from kilo_gateway.ray.credentials import ClientSettings, Credentials, of_arguments, take_settings
 from kilo_gateway.ray.plan import Prompt, RunArguments, RunPlan, make_plan
 from kilo_gateway.ray.row_requests import RowRequests
 from kilo_gateway.ray.tables import columns_of, rows_of, with_outcomes
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kilo_gateway.ray.outcomes import Outcome
 
 
-class ProcessorArguments(RunArguments, SettingArguments, total=False):
+class ProcessorArguments(RunArguments, ClientSettings, total=False):
     """What `KiloProcessor` takes beside the prompt: the run, and where the gateway is."""
 
     api_key: Callable[[], str] | None
