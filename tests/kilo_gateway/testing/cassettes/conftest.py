@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hypothesis  # noqa: F401 - see below
 import pytest
-import requests  # noqa: F401 - see below
-import vcr.patch  # noqa: F401 - see below
-
-import kilo_gateway.testing.cassettes.decorator
-import kilo_gateway.testing.cassettes.vcr_config
-import kilo_gateway.testing.pytest_sessions  # noqa: F401 - see below
-import llama_index_kilo  # noqa: F401 - a run within a run forgets what it imports, which C extensions do not survive
-from kilo_gateway.testing import EmbeddedGateway, check_cassettes, kilo_vcr_config, use_cassette  # noqa: F401 - see above
+from _pytest.pytester import SysModulesSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _PLUGINS = ("kilo_gateway", "recording", "asyncio", "anyio")
 """What a run within a run loads: looking through all that is installed would take most of its time."""
@@ -48,9 +41,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def _installed_modules_stay(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let a run within a run forget the modules of its own folder only: others, imported twice, would be two."""
+
+    def is_kept(name: str) -> bool:
+        file = getattr(sys.modules[name], "__file__", None)
+        return file is None or not Path(file).is_relative_to(tmp_path_factory.getbasetemp())
+
+    monkeypatch.setattr("_pytest.pytester.SysModulesSnapshot", lambda preserve: SysModulesSnapshot(preserve=is_kept))
+
+
+@pytest.fixture
+def pytester(_installed_modules_stay: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """Return pytest's own fixture, made when installed modules stay."""
+    return pytester
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
-    pytester = request.getfixturevalue("pytester")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr("sys.dont_write_bytecode", True)  # a test written anew within a second would be the old one
     plugins = _plugins()
