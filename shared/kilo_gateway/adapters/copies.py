@@ -21,21 +21,24 @@ class Copies(Generic[M]):
     """Makes objects like one, which share no container with it."""
 
     def __init__(self, model: M) -> None:
-        self._model = model
-        self._containers = [name for name, value in vars(model).items() if isinstance(value, (list, dict))]
+        self._class = type(model)
+        self._fields = model.__dict__
+        self._containers = [name for name, value in self._fields.items() if isinstance(value, (list, dict))]
+        self._set_fields = model.__pydantic_fields_set__
+        self._extra = model.__pydantic_extra__
+        self._private = model.__pydantic_private__
 
     def make(self, said: dict[str, Any]) -> M:
         """Return a copy with other values in some of the fields that were given to the constructor."""
-        model = self._model
-        fields = model.__dict__.copy()
+        fields = self._fields.copy()
         fields.update(said)
         for name in self._containers:
             if name not in said:
                 fields[name] = fields[name].copy()
-        made = object.__new__(type(model))
+        made = object.__new__(self._class)
+        extra, private = self._extra, self._private
         _set(made, "__dict__", fields)
-        _set(made, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
-        extra, private = model.__pydantic_extra__, model.__pydantic_private__
+        _set(made, "__pydantic_fields_set__", self._set_fields.copy())
         _set(made, "__pydantic_extra__", None if extra is None else extra.copy())
         _set(made, "__pydantic_private__", None if private is None else private.copy())
         return made

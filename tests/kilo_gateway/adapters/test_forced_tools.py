@@ -42,14 +42,14 @@ def test_who_refuses_a_forced_tool(model: str, options: dict[str, Any], refuses:
     assert refuses_forced_tool(model, options) is refuses
 
 
-def test_urged_tools_are_copies() -> None:
+def test_tools_with_a_request_are_copies() -> None:
     """The tool that is to be called says so in its description; others, and what was given, stay as they are."""
     given = [
         {"type": "function", "function": {"name": "City", "description": "A city."}},
         {"type": "function", "function": {"name": "other"}},
         {"type": "web_search"},
     ]
-    urged = request_call(given, "City")
-    assert urged[0]["function"]["description"].startswith("A city. Give your answer by calling this tool")
-    assert urged[1:] == given[1:]
+    asked = request_call(given, "City")
+    assert asked[0]["function"]["description"].startswith("A city. Give your answer by calling this tool")
+    assert asked[1:] == given[1:]
     assert given[0]["function"]["description"] == "A city."
