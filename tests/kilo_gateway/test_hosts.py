@@ -159,11 +159,12 @@ def test_a_notebook(gateway: Any) -> None:
 
 
 LIVE = """
-import asyncio, sys, threading
+import asyncio, atexit, sys, threading
+held, begun = [], threading.Semaphore(0)
+atexit.register(lambda: next(held[0]))  # the last to run: what is in use can still be read
 from kilo_gateway import AsyncKiloClient, KiloClient
 given = {"base_url": sys.argv[1], "api_key": sys.argv[2], "model": sys.argv[3]}
 said = [{"role": "user", "content": "Hello"}]
-held, begun = [], threading.Semaphore(0)
 
 def hold(stream):
     held.append(stream)

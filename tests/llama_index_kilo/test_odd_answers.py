@@ -59,11 +59,12 @@ USAGE = _or_odd(prompt_tokens=st.integers(), completion_tokens=st.integers(), co
 
 
 def _check(response: ChatResponse) -> None:
-    """Use a response as LlamaIndex and a next request would."""
-    assert parse_completion_response(response).text is not None
+    """Use a response as LlamaIndex and a next request would: stored, it is sent back as it would have been."""
+    assert parse_completion_response(response).text == (response.message.content or "")
     LLM.get_tool_calls_from_response(response, error_on_no_tool_call=False)
     stored = ChatMessage.model_validate_json(response.message.model_dump_json())
-    render_messages([ChatMessage(content="hi"), response.message, stored])
+    hello = ChatMessage(content="hi")
+    assert render_messages([hello, stored]) == render_messages([hello, response.message])
     response.model_dump_json()
 
 

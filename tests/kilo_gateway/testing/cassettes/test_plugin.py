@@ -130,6 +130,7 @@ def test_who_decides_the_mode(
         monkeypatch.setenv(name, value)
     pytester.makepyfile(test_it=BASIC)
     run(*arguments).assert_outcomes(**{outcome: 1})
+    assert bool(cassettes(pytester)) is (outcome == "passed")
 
 
 def test_a_missing_cassette_says_how_to_record(pytester: pytest.Pytester, run: Any) -> None:
