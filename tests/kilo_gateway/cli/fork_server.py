@@ -105,8 +105,9 @@ def _become(request: dict, descriptors: list[int]) -> None:
     from kilo_gateway.cli import main
 
     status = 120
+    sys.argv[1:] = request["words"]
     try:
-        main(request["words"])
+        main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     except BaseException:  # noqa: BLE001 - shown as Python would
