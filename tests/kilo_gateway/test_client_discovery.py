@@ -14,6 +14,7 @@ from kilo_gateway import (
     KiloClient,
     MissingKeyError,
     ModelNotFoundError,
+    Settings,
     Timeouts,
     bundled_catalog,
     render_metadata,
@@ -180,6 +181,16 @@ def test_accounts_have_their_own_lists(connect: Any, gateway: Any) -> None:
     connect(organization_id=DEFAULT_ORGANIZATION).discover()
     connect().discover()
     assert paths(gateway) == ["models"] * 3
+
+
+def test_the_lists_of_many_accounts_are_not_kept_for_ever() -> None:
+    """A server whose users bring keys of their own remembers the lists that were fetched last."""
+    accounts = [Settings(api_key=f"key-{number}") for number in range(discovery.MOST_KEPT + 2)]
+    for number, account in enumerate(accounts):
+        discovery.remember_catalog(account, bundled_catalog(), now=float(number))
+        discovery.remember_catalog(accounts[0], bundled_catalog(), now=float(number))
+    kept = [discovery.was_asked(account) for account in accounts]
+    assert kept == [True, False, False, *[True] * (discovery.MOST_KEPT - 1)]
 
 
 def test_knowing_is_not_asking(connect: Any, gateway: Any) -> None:

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.catalog.catalog import Catalog, bundled_catalog, merge_catalogs, parse_catalog
 from kilo_gateway.jsontext import loads_answer
@@ -32,6 +32,9 @@ MAX_AGE_SECONDS = 600.0
 
 MAX_FAILURE_AGE_SECONDS = 60.0
 """How long a failed fetch is not repeated."""
+
+MOST_KEPT: Final = 100
+"""How many lists are remembered; a server whose users bring keys of their own would fill its memory with them."""
 
 Account = tuple[str, str | None, str]
 """Base URL, organization, and a digest of the key: lists differ by account."""
@@ -97,7 +100,7 @@ def remember_catalog(settings: Settings, catalog: Catalog, *, now: float) -> Cat
     """Keep a fetched catalog and return it."""
     with _lock:
         account = account_of(settings)
-        _known[account] = _Known(catalog, now, is_live=True)
+        _keep(account, _Known(catalog, now, is_live=True))
         _warned.discard(account)
     return catalog
 
@@ -108,12 +111,22 @@ def remember_failure(settings: Settings, error: KiloError, *, now: float) -> Cat
     with _lock:
         known = _known.get(account)
         catalog = bundled_catalog() if known is None else known.catalog
-        _known[account] = _Known(catalog, now, is_live=False)
+        _keep(account, _Known(catalog, now, is_live=False))
         is_first = account not in _warned
         _warned.add(account)
     if is_first:
         logger.warning("Model discovery failed, the bundled catalog is used: %s", error)
     return catalog
+
+
+def _keep(account: Account, known: _Known) -> None:
+    """Remember a list as the newest, and forget the oldest where there are too many. Needs the lock."""
+    _known.pop(account, None)
+    _known[account] = known
+    if len(_known) > MOST_KEPT:
+        oldest = next(iter(_known))
+        del _known[oldest]
+        _warned.discard(oldest)
 
 
 def known_to_be_free(settings: Settings, model_id: str) -> bool:

@@ -10,7 +10,9 @@ import hashlib
 import os
 import random
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 from kilo_gateway.forks import renew_after_fork
 from kilo_gateway.gate.retry_budget import RetryBudget
@@ -179,7 +181,11 @@ class Permit:
         self.pauses_before = pauses_before
 
 
-_gates: dict[tuple[str, bytes], Gate] = {}
+_gates: WeakValueDictionary[tuple[str, bytes], Gate] = WeakValueDictionary()
+"""The gates that a client holds, or that stand among those used last."""
+_used_last: OrderedDict[tuple[str, bytes], Gate] = OrderedDict()
+"""Keeps pauses for clients made anew for each request of a server, whose users may bring keys of their own."""
+_MOST_KEPT: Final = 1_000
 _gates_lock = threading.RLock()
 
 
@@ -197,11 +203,19 @@ def gate_of(settings: Settings) -> Gate:
     key = "" if settings.api_key is None else settings.api_key.get_secret_value()
     account = settings.base_url, hashlib.blake2b(key.encode(), digest_size=16).digest()
     with _gates_lock:
-        return _gates.setdefault(account, Gate())
+        gate = _gates.get(account)
+        if gate is None:
+            gate = _gates[account] = Gate()
+        _used_last[account] = gate
+        _used_last.move_to_end(account)
+        if len(_used_last) > _MOST_KEPT:
+            _used_last.popitem(last=False)
+        return gate
 
 
 def forget_gates() -> None:
     """Reset every gate, also those that clients hold; for tests."""
     with _gates_lock:
-        for gate in _gates.values():
+        _used_last.clear()
+        for gate in tuple(_gates.values()):
             gate.reset()

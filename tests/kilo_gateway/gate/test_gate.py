@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from kilo_gateway.gate import LONGEST_PAUSE_SECONDS, Gate, Permit, gate_of
 from kilo_gateway.settings.settings import Settings
 
@@ -88,3 +91,13 @@ def test_one_gate_for_each_gateway_and_key() -> None:
     assert gate_of(first) is gate_of(same)
     assert gate_of(first) is not gate_of(Settings(api_key="k2-for-the-gate"))
     assert gate_of(first) is not gate_of(Settings(api_key="k1-for-the-gate", base_url="https://other.example/"))
+
+
+def test_gates_of_many_keys_are_not_kept_for_ever() -> None:
+    """A server whose users bring keys keeps the gates used last, and those that somebody holds."""
+    held = gate_of(Settings(api_key="held-for-the-gate"))
+    gates = [weakref.ref(gate_of(Settings(api_key=f"many-for-the-gate-{number}"))) for number in range(1_200)]
+    assert gate_of(Settings(api_key="held-for-the-gate")) is held
+    assert gates[-1]() is gate_of(Settings(api_key="many-for-the-gate-1199"))
+    gc.collect()
+    assert sum(gate() is not None for gate in gates) < 1_000  # one of those kept is that which is held
