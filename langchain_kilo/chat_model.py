@@ -12,23 +12,10 @@ from kilo_gateway import __version__
 from kilo_gateway.adapters.arguments import FIELD_OF, check_option_values
 from kilo_gateway.adapters.fields import ChatFields
 from kilo_gateway.errors import KiloError
-from langchain_kilo import tracing, translator
-from langchain_kilo.answers import parse_result
-from langchain_kilo.costs import counted, counting
+from langchain_kilo import asking, tracing, translator
 from langchain_kilo.errors import chat_error
-from langchain_kilo.messages import render_messages
-from langchain_kilo.observers import (
-    astream_observed,
-    observed_run,
-    observing,
-    show_no_cost_of_cached,
-    show_usage,
-    stream_observed,
-)
-from langchain_kilo.parameters import arguments_of
+from langchain_kilo.observers import astream_observed, observing, show_no_cost_of_cached, stream_observed
 from langchain_kilo.profile import CatalogProfile, render_profile
-from langchain_kilo.retries import listener
-from langchain_kilo.streaming import ChunkWriter
 from langchain_kilo.tools import render_tool_choice, render_tools
 
 if TYPE_CHECKING:
@@ -144,16 +131,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        try:
-            call = arguments_of(self.__dict__, stop, kwargs)
-            clients = self._clients(call.settings)
-            told = listener(run_manager)
-            with counting(run_manager):
-                completion = clients.client.complete(render_messages(messages), on_retry=told, **call.client)
-            show_usage(observed_run(run_manager), completion.usage)
-            return parse_result(completion, with_headers=self.include_response_headers)
-        except KiloError as error:
-            raise chat_error(error) from error.__cause__
+        return asking.generate(self, messages, stop, run_manager, kwargs)
 
     async def _agenerate(
         self,
@@ -162,34 +140,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        try:
-            call = arguments_of(self.__dict__, stop, kwargs)
-            clients = await self._async_clients(call.settings)
-            told, client = listener(run_manager), clients.async_client
-            with counting(run_manager):
-                completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
-            show_usage(observed_run(run_manager), completion.usage)
-            return parse_result(completion, with_headers=self.include_response_headers)
-        except KiloError as error:
-            raise chat_error(error) from error.__cause__
-
-    def _generate_with_cache(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> ChatResult:
-        answer = super()._generate_with_cache
-        if run_manager is None or not run_manager.handlers:
-            return answer(messages, stop, run_manager, **kwargs)
-        with observing(run_manager) as run:
-            return show_no_cost_of_cached(run, answer(messages, stop, run_manager, **kwargs))
-
-    async def _agenerate_with_cache(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> ChatResult:
-        answer = super()._agenerate_with_cache
-        if run_manager is None or not run_manager.handlers:
-            return await answer(messages, stop, run_manager, **kwargs)
-        with observing(run_manager) as run:
-            return show_no_cost_of_cached(run, await answer(messages, stop, run_manager, **kwargs))
+        return await asking.agenerate(self, messages, stop, run_manager, kwargs)
 
     def _stream(
         self,
@@ -198,52 +149,29 @@ class ChatKilo(ChatFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        writer, run = self._chunk_writer(run_manager), observed_run(run_manager)
-        try:
-            call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
-            clients = self._clients(call.settings)
-            told = listener(run_manager)
-            begin, rendered = clients.client.stream, render_messages(messages)
-            with counted(run_manager, begin, rendered, on_retry=told, **call.client) as stream:
-                for delta in stream:
-                    if (chunk := writer.write(delta)) is not None:
-                        if run_manager is not None:
-                            run_manager.on_llm_new_token(delta.text, chunk=chunk)
-                        yield chunk
-                last = writer.finish(stream.completion)
-                show_usage(run, stream.completion.usage)
-                if run_manager is not None:
-                    run_manager.on_llm_new_token("", chunk=last)
-                yield last
-        except KiloError as error:
-            raise chat_error(error) from error.__cause__
+        return asking.stream(self, messages, stop, run_manager, kwargs)
 
-    async def _astream(
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        writer, run = self._chunk_writer(run_manager), observed_run(run_manager)
-        try:
-            call = arguments_of(self.__dict__, stop, kwargs, is_stream=True)
-            clients = await self._async_clients(call.settings)
-            told, client = listener(run_manager), clients.async_client
-            rendered = render_messages(messages)
-            async with counted(run_manager, client.stream, rendered, on_retry=told, **call.client) as stream:
-                async for delta in stream:
-                    if (chunk := writer.write(delta)) is not None:
-                        if run_manager is not None:
-                            await run_manager.on_llm_new_token(delta.text, chunk=chunk)
-                        yield chunk
-                last = writer.finish(stream.completion)
-                show_usage(run, stream.completion.usage)
-                if run_manager is not None:
-                    await run_manager.on_llm_new_token("", chunk=last)
-                yield last
-        except KiloError as error:
-            raise chat_error(error) from error.__cause__
+        return asking.astream(self, messages, stop, run_manager, kwargs)
+
+    def _generate_with_cache(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        with observing(run_manager) as run:
+            return show_no_cost_of_cached(run, super()._generate_with_cache(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate_with_cache(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        with observing(run_manager) as run:
+            result = await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
+            return show_no_cost_of_cached(run, result)
 
     def stream(
         self,
@@ -262,10 +190,6 @@ class ChatKilo(ChatFields, BaseChatModel):
     ) -> AsyncIterator[AIMessageChunk]:
         """Return what `stream` does, asynchronously."""
         return astream_observed(super().astream, config, self.callbacks, input=input, **kwargs)
-
-    def _chunk_writer(self, run_manager: Any) -> ChunkWriter:
-        """Return what makes the chunks of a stream; LangChain names a run here only for its events of version 3."""
-        return ChunkWriter(with_headers=self.include_response_headers, for_events=run_manager is not None)
 
     def bind_tools(
         self,

@@ -6,7 +6,7 @@ LangChain adds up `usage_metadata`, and takes whole numbers only; so an answer's
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ from langchain_kilo.answers import usage_metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from uuid import UUID
 
     from langchain_core.callbacks import BaseCallbackManager
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OPENINFERENCE = "openinference.instrumentation.langchain"
+
+_NOT_OBSERVED = nullcontext()
 
 _current_run: ContextVar[ObservedRun | None] = ContextVar("kilo_current_run", default=None)
 """The run whose stream begins next in this context: LangChain does not hand a model that streams its callbacks."""
@@ -71,10 +74,15 @@ def show_usage(run: ObservedRun | None, usage: Usage | None) -> None:
             _show_langsmith(handler.run_map.get(str(run[1])), usage)
 
 
-@contextmanager
-def observing(run_manager: Any) -> Iterator[ObservedRun]:
+def observing(run_manager: Any) -> AbstractContextManager[ObservedRun | None]:
     """Keep the run for the calls of a block, because LangChain may stream in it without handing on the callbacks."""
-    run = run_manager.handlers, run_manager.run_id
+    if run_manager is None or not run_manager.handlers:
+        return _NOT_OBSERVED
+    return _observing((run_manager.handlers, run_manager.run_id))
+
+
+@contextmanager
+def _observing(run: ObservedRun) -> Iterator[ObservedRun]:
     token = _current_run.set(run)
     try:
         yield run
@@ -82,10 +90,9 @@ def observing(run_manager: Any) -> Iterator[ObservedRun]:
         _current_run.reset(token)
 
 
-def show_no_cost_of_cached(run: ObservedRun, result: ChatResult) -> ChatResult:
+def show_no_cost_of_cached(run: ObservedRun | None, result: ChatResult) -> ChatResult:
     """Return the result; of one out of a cache, tell that it cost nothing, or tokens alone would be priced."""
-    message = result.generations[0].message if result.generations else None
-    if message is not None and message.response_metadata.get("cached"):
+    if run is not None and result.generations and result.generations[0].message.response_metadata.get("cached"):
         for span in _spans_of(run):
             describe_no_cost(span)
     return result

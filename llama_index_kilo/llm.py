@@ -22,20 +22,17 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from kilo_gateway import DEFAULT_BASE_URL
 from kilo_gateway.adapters.fields import ChatFields
-from kilo_gateway.adapters.shown_costs import describe_usage, openinference_span
-from llama_index_kilo import structured
-from llama_index_kilo.answers import parse_chat_response, parse_completion_response
-from llama_index_kilo.costs import counted, counting
+from llama_index_kilo import asking, structured
+from llama_index_kilo.answers import parse_completion_response
 from llama_index_kilo.hidden_headers import hiding_headers
-from llama_index_kilo.messages import render_messages
-from llama_index_kilo.parameters import check_arguments, options_of_call
+from llama_index_kilo.parameters import check_arguments
 from llama_index_kilo.profile import describe, dump_description
-from llama_index_kilo.streaming import OneCallStream, PartialResponse, arespond, respond, with_one_call
+from llama_index_kilo.streaming import OneCallStream, PartialResponse, with_one_call
 from llama_index_kilo.structured_answers import check_output_class
 from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+    from collections.abc import AsyncGenerator, Generator, Sequence
 
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
@@ -118,76 +115,47 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     @_chat_callback
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return the answer to the messages; keyword arguments are options of this call."""
-        return self._chat(messages, kwargs)
+        return asking.chat(self, messages, kwargs)
 
     @_completion_callback
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return the answer to a prompt, which is sent as one user message."""
-        return parse_completion_response(self._chat(self._prompt_messages(prompt, formatted), kwargs))
+        return parse_completion_response(asking.chat(self, self._prompt_messages(prompt, formatted), kwargs))
 
     @_chat_callback
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Return the answer as it grows; the last response holds everything that `chat` returns."""
-        return self._stream(messages, kwargs)
+        return asking.stream(self, messages, kwargs)
 
     @_completion_callback
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """Return the answer to a prompt as it grows."""
-        responses = self._stream(self._prompt_messages(prompt, formatted), kwargs)
+        responses = asking.stream(self, self._prompt_messages(prompt, formatted), kwargs)
         return (parse_completion_response(response) for response in responses)
 
     @_chat_callback
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Return what `chat` does."""
-        return await self._achat(messages, kwargs)
+        return await asking.achat(self, messages, kwargs)
 
     @_completion_callback
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Return what `complete` does."""
-        return parse_completion_response(await self._achat(self._prompt_messages(prompt, formatted), kwargs))
+        return parse_completion_response(await asking.achat(self, self._prompt_messages(prompt, formatted), kwargs))
 
     @_chat_callback
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """Return what `stream_chat` does, as an asynchronous generator."""
-        return await self._astream(messages, kwargs)
+        return await asking.astream(self, messages, kwargs)
 
     @_completion_callback
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """Return what `stream_complete` does, as an asynchronous generator."""
-        return await self._astream(self._prompt_messages(prompt, formatted), kwargs, parse_completion_response)
+        return await asking.astream(self, self._prompt_messages(prompt, formatted), kwargs, parse_completion_response)
 
     def _prompt_messages(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         text = prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
         return [ChatMessage(role=MessageRole.USER, content=text)]
-
-    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        options = options_of_call(self.__dict__, kwargs)
-        with counting(self.callback_manager):
-            completion = self._clients().client.complete(render_messages(messages), **options)
-        describe_usage(openinference_span(), completion.usage)
-        return parse_chat_response(completion)
-
-    async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        options, clients = options_of_call(self.__dict__, kwargs), await self._async_clients()
-        with counting(self.callback_manager):
-            completion = await clients.async_client.complete(render_messages(messages), **options)
-        describe_usage(openinference_span(), completion.usage)
-        return parse_chat_response(completion)
-
-    def _stream(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponseGen:
-        options = options_of_call(self.__dict__, kwargs)
-        begin, rendered = self._clients().client.stream, render_messages(messages)
-        return respond(counted(self.callback_manager, begin, rendered, **options), openinference_span())
-
-    async def _astream(
-        self,
-        messages: Sequence[ChatMessage],
-        kwargs: dict[str, Any],
-        parse: Callable[[ChatResponse], Any] = lambda response: response,
-    ) -> AsyncGenerator[Any, None]:
-        options, clients = options_of_call(self.__dict__, kwargs), await self._async_clients()
-        begin, rendered = clients.async_client.stream, render_messages(messages)
-        return arespond(counted(self.callback_manager, begin, rendered, **options), openinference_span(), parse)
 
     def _model_info(self) -> ModelInfo | None:
         """Return what the catalog as known now says of the model; None for an unknown id."""
