@@ -32,6 +32,11 @@ _REASONING = ("reasoning_tokens", "reasoningTokens", "thoughtsTokenCount")
 """The gateway's own name first, then those of other interfaces. Ollama writes some of them at the top of the answer."""
 _HOLDERS = ("x_groq", "usageMetadata", "usage_metadata")
 """Keys of an answer whose object counts the tokens, or holds a `usage` that does."""
+_OTHER_NAMES = frozenset(
+    (*_INPUT[1:], *_OUTPUT[1:], *_TOTAL[1:], *_ASKED[1:], *_ANSWERED[1:], *_CACHED, *_CACHE_WRITES, *_REASONING)
+)
+"""What a usage has that counts elsewhere, or by other names, than the gateway does."""
+_OTHER_DETAILS = frozenset((*_CACHED[1:], *_CACHE_WRITES[1:], *_REASONING[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +87,22 @@ def parse_usage(body: Any) -> Usage | None:
         body = body[0]
     if not isinstance(body, dict) or not body:
         return None
-    asked = _parse_object(_stated(body, _ASKED))
-    answered = _parse_object(_stated(body, _ANSWERED))
-    cached = _stated_twice(asked, body, _CACHED)
-    written = _stated_twice(asked, body, _CACHE_WRITES)
-    reasoning = _stated_twice(answered, body, _REASONING)
-    input_tokens = parse_count(_stated(body, _INPUT)) or 0
-    if "cache_read_input_tokens" in body and "prompt_tokens" not in body:  # Anthropic counts these apart
-        input_tokens += (cached or 0) + (written or 0)
-    output_tokens = parse_count(_stated(body, _OUTPUT)) or 0
-    if "candidatesTokenCount" in body:  # so does Gemini with the thoughts
-        output_tokens += reasoning or 0
-    total_tokens = parse_count(_stated(body, _TOTAL))
+    said = _in_own_names(body)
+    asked, answered = (
+        _parse_object(said.get("prompt_tokens_details")),
+        _parse_object(said.get("completion_tokens_details")),
+    )
+    input_tokens = parse_count(said.get("prompt_tokens")) or 0
+    output_tokens = parse_count(said.get("completion_tokens")) or 0
+    total_tokens = parse_count(said.get("total_tokens"))
     is_byok = body.get("is_byok")
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
-        cached_tokens=cached,
-        cache_write_tokens=written,
-        reasoning_tokens=reasoning,
+        cached_tokens=parse_count(asked.get("cached_tokens")),
+        cache_write_tokens=parse_count(asked.get("cache_write_tokens")),
+        reasoning_tokens=parse_count(answered.get("reasoning_tokens")),
         audio_input_tokens=parse_count(asked.get("audio_tokens")),
         audio_output_tokens=parse_count(answered.get("audio_tokens")),
         image_input_tokens=parse_count(asked.get("image_tokens")),
@@ -113,6 +114,30 @@ def parse_usage(body: Any) -> Usage | None:
         upstream_cost=_parse_number(_parse_object(body.get("cost_details")).get("upstream_inference_cost")),
         body=cast("UsageBody", body),
     )
+
+
+def _in_own_names(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a usage with its tokens where the gateway puts them, and by its names; nearly always, it is."""
+    asked, answered = _parse_object(_stated(body, _ASKED)), _parse_object(_stated(body, _ANSWERED))
+    if _OTHER_NAMES.isdisjoint(body) and _OTHER_DETAILS.isdisjoint(asked) and _OTHER_DETAILS.isdisjoint(answered):
+        return body
+    cached = _stated_twice(asked, body, _CACHED)
+    written = _stated_twice(asked, body, _CACHE_WRITES)
+    reasoning = _stated_twice(answered, body, _REASONING)
+    input_tokens = parse_count(_stated(body, _INPUT)) or 0
+    if "cache_read_input_tokens" in body and "prompt_tokens" not in body:  # Anthropic counts these apart
+        input_tokens += (cached or 0) + (written or 0)
+    output_tokens = parse_count(_stated(body, _OUTPUT)) or 0
+    if "candidatesTokenCount" in body:  # so does Gemini with the thoughts
+        output_tokens += reasoning or 0
+    return {
+        **body,
+        "prompt_tokens": input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": _stated(body, _TOTAL),
+        "prompt_tokens_details": {**asked, "cached_tokens": cached, "cache_write_tokens": written},
+        "completion_tokens_details": {**answered, "reasoning_tokens": reasoning},
+    }
 
 
 def find_usage(body: dict[str, Any], choices: list[dict[str, Any]]) -> Usage | None:
