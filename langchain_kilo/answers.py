@@ -145,5 +145,4 @@ def usage_metadata(usage: Usage | None) -> UsageMetadata | None:
 
 
 def _details(usage: Usage, names: dict[str, str]) -> dict[str, int]:
-    found = {name: getattr(usage, attribute) for name, attribute in names.items()}
-    return {name: count for name, count in found.items() if count is not None}
+    return {name: count for name, attribute in names.items() if (count := getattr(usage, attribute)) is not None}

@@ -297,8 +297,7 @@ class ChatKilo(ChatFields, BaseChatModel):
         return tracing.identifying_params(self)
 
     def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        stops = self.stop if stop is None else stop
-        return super()._get_invocation_params(stop=stops, **tracing.mask_arguments(kwargs))  # type: ignore[arg-type] # a text is one stop
+        return tracing.invocation_params(self, stop, kwargs)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return the cache key of a call. LangChain's own part of it may be older than the last change of a field."""

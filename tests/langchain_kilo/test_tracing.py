@@ -9,6 +9,7 @@ import pytest
 from langchain.chat_models import init_chat_model
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, trim_messages
 from langchain_core.messages.ai import add_usage
 
@@ -16,6 +17,7 @@ from kilo_gateway.catalog import discovery
 from kilo_gateway.testing import Reply
 from langchain_kilo import ChatKilo, __version__
 from langchain_kilo.tools import render_tools
+from langchain_kilo.tracing import mask_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,19 @@ def test_langsmith_parameters(make: Callable[..., ChatKilo]) -> None:
     )
     assert (changed["ls_model_name"], changed["ls_temperature"], changed["ls_max_tokens"]) == ("a/b", 0, 5)
     assert changed["ls_stop"] == ["X"]
+
+
+@pytest.mark.parametrize("stop", [None, ["X"]])
+@pytest.mark.parametrize("given", [{}, {"temperature": 0, "tools": [{"type": "mcp", "authorization": "a"}]}])
+def test_invocation_parameters_are_those_of_langchain(
+    make: Callable[..., ChatKilo], stop: list[str] | None, given: dict[str, Any]
+) -> None:
+    """What callbacks are told of a call is what LangChain makes itself, more slowly, of the identifying parameters."""
+    model = make(temperature=0.5, default_headers={"X-Team": "t"})
+    own = BaseChatModel._get_invocation_params(model, stop, **mask_arguments(given))
+    assert model._get_invocation_params(stop, **given) == own
+    stopping = make(stop=["END"])
+    assert stopping._get_invocation_params()["stop"] == ["END"]
 
 
 def test_trace_and_message_agree_on_the_provider(make: Callable[..., ChatKilo]) -> None:
