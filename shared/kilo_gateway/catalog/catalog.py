@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import reprlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -39,16 +39,12 @@ AUTO_ENTRY: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class CatalogOrigin:
-    """Where a catalog comes from."""
+    """Where the bundled catalog comes from."""
 
     source: str
-    """The URL that was asked, or who stated the facts of the bundled snapshot."""
+    """Who stated its facts."""
     date: str | None = None
-    """Day of the bundled snapshot, `YYYY-MM-DD`; None for a list that was fetched."""
-    fetched_at_unix_seconds: float | None = None
-    """When the gateway was asked; None for the bundled snapshot."""
-    failure: str | None = None
-    """Why asking the gateway gave nothing; None when it was not asked or answered."""
+    """Its day, `YYYY-MM-DD`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,7 +58,7 @@ class Catalog:
     skipped: tuple[str, ...] = ()
     """Why entries of the list were left out, one sentence each."""
     origin: CatalogOrigin | None = None
-    """Where this comes from; None when nobody said."""
+    """Where the bundled catalog comes from; None for a live one."""
     _index: dict[str, ModelInfo] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,23 +133,14 @@ def bundled_catalog() -> Catalog:
     return Catalog(tuple(models), skipped=tuple(skipped), origin=CatalogOrigin(snapshot["source"], snapshot["date"]))
 
 
-def merge_catalogs(
-    live: Sequence[ModelInfo],
-    bundled: Catalog,
-    *,
-    skipped: Iterable[str] = (),
-    origin: CatalogOrigin | None = None,
-) -> Catalog:
+def merge_catalogs(live: Sequence[ModelInfo], bundled: Catalog, *, skipped: Iterable[str] = ()) -> Catalog:
     """Return the discovered models in the gateway's order, then the bundled ones that were not discovered.
 
-    Of two with one id the discovered one counts. Without any discovered model the bundled catalog is the answer;
-    `skipped` and `origin` then tell what went wrong.
+    Of two with one id the discovered one counts. `skipped` says why entries of the gateway's list were left out.
     """
-    if not live:
-        return replace(bundled, skipped=(*bundled.skipped, *skipped), origin=origin or bundled.origin)
     discovered = {_key(model.id) for model in live}
     missing = (model for model in bundled if _key(model.id) not in discovered)
-    return Catalog((*live, *missing), is_live=True, skipped=tuple(skipped), origin=origin)
+    return Catalog((*live, *missing), is_live=True, skipped=tuple(skipped))
 
 
 def _parse_entries(entries: Sequence[object], *, source: Source) -> tuple[list[ModelInfo], list[str]]:

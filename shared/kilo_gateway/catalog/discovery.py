@@ -93,7 +93,7 @@ def read_catalog(body: bytes) -> Catalog:
     models, skipped = parse_catalog(parsed)
     if skipped:
         logger.warning("The gateway's model list has %d unusable rows: %s", len(skipped), "; ".join(skipped[:5]))
-    return merge_catalogs(models, bundled_catalog())
+    return merge_catalogs(models, bundled_catalog(), skipped=skipped)
 
 
 def remember_catalog(settings: Settings, catalog: Catalog, *, now: float) -> Catalog:

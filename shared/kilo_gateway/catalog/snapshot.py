@@ -5,54 +5,34 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.catalog.catalog import AUTO_ENTRY, Catalog, bundled_catalog
-from kilo_gateway.catalog.models import ModelInfo, parse_model
+from kilo_gateway.catalog.catalog import AUTO_ENTRY, bundled_catalog
 from kilo_gateway.catalog.prices import render_pricing
 from kilo_gateway.refs import parse_model_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from kilo_gateway.catalog.catalog import Catalog
+    from kilo_gateway.catalog.models import ModelInfo
 
 _AUTO_PREFIX = "kilo-auto/"
 
 
-def render_snapshot(
-    models: Catalog | Iterable[ModelInfo | Mapping[str, Any]],
-    *,
-    source: str,
-    date: str,
-    ids: Iterable[str] | None = None,
-) -> str:
+def render_snapshot(catalog: Catalog, *, source: str, date: str) -> str:
     """Return `{"source", "date", "models": [entry, ...]}` as JSON text: the same for the same facts in any order.
 
     Entries have the shape of GET /models with only what this package reads, and no descriptions. `kilo/auto` is
-    first with its fixed values, then come the `kilo-auto/` routes, then the rest by id. Of a live catalog only what
-    the gateway listed is kept; entries that cannot be used are left out.
-
-    ids: refs or ids to keep beside the routes; None keeps those that are bundled now. `date` is `YYYY-MM-DD`.
-
-    Raises: InvalidModelError for one of `ids` that names no model.
+    first with its fixed values, then come the `kilo-auto/` routes, then those of the rest that are bundled now, by id.
+    Of a live catalog only what the gateway listed is kept. `date` is `YYYY-MM-DD`.
     """
-    kept = {parse_model_id(ref).lower() for ref in (_bundled_ids() if ids is None else ids)}
+    kept = {parse_model_id(model.id).lower() for model in bundled_catalog()}
     entries = {AUTO_ENTRY["id"]: AUTO_ENTRY}
-    for model in sorted(_usable(models), key=_position):
+    listed = (model for model in catalog if model.source == "live" or not catalog.is_live)
+    for model in sorted(listed, key=_position):
         key = parse_model_id(model.id).lower()
         if key in kept or key.startswith(_AUTO_PREFIX):
             entries.setdefault(key, _render_entry(model))
     blocks = ",\n".join(_render_block(entry) for entry in entries.values())
     head = f'{{\n  "source": {json.dumps(source)},\n  "date": {json.dumps(date)},\n'
     return f'{head}  "models": [\n{blocks}\n  ]\n}}\n'
-
-
-def _bundled_ids() -> list[str]:
-    return [model.id for model in bundled_catalog()]
-
-
-def _usable(models: Catalog | Iterable[ModelInfo | Mapping[str, Any]]) -> list[ModelInfo]:
-    if isinstance(models, Catalog):
-        return [model for model in models if model.source == "live" or not models.is_live]
-    parsed = (model if isinstance(model, ModelInfo) else parse_model(model) for model in models)
-    return [model for model in parsed if isinstance(model, ModelInfo)]
 
 
 def _position(model: ModelInfo) -> tuple[bool, str]:

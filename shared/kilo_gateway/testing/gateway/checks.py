@@ -52,7 +52,7 @@ def _check_account_limit(request: ChatRequest) -> Answer | None:
     limit = incoming.state.options.account_requests
     if limit is None:
         return None
-    before = incoming.state.count_within(f"account:{incoming.user_id}", _HOUR_SECONDS, add=True)
+    before = incoming.state.count_within(f"account:{incoming.user_id}", _HOUR_SECONDS)
     return incoming.refusal("account_rate_limit") if before >= limit else None
 
 
@@ -110,7 +110,7 @@ def _check_free_limit(request: ChatRequest) -> Answer | None:
         return incoming.refusal("missing_client_ip")
     if not is_hosted_free(request.resolved, incoming.state):
         return None
-    before = incoming.state.count_within(f"free:{options.client_ip}", _HOUR_SECONDS, add=True)
+    before = incoming.state.count_within(f"free:{options.client_ip}", _HOUR_SECONDS)
     return incoming.refusal("free_model_rate_limit") if before >= options.free_requests_per_hour else None
 
 
@@ -122,7 +122,7 @@ def _check_caller(request: ChatRequest) -> Answer | None:
         return incoming.refusal("invalid_token")
     if request.model in CLASSIFIED or not is_free(request.resolved, incoming.state):
         return incoming.refusal("paid_model_auth_required")
-    before = incoming.state.count_within(f"anonymous:{options.client_ip}", _DAY_SECONDS, add=True)
+    before = incoming.state.count_within(f"anonymous:{options.client_ip}", _DAY_SECONDS)
     return incoming.refusal("promotion_limit") if before >= options.anonymous_requests_per_day else None
 
 

@@ -108,17 +108,15 @@ class GatewayState:
             self._answers += 1
             return self._answers
 
-    def count_within(self, name: str, window_seconds: int, *, add: bool) -> int:
-        """Return how many times `name` was counted in the window before now, and count it once more when `add`."""
+    def count_within(self, name: str, window_seconds: int) -> int:
+        """Return how many times `name` was counted in the window before now, and count it once more."""
         with self.changed:
             times = self._counted.setdefault(name, deque())
             now = self.options.clock_seconds
             while times and times[0] <= now - window_seconds:
                 times.popleft()
-            before = len(times)
-            if add:
-                times.append(now)
-            return before
+            times.append(now)
+            return len(times) - 1
 
     def entry(self, model_id: str) -> dict[str, Any] | None:
         """Return the catalog entry of that id, whatever its case, or None."""
