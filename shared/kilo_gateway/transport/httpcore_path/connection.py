@@ -36,15 +36,11 @@ class HttpcoreConnection:
 
     def lend(self, bounds: Bounds) -> None:
         """Let an exchange wait by its bounds."""
-        if self.backend.channel is None:
-            self.backend.bounds = bounds
-        else:
-            self.backend.channel.bounds = bounds
+        self.backend.bounds = bounds
 
     def take_back(self) -> None:
         """End what `lend` began."""
-        if self.backend.channel is not None:
-            self.backend.channel.bounds = None
+        del self.backend.bounds
 
     def is_whole(self) -> bool:
         """Return whether the answer ended where the bytes ended, and the connection may be used again."""

@@ -29,18 +29,15 @@ _READS_WITHOUT_PAUSE = 16
 class _StreamBase:
     """What both kinds of stream share."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, backend: _BackendBase) -> None:
         self.channel = channel
+        self._backend = backend
 
     def _until(self, seconds: float | None) -> float | None:
-        bounds = self.channel.bounds
-        if bounds is not None:
-            return bounds.end_of_wait(seconds)
-        return None if seconds is None else monotonic() + seconds
+        return self._backend.bounds.end_of_wait(seconds)
 
     def _check(self) -> None:
-        if self.channel.bounds is not None:
-            self.channel.bounds.check()
+        self._backend.bounds.check()
 
     def get_extra_info(self, info: str) -> Any:
         """Return what httpcore asks for."""
@@ -60,25 +57,19 @@ class _StreamBase:
 class _BackendBase:
     """What both kinds of backend share: the one channel that it made."""
 
-    def __init__(self) -> None:
-        self.bounds: Bounds | None = None
-        """Those of the exchange for which the connection is made."""
-        self.channel: Channel | None = None
+    bounds: Bounds
+    """Those of the exchange that has the connection; set by whoever lends it, and deleted when it comes back."""
 
-    def _until(self, seconds: float | None) -> float | None:
-        if self.bounds is not None:
-            return self.bounds.end_of_wait(seconds)
-        return None if seconds is None else monotonic() + seconds
+    def __init__(self) -> None:
+        self.channel: Channel | None = None
 
     def _keep(self, sock: socket.socket, until: float | None) -> Channel:
         self.channel = Channel(sock, until)
-        self.channel.bounds, self.bounds = self.bounds, None
         return self.channel
 
     def _fail(self, failure: OSError) -> NoReturn:
         if isinstance(failure, TimeoutError) and failure.errno is None:
-            if self.bounds is not None:
-                self.bounds.check()
+            self.bounds.check()
             raise httpcore.ConnectTimeout(str(failure)) from failure
         raise httpcore.ConnectError(str(failure)) from failure
 
@@ -142,10 +133,10 @@ class Backend(_BackendBase, httpcore.NetworkBackend):
         socket_options: Any = None,
     ) -> Stream:
         """Return a connected stream; only the resolver cannot be bounded without a thread."""
-        until = self._until(timeout)
+        until = self.bounds.end_of_wait(timeout)
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return Stream(self._keep(run(dial(parse_addresses(found), until)), until))
+            return Stream(self._keep(run(dial(parse_addresses(found), until)), until), self)
         except OSError as failure:
             self._fail(failure)
 
@@ -153,8 +144,8 @@ class Backend(_BackendBase, httpcore.NetworkBackend):
 class AsyncStream(_StreamBase, httpcore.AsyncNetworkStream):
     """A connection of an event loop."""
 
-    def __init__(self, channel: Channel, wait_for: Callable[[Wait], Awaitable[bool]]) -> None:
-        super().__init__(channel)
+    def __init__(self, channel: Channel, backend: _BackendBase, wait_for: Callable[[Wait], Awaitable[bool]]) -> None:
+        super().__init__(channel, backend)
         self._wait_for = wait_for
         self._reads = 0
 
@@ -221,10 +212,11 @@ class AsyncBackend(_BackendBase, httpcore.AsyncNetworkBackend):
         socket_options: Any = None,
     ) -> AsyncStream:
         """Return a connected stream."""
-        until, wait_for = self._until(timeout), _wait_of_loop()
+        until, wait_for = self.bounds.end_of_wait(timeout), _wait_of_loop()
         try:
             addresses = parse_addresses(await _resolve(host, port, until))
-            return AsyncStream(self._keep(await run_async(dial(addresses, until), wait_for), until), wait_for)
+            sock = await run_async(dial(addresses, until), wait_for)
+            return AsyncStream(self._keep(sock, until), self, wait_for)
         except OSError as failure:
             self._fail(failure)
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Generator
 
-    from kilo_gateway.transport.outgoing import Bounds
     from kilo_gateway.transport.sockets.layers import Layer
 
 _STATUS = len(b"HTTP/1.1 ")
@@ -27,14 +26,13 @@ class AnswerCameError(OSError):
 
 
 class Channel:
-    """A connected socket as one exchange after another uses it. Whoever holds it sets `bounds`, and takes them off."""
+    """A connected socket as one exchange after another uses it."""
 
     def __init__(self, sock: socket.socket, connect_until: float | None) -> None:
         self.sock = sock
         finalize(self, sock.close).atexit = False  # in a reference circle the socket may be collected first, and warn
         self.connect_until = connect_until
         """When connecting must be over, the TLS handshake included."""
-        self.bounds: Bounds | None = None
         self.is_closed = False
         self.tls: ssl.SSLObject | None = None
         self.wait: Wait | None = None
