@@ -1,10 +1,13 @@
-"""What objects with locks do in a forked child: whoever held a lock, or waited, is not there. Knows no object."""
+"""What is made anew in a forked child: whoever held a lock there, or waited for one, is not there. Knows no object."""
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Forked(Protocol):
@@ -22,10 +25,15 @@ def renew_after_fork(thing: Forked) -> None:
     _inherited.add(thing)
 
 
-def _begin_in_child() -> None:
+def call_in_child(renew: Callable[[], None]) -> None:
+    """Call the function in every child of this process; where processes do not fork, as on Windows, never."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
+
+
+def _renew_inherited() -> None:
     for thing in tuple(_inherited):
         thing.begin_in_child()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_in_child)
+call_in_child(_renew_inherited)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from kilo_gateway.jsontext import is_too_deep
+from kilo_gateway.jsontext import is_too_deep, mend_surrogates
 
 _LONGEST_FLAW = 100
 _TOO_DEEP = "The arguments are nested too deeply to be read."
@@ -81,7 +81,7 @@ def mend_escapes(text: str) -> str:
     r"""Return JSON text with each escaped half of a surrogate pair replaced by `\ufffd`, and bare halves by U+FFFD."""
     if "\\u" in text:
         text = _ESCAPES.sub(_mend_escape, text)
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return mend_surrogates(text)
 
 
 class ArgumentText:

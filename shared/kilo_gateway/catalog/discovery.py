@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.catalog.catalog import Catalog, bundled_catalog, merge_catalogs, parse_catalog
+from kilo_gateway.forks import call_in_child
 from kilo_gateway.jsontext import loads_answer
 from kilo_gateway.request.families import is_free_id
 from kilo_gateway.settings.auth import has_credential
@@ -161,10 +161,9 @@ def forget() -> None:
         _warned.clear()
 
 
-def _renew_lock_after_fork() -> None:
+def _renew_lock() -> None:
     global _lock  # noqa: PLW0603 - a thread that held it may not exist in the child
     _lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock_after_fork)
+call_in_child(_renew_lock)

@@ -7,14 +7,13 @@ lasts, then one request tries, and the others follow once it was accepted. Takes
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from kilo_gateway.forks import renew_after_fork
+from kilo_gateway.forks import call_in_child, renew_after_fork
 from kilo_gateway.gate.retry_budget import RetryBudget
 from kilo_gateway.gate.wait_queue import FOLLOWERS, WaitQueue
 
@@ -189,13 +188,12 @@ _MOST_KEPT: Final = 1_000
 _gates_lock = threading.RLock()
 
 
-def _renew_lock_after_fork() -> None:
+def _renew_lock() -> None:
     global _gates_lock  # noqa: PLW0603 - a thread that held it may not exist in the child
     _gates_lock = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock_after_fork)
+call_in_child(_renew_lock)
 
 
 def gate_of(settings: Settings) -> Gate:

@@ -14,6 +14,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.forks import call_in_child
 from kilo_gateway.transport.choice import AsyncCarrierChoice, CarrierChoice, over_httpx, over_httpx_async
 from kilo_gateway.transport.route import Route, route_of
 from kilo_gateway.transport.sockets.loops import pause
@@ -144,5 +145,4 @@ def _forget_after_fork() -> None:
 
 
 atexit.register(_close_idle_connections)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+call_in_child(_forget_after_fork)
