@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kilo_gateway.cli.tables import Column, render_count, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from decimal import Decimal
 
     from kilo_gateway.catalog.models import ModelInfo
@@ -72,20 +72,22 @@ def lab_of(model: ModelInfo) -> str | None:
 
 
 def sort_models(models: list[ModelInfo], order: str | None) -> list[ModelInfo]:
-    """Return the models in an order; what is unknown comes last."""
-    if order == "id":
-        return sorted(models, key=lambda model: model.id.lower())
-    if order == "price":
-        return sorted(models, key=lambda model: (_or_last(model.pricing.prompt), _or_last(model.pricing.completion)))
-    if order == "context":
-        return sorted(models, key=lambda model: -(model.context_length or 0))
-    if order == "new":
-        return sorted(models, key=lambda model: -(model.created or 0))
-    return models
+    """Return the models in an order, in the gateway's own without one; what is unknown comes last."""
+    return models if order is None else sorted(models, key=_ORDERS[order])
 
 
-def _or_last(price: Decimal | None) -> float:
-    return float("inf") if price is None else float(price)
+def _prices(model: ModelInfo) -> tuple[float, ...]:
+    prices = (model.pricing.prompt, model.pricing.completion)
+    return tuple(float("inf") if price is None else float(price) for price in prices)
+
+
+_ORDERS: Final[Mapping[str, Callable[[ModelInfo], Any]]] = {
+    "id": lambda model: model.id.lower(),
+    "price": _prices,
+    "context": lambda model: -(model.context_length or 0),
+    "new": lambda model: -(model.created or 0),
+}
+"""Order -> what models are sorted by."""
 
 
 def nearest_ids(word: str, models: Iterable[ModelInfo]) -> list[str]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import textwrap
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.cli.streams import abandon, is_reader_gone, terminal_width
 from kilo_gateway.errors.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
     from typing import TextIO
 
 _LONGEST_LINE: Final = 4000
@@ -61,9 +60,14 @@ class BatchScreen:
         with _harmless(self._stream):
             self._live.update(picture, refresh=True)
 
-    def picture(self, render: Callable[[], str]) -> _Picture:
-        """Return a context in which there is a picture; it is left as it stood at the end."""
-        return _Picture(self, render)
+    @contextmanager
+    def picture(self, render: Callable[[], str]) -> Iterator[None]:
+        """Show a picture as long as the block runs; it is left as it stood at the end."""
+        self._begin_picture(render())
+        try:
+            yield
+        finally:
+            self._end_picture(render())
 
     def _begin_picture(self, picture: str) -> None:
         from rich.console import Console  # noqa: PLC0415 - where there is a terminal only
@@ -79,16 +83,3 @@ class BatchScreen:
         with _harmless(self._stream):
             self._live.stop()
         self._live = None
-
-
-class _Picture:
-    def __init__(self, screen: BatchScreen, render: Callable[[], str]) -> None:
-        self._screen = screen
-        self._render = render
-
-    def __enter__(self) -> Self:
-        self._screen._begin_picture(self._render())
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._screen._end_picture(self._render())
