@@ -11,17 +11,12 @@ from kilo_gateway.errors import InvalidSettingError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 SUFFIX = ".lock"
 
 
 class FileLock:
-    """Held for a whole run; the lock file beside the output names its owner and goes with it.
-
-    Raises:
-        InvalidSettingError: another process holds it, named with its id and host, or the place cannot be written.
-    """
+    """Held for a whole run; the lock file beside the output names its owner and goes with it."""
 
     def __init__(self, path: Path, *, at_once: int = 0) -> None:
         self._path = path.with_name(path.name + SUFFIX)
@@ -31,7 +26,12 @@ class FileLock:
         self.lost_at_most = 0
         """How many requests may have been under way when the last owner died; 0 when it let the lock go itself."""
 
-    def __enter__(self) -> Self:
+    def acquire(self) -> Self:
+        """Take the lock.
+
+        Raises:
+            InvalidSettingError: another process holds it, named with its id and host, or the place cannot be written.
+        """
         import portalocker  # noqa: PLC0415 - of the extra `batch`
 
         while True:
@@ -55,9 +55,16 @@ class FileLock:
         self._file = file
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def release(self) -> None:
+        """Let the lock go, and remove its file."""
         self._path.unlink(missing_ok=True)
         self._file.close()
+
+    def __enter__(self) -> Self:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _open(self) -> Any:
         try:

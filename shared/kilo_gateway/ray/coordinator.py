@@ -159,7 +159,7 @@ class Coordinator:
         until = monotonic() + _LOCK_SECONDS
         while True:
             try:
-                self._lock = FileLock(self._folder / "journal").__enter__()
+                self._lock = FileLock(self._folder / "journal").acquire()
                 self._clear_old_states()
                 self._write_state()  # another run may have removed it while this one waited or rested
             except InvalidSettingError:
@@ -171,7 +171,7 @@ class Coordinator:
 
     def _let_folder_go(self) -> None:
         if self._lock is not None:
-            self._lock.__exit__(None, None, None)
+            self._lock.release()
         self._lock = None
 
     def _keep_allowances(self) -> None:

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
@@ -17,7 +18,8 @@ from kilo_gateway.testing.cassettes.options import parse_options
 from kilo_gateway.testing.cassettes.session import CassetteSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from kilo_gateway.testing.cassettes.cassette import Cassette
@@ -76,14 +78,14 @@ class _CassetteUse:
         self._name = None if name is None else os.fspath(name)
         self._record = record
         self._options = options
-        self._current: _Reporting | None = None
+        self._current: AbstractContextManager[Cassette] | None = None
 
-    def _session(self, path: Path, owner: object, *, is_function: bool) -> _Reporting:
+    def _session(self, path: Path, owner: object, *, is_function: bool) -> AbstractContextManager[Cassette]:
         pieces = os.environ.get("KILO_PIECES") or self._options.get("pieces")
         options = parse_options({**self._options, "pieces": pieces})
         mode = resolve_mode(os.environ, defaults=(self._record,))
         mode = _mode_beside_others(path, mode, owner, is_function=is_function)
-        return _Reporting(CassetteSession(path, mode, options, how_to_record=_HOW_TO_RECORD))
+        return _reporting(CassetteSession(path, mode, options, how_to_record=_HOW_TO_RECORD))
 
     def _enter(self, owner: object) -> Cassette:
         if self._name is None:
@@ -163,20 +165,13 @@ def _mode_beside_others(path: Path, mode: str, owner: object, *, is_function: bo
     return mode
 
 
-class _Reporting:
-    """A session with a warning at its end: of answers that nobody asked for, when all else went well."""
-
-    def __init__(self, session: CassetteSession) -> None:
-        self._session = session
-
-    def __enter__(self) -> Cassette:
-        return self._session.__enter__()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        session = self._session
-        session.__exit__(kind, error, tb)
-        if session.cassette is None or kind is not None or session.records or not session.cassette.unused:
-            return
-        left = "; ".join(session.cassette.unused)
-        text = f"{shown(session.path)} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
-        warnings.warn(text, UnusedInteractionsWarning, stacklevel=3)
+@contextmanager
+def _reporting(session: CassetteSession) -> Iterator[Cassette]:
+    """Use the session in a block; warn at its end of answers that nobody asked for, when all else went well."""
+    with session as cassette:
+        yield cassette
+    if session.records or not cassette.unused:
+        return
+    left = "; ".join(cassette.unused)
+    text = f"{shown(session.path)} holds answers that nobody asked for: {left}. To record again, {_HOW_TO_RECORD}."
+    warnings.warn(text, UnusedInteractionsWarning, stacklevel=4)
