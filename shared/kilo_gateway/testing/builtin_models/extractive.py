@@ -11,9 +11,10 @@ from kilo_gateway.testing.builtin_models.search import find_answer
 from kilo_gateway.testing.builtin_models.words import content_stems, sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kilo_gateway.testing.builtin_models.conversation import ReadConversation
+    from kilo_gateway.testing.builtin_models.search import RatedSentence
 
 NOT_IN_TEXT = "The given text does not answer that."
 NO_TEXT = (
@@ -49,7 +50,7 @@ def answer_text(conversation: ReadConversation) -> str:
     for asked in (question, _follow_up(question, conversation)):
         found = find_answer(asked, texts, least_coverage=least)
         if found:
-            return " ".join(one.sentence for one in found)
+            return _joined(found)
     has_text = given or conversation.tool_texts or len(conversation.system) > _LONG_TEXT
     return NOT_IN_TEXT if has_text else NO_TEXT
 
@@ -62,25 +63,23 @@ def _follow_up(question: str, conversation: ReadConversation) -> str:
     return f"{split_question(conversation.user_texts[-1])[1]} {question}" if is_reference else question
 
 
-def _answer_from(prompt: Prompt) -> str | None:
-    found = find_answer(prompt.question, [prompt.context], least_coverage=_LENIENT)
-    return " ".join(one.sentence for one in found) or None
-
-
 def _answer_context(prompt: Prompt) -> str:
-    return _answer_from(prompt) or NOT_IN_TEXT
+    return _joined(find_answer(prompt.question, [prompt.context], least_coverage=_LENIENT)) or NOT_IN_TEXT
 
 
 def _refine(prompt: Prompt) -> str:
     """Return the better of the answer so far and the one that the new context gives."""
-    fresh = _answer_from(prompt)
-    if fresh is None:
+    fresh, existing = (
+        find_answer(prompt.question, [text], least_coverage=_LENIENT) for text in (prompt.context, prompt.existing)
+    )
+    if not fresh:
         return prompt.existing
-    existing = find_answer(prompt.question, [prompt.existing], least_coverage=_LENIENT)
-    if not existing or prompt.existing == NOT_IN_TEXT:
-        return fresh
-    best = find_answer(prompt.question, [prompt.context], least_coverage=_LENIENT)[0]
-    return fresh if best.coverage > existing[0].coverage else prompt.existing
+    is_better = not existing or prompt.existing == NOT_IN_TEXT or fresh[0].coverage > existing[0].coverage
+    return _joined(fresh) if is_better else prompt.existing
+
+
+def _joined(found: Iterable[RatedSentence]) -> str:
+    return " ".join(one.sentence for one in found)
 
 
 def _summarise(prompt: Prompt) -> str:
