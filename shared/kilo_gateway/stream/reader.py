@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.answer.body import check_completion, parse_json_object, quote, unwrap_answer
+from kilo_gateway.answer.body import check_completion, malformed_answer, parse_json_object, quote, unwrap_answer
 from kilo_gateway.answer.completion import parse_completion
 from kilo_gateway.errors import MalformedAnswerError, TruncatedStreamError
 from kilo_gateway.errors.bodies import find_error, parse_error_object, without_error
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _BRACE = ord("{")
 _DONE_SPELLINGS = frozenset({b"[DONE]", b"[done]", b"[Done]", b'"[DONE]"', b"DONE"})
+
+_OTHER_APIS = ("response.", "message_", "content_block_")
+"""How the types of the events of other APIs begin."""
 
 MAX_PLAIN_BYTES = 1024 * 1024
 """How much is kept of an answer that turns out to be no event stream, to say what it was."""
@@ -100,7 +103,7 @@ class StreamReader:
             yield from self._read_plain(bytes(self._plain))
         elif not self._accumulator.is_complete and not (self.is_done and self._accumulator.has_content):
             yield from self._read_rest(self._sse.stray, is_error=True)
-            raise self._truncated()
+            raise self._unfinished()
         for delta in self._accumulator.finish():
             self.has_delivered = True
             yield delta
@@ -116,7 +119,7 @@ class StreamReader:
     def _parse(self, payload: bytes) -> dict[str, Any]:
         self._plain = None
         event = self._load(payload)
-        if event is None and payload.strip() == b"null":
+        if (event is None and payload.strip() == b"null") or event == {"type": "ping"}:
             event = {}  # says nothing, as a comment does
         if isinstance(event, list) and event and isinstance(event[0], dict) and find_error(event[0]) is not None:
             event = event[0]  # Google's servers put an error into a list
@@ -177,8 +180,10 @@ class StreamReader:
         if isinstance(event, dict) and (not is_error or find_error(event) is not None):
             yield from self._read(event, _name_of(rest))
 
-    def _truncated(self) -> TruncatedStreamError:
+    def _unfinished(self) -> TruncatedStreamError | MalformedAnswerError:
         has_content, facts = self._accumulator.has_content, self._accumulator.unknown_facts
+        if not has_content and _is_of_another_api(facts):
+            return malformed_answer("is that of another API than chat", dumps(facts), self._ref, status=self.status)
         said = self._sse.stray or (dumps(facts) if facts and not has_content else b"")
         quoted = f" The server said: {quote(said).rstrip('. ')}." if said else ""
         return TruncatedStreamError(
@@ -197,3 +202,9 @@ class StreamReader:
 
 def _name_of(payload: bytes) -> str | None:
     return payload.name if isinstance(payload, NamedEvent) else None
+
+
+def _is_of_another_api(facts: Mapping[str, Any]) -> bool:
+    """Whether events are those of OpenAI's Responses, of Anthropic's Messages or of Gemini: no answer will follow."""
+    kind = facts.get("type")
+    return "candidates" in facts or (isinstance(kind, str) and kind.startswith(_OTHER_APIS))

@@ -1,7 +1,8 @@
 """Server-sent events: bytes in, event payloads out. Frames only; never reads JSON, never decodes text.
 
 Written to the event stream grammar of the WHATWG HTML standard (section 9.2), with two differences that a reader of an
-API wants: an event whose data is empty is dropped, and the last event counts even when its blank line is missing.
+API wants: an event whose data is empty, or that only keeps the connection alive, is dropped, and the last event counts
+even when its blank line is missing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _SNIPPET_BYTES = 200
 _LONGEST_NAME = 100
 _LONGEST_STRAY = 16 * 1024
 _NAMES = frozenset({b"event", b"error"})
+_KEEP_ALIVES = frozenset({b"ping", b"heartbeat", b"keepalive", b"keep-alive", b"keep_alive"})
+"""Names of events that say what a comment says: that the connection lives."""
 _STRAY_STARTS = frozenset({b"{", b"[", b"<"})
 _FIRST_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
@@ -128,9 +131,9 @@ class SseDecoder:
             return None
         event = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         if self._name:
-            event = NamedEvent(event)
-            event.name = self._name.decode(errors="replace")
-            self._name = b""
+            name, self._name = self._name, b""
+            event = NamedEvent(b"" if name.strip().lower() in _KEEP_ALIVES else event)
+            event.name = name.decode(errors="replace")
         self._data = []
         self._data_size = 0
         return event or None

@@ -405,3 +405,45 @@ def test_lines_that_are_no_events_cost_a_whole_answer_nothing() -> None:
     _, error, reader = read(event(content="He"), b'{"error":"boom"}\n', STOP, DONE)
     assert error is None
     assert reader.completion().text == "He"
+
+
+@pytest.mark.parametrize(
+    "ping",
+    [
+        b"event: ping\ndata: ping\n\n",
+        b"event: heartbeat\ndata: 2026-11-30T12:00:00Z\n\n",
+        b'event: keep-alive\ndata: {"at": 3}\n\n',
+        b'data: {"type": "ping"}\n\n',
+    ],
+)
+def test_events_that_keep_alive_are_comments(ping: bytes) -> None:
+    """What a server says to keep the connection open is no part of the answer, be it JSON or not."""
+    expected = read(TEXT, STOP, DONE)[2].completion()
+    _, error, reader = read(ping, TEXT, ping, STOP, ping, DONE)
+    assert error is None
+    assert reader.completion() == expected
+
+
+def test_named_events_that_keep_alive_are_no_life() -> None:
+    """They do not put off the time-out for silence, as comments do not."""
+    reader = StreamReader(model="a/b")
+    list(reader.feed(b'event: ping\ndata: {"type": "ping"}\n\n'))
+    assert not reader.had_event
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"type": "response.output_text.delta", "delta": "hi"},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+        {"candidates": [{"content": {"parts": [{"text": "hi"}]}, "finishReason": "STOP"}]},
+    ],
+    ids=["Responses", "Messages", "Gemini"],
+)
+def test_a_stream_of_another_api_is_no_truncated_one(other: dict[str, Any]) -> None:
+    """Trying again would be answered alike: the address is wrong."""
+    _, error, _ = read(b"data: " + orjson.dumps(other) + b"\n\n")
+    assert isinstance(error, MalformedAnswerError)
+    assert "another API" in str(error)
+    assert "Check base_url" in str(error)
+    assert error.retry == "never"
