@@ -8,7 +8,7 @@ from kilo_gateway.answer.choice import parse_word
 from kilo_gateway.answer.completion import Completion, parse_completion
 from kilo_gateway.answer.fragments import parse_index
 from kilo_gateway.answer.metadata import BODY_KEYS
-from kilo_gateway.stream.choice import ChoiceAccumulator
+from kilo_gateway.stream.choice import ChoiceAccumulator, states_something
 from kilo_gateway.stream.delta import Delta
 
 if TYPE_CHECKING:
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from kilo_gateway.wire import Chunk, CompletionBody
 
 
+_SUMS = ("total_tokens", "totalTokens")
+"""What an earlier usage counts of an answer that goes on."""
+
+
 class Accumulator:
     """The state of one streamed answer.
 
     A fact stated by several chunks (id, model, provider, finish reason, usage, …) counts once; the last statement wins,
-    and null or "" states nothing.
+    and null or "" states nothing, nor does an empty list or object behind another value.
     """
 
     __slots__ = ("_call_seed", "_choices", "_facts", "_requested_model", "_usage")
@@ -37,7 +41,7 @@ class Accumulator:
         """Return what a chunk adds: one delta for each choice that gained text, reasoning or pieces of tool calls."""
         facts = self._facts
         for key, value in chunk.items():
-            if value or (value is not None and value != ""):  # the first half decides for most, and faster
+            if value or states_something(value, facts, key):  # the first half decides for most, and faster
                 facts[key] = value
         deltas: list[Delta] = []
         choices = chunk.get("choices")
@@ -114,5 +118,17 @@ class Accumulator:
         return state
 
     def _take_usage(self, usage: Any) -> None:
-        if isinstance(usage, dict) and usage and (self._usage is None or any(usage.values())):
-            self._usage = usage  # one of zeros alone, behind another, is a filler
+        if not isinstance(usage, dict) or not usage:
+            return
+        if self._usage is None:
+            self._usage = usage
+        elif any(usage.values()):  # one of zeros alone, behind another, is a filler
+            self._usage = _with_earlier(self._usage, usage)
+
+
+def _with_earlier(earlier: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
+    """Return a usage with what only an earlier one states, as where the input is counted first and the output last."""
+    if earlier.keys() <= usage.keys() and None not in usage.values():
+        return usage
+    kept = {key: value for key, value in earlier.items() if key not in _SUMS}
+    return {**kept, **{key: value for key, value in usage.items() if value is not None or key not in kept}}

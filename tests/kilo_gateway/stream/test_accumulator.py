@@ -525,3 +525,38 @@ def test_usage_of_zeros_behind_another_is_a_filler() -> None:
         ]
     )
     assert accumulator.body()["usage"] == {"prompt_tokens": 3, "cost": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("usages", "whole"),
+    [
+        (
+            [{"prompt_tokens": 3, "total_tokens": 3}, {"completion_tokens": 2}],
+            {"prompt_tokens": 3, "completion_tokens": 2},
+        ),
+        (
+            [{"prompt_tokens": 3, "cost": 0.5}, {"prompt_tokens": None, "completion_tokens": 2, "total_tokens": 5}],
+            {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "cost": 0.5},
+        ),
+    ],
+    ids=["a sum so far", "null"],
+)
+def test_tokens_that_two_chunks_count_are_all_counted(usages: list[Any], whole: dict[str, Any]) -> None:
+    """Where the input is counted at the beginning and the output at the end, the answer's usage has both."""
+    chunks = [chunk({"content": "a"}, finish_reason="stop") | {"usage": usage} for usage in usages]
+    completion = accumulate(chunks)[0].completion()
+    assert completion.body["usage"] == whole
+    assert completion.usage is not None
+    assert (completion.usage.input_tokens, completion.usage.output_tokens, completion.usage.total_tokens) == (3, 2, 5)
+
+
+def test_an_empty_value_behind_another_states_nothing() -> None:
+    """The verdicts of a content filter outlast the empty object in the last chunk, as Azure sends it."""
+    verdicts = {"hate": {"filtered": False}}
+    filtered = [
+        chunk({"content": "a"}, content_filter_results=verdicts) | {"prompt_filter_results": [verdicts]},
+        chunk({}, finish_reason="stop", content_filter_results={}) | {"prompt_filter_results": []},
+    ]
+    body: Any = accumulate(filtered)[0].body()
+    assert body["choices"][0]["content_filter_results"] == verdicts
+    assert body["prompt_filter_results"] == [verdicts]
