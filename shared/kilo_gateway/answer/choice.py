@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kilo_gateway.wire import Message, ToolCall
 
 
+_TEXT_TYPES = ("text", "output_text", "text_delta")
+
+
 @dataclass(frozen=True, slots=True)
 class CompletionChoice:
     """One choice of an answer. Properties read the message and take every odd value for an absent one."""
@@ -126,7 +129,7 @@ def parse_text_part(part: Any) -> str | None:
     """Return the text of one part of a content list; None when the part is no text."""
     if isinstance(part, str):
         return part
-    if not isinstance(part, dict) or part.get("type", "text") not in ("text", "output_text"):
+    if not isinstance(part, dict) or part.get("type", "text") not in _TEXT_TYPES:
         return None
     text = part.get("text")
     if isinstance(text, dict):

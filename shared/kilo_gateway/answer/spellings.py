@@ -16,7 +16,9 @@ from kilo_gateway.answer.thinking import REASONING_KEYS, THINKING_TYPES, is_seal
 _OTHER_REASONING_KEYS = ("thinking", "thoughts", "thought", "thinking_blocks")
 _ODD_KEYS = frozenset({"function_call", *_OTHER_REASONING_KEYS})
 _CALL_PARTS = ("tool_use", "tool_call", "function_call")
-_PART_TYPES = THINKING_TYPES.union({"text", "output_text", "refusal", "image_url", "input_audio"}, _CALL_PARTS)
+_PART_TYPES = THINKING_TYPES.union(
+    {"text", "output_text", "text_delta", "refusal", "image_url", "input_audio"}, _CALL_PARTS
+)
 
 
 def find_thinking(delta: dict[str, Any]) -> list[dict[str, Any]]:

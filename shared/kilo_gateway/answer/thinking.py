@@ -9,7 +9,7 @@ from typing import Any
 
 REASONING_KEYS = ("reasoning", "reasoning_content", "reasoning_text")
 """Where a message or delta has the text of its reasoning; other values than a text are another spelling."""
-THINKING_TYPES = frozenset({"thinking", "reasoning", "redacted_thinking"})
+THINKING_TYPES = frozenset({"thinking", "reasoning", "redacted_thinking", "thinking_delta", "signature_delta"})
 _TEXT_KEYS = ("thinking", "reasoning", "text", "content", "summary")
 
 

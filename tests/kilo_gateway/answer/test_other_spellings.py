@@ -227,3 +227,21 @@ def test_content_that_is_a_number_is_kept_as_sent() -> None:
     for completion in both({"content": 5}):
         assert completion.text == ""
         assert render_metadata(completion)["extra"] == {"content": 5}
+
+
+def test_parts_in_pieces_are_the_parts() -> None:
+    """Anthropic's names for pieces of parts are read as the parts that they make."""
+    parts: list[dict[str, Any]] = [
+        {"type": "thinking_delta", "thinking": "Hm"},
+        {"type": "thinking_delta", "thinking": "m."},
+        {"type": "signature_delta", "signature": "c2ln"},
+        {"type": "text_delta", "text": "Y"},
+        {"type": "text_delta", "text": "es"},
+    ]
+    accumulator = Accumulator()
+    for part in parts:
+        accumulator.add({"choices": [{"index": 0, "delta": {"content": [part]}}]})
+    completion = accumulator.completion()
+    assert (completion.reasoning, completion.text) == ("Hmm.", "Yes")
+    assert completion.reasoning_details == [{"type": "reasoning.text", "text": "Hmm.", "signature": "c2ln"}]
+    assert "extra" not in render_metadata(completion)
