@@ -87,6 +87,7 @@ BY_WORD: dict[str, Verdict] = dict(
 
 BY_WORD_AND_STATUS: dict[tuple[str, int], Verdict] = {
     ("providernotallowed", 404): outcomes.ROUTING_NOT_FOUND,
+    ("cancelled", 499): outcomes.UNAVAILABLE._replace(status=499),  # Google, on its side
     ("insufficientquota", 429): outcomes.BILLING,
     ("exceededcurrentquota", 429): outcomes.BILLING,
     ("billingnotactive", 429): outcomes.BILLING,
@@ -107,6 +108,7 @@ BY_STATUS: dict[int, Verdict] = {
     424: outcomes.UNAVAILABLE._replace(status=424),
     425: outcomes.UNAVAILABLE._replace(status=425),
     429: outcomes.RATE,
+    498: outcomes.UNAVAILABLE._replace(status=498),  # Groq: its flexible tier has no capacity left
     501: outcomes.NOT_IMPLEMENTED,
     505: outcomes.NOT_IMPLEMENTED._replace(status=505),
     511: outcomes.PORTAL,

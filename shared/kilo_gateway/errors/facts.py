@@ -114,7 +114,7 @@ def parse_facts(
         reasons=_reasons(metadata.get("reasons")),
         is_relayed="user_id" in body or ("metadata" in inner and inner.get("type") != _CUSTOM_MODEL),
         request_id=_request_id(lowered, keyed[1]),
-        retry_after_seconds=_wait(lowered, _mapping(metadata.get("headers")), now, keyed, said),
+        retry_after_seconds=_wait(lowered, metadata, now, (*keyed, by_key(metadata)), said),
         model=_word(body.get("model")),
         headers={name: value for name, value in lowered.items() if name not in _SECRET_HEADERS},
     )
@@ -217,12 +217,13 @@ def _other_words(
 
 def _wait(
     headers: Mapping[str, str],
-    relayed: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     now: datetime | None,
     keyed: tuple[Mapping[str, Any], ...],
     said: str,
 ) -> float | None:
     """Return the wait that is asked for, by the answer's headers rather than by its body."""
+    relayed = _mapping(metadata.get("headers"))
     for wait in (parse_retry_after(headers, now), parse_retry_after(relayed, now)):
         if wait is not None:
             return wait

@@ -85,6 +85,7 @@ _MODEL_BY_SENTENCE = _row(
     r"is not a valid model id|model identifier is invalid|could not resolve the foundation model",  # Bedrock
     r"(?:invalid|unknown) model(?: name| id)? (?:passed|specified)|call `?/v1/models`? to view",  # LiteLLM
     r"(?:invalid|unknown) model(?: name| id)?(?: ?[:=`'\"]|\.|, |$)|no such model|no models? (?:is |are )?loaded",
+    r"\bmodel (?:is )?not loaded",  # LM Studio
     r"\bmodel (?:does )?not (?:exist|found)|not found the model|unable to access model",  # DeepSeek, Moonshot, Together
     r"\bmodel [`'\"]?[\w./:@-]{1,200}[`'\"]? (?:does not exist|not found|has been (?:decommissioned|retired|removed))",
     r"requested model is not supported|模型不存在",  # Copilot, Zhipu
@@ -111,8 +112,10 @@ WORDINGS: tuple[Wording, ...] = (
     ),
     _row(
         outcomes.FILTERED,
-        _REFUSALS,
+        _REFUSALS | {403},
         r"敏感内容|(?:input|output) (?:new_)?sensitive\b",  # Zhipu, MiniMax
+        r"violat\w+ (?:\w+ ){0,2}(?:usage|content|use|safety) (?:polic(?:y|ies)|guidelines)",  # OpenAI, xAI
+        r"blocked by (?:\w+ ){0,2}content filter",  # Anthropic
     ),
     _row(outcomes.POLICY, _ANYWHERE, r"not allowed for your team"),
     _row(
@@ -133,12 +136,14 @@ WORDINGS: tuple[Wording, ...] = (
         outcomes.BILLING,
         frozenset({429}),
         r"exceeded your current quota|insufficient (?:balance|funds|credits)|余额不足|欠费",  # OpenAI, Zhipu
+        r"used all available credits|\bspending (?:limit|cap)\b",  # xAI, Gemini
     ),
     _row(
         outcomes.CREDITS,
         frozenset({None, 400, 403}),
         r"credit balance is too low|insufficient (?:balance|funds|credits)|budget has been exceeded|余额不足|欠费",
         r"(?:doesn't|does not) have any credits|额度不足|预扣费额度失败",  # xAI, New API
+        r"^key limit exceeded",  # OpenRouter
     ),
     _row(
         outcomes.KEY,

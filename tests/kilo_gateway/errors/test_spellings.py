@@ -130,3 +130,29 @@ def test_a_penalty_of_frequency_is_no_rate() -> None:
 def test_what_looks_like_python_and_is_none_is_kept_as_text() -> None:
     """A text that cannot be read as what Python writes is told as it came."""
     assert "{'detail': {[1]: 2}}" in read(400, {"error": {"message": "{'detail': {[1]: 2}}"}}).message
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "Invalid prompt: your prompt was flagged as potentially violating our usage policy."),
+        (403, "Content violates usage guidelines. Failed check: SAFETY_CHECK"),
+        (400, "Output blocked by content filtering policy"),
+    ],
+    ids=["OpenAI", "xAI", "Anthropic"],
+)
+def test_a_refused_content_is_told_as_such(status: int, said: str) -> None:
+    """Whoever refuses it: another key or another form of the request would not help."""
+    error = read(status, {"error": {"message": said, "type": "invalid_request_error"}})
+
+    assert error.retry == "never"
+    assert "A content filter refused" in str(error)
+
+
+def test_a_wait_beside_the_words_of_a_provider_is_kept() -> None:
+    """OpenRouter states what a provider asked for in the metadata of its error."""
+    metadata = {"raw": "is temporarily rate-limited upstream", "provider_name": "P", "retry_after_seconds": 17}
+    error = read(429, {"error": {"message": "Provider returned error", "code": 429, "metadata": metadata}})
+
+    assert error.retry_after_seconds == 17
+    assert "wait at least 17 s" in str(error)
