@@ -6,17 +6,11 @@ All amounts are exact decimals in USD. A cost that nobody told counts as its upp
 from __future__ import annotations
 
 import threading
-from decimal import Decimal, InvalidOperation, localcontext
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
 
 from kilo_gateway.costs.exact import EXACT
 from kilo_gateway.errors import BudgetExceededError, InvalidSettingError
 from kilo_gateway.forks import renew_after_fork
-
-if TYPE_CHECKING:
-    from kilo_gateway.catalog.prices import Pricing
-
-_PER_MILLION = Decimal(1_000_000)
 
 
 class Budget:
@@ -75,18 +69,3 @@ def budget_used_up(usd: Decimal, spent: Decimal, bound: Decimal, *, model: str |
         "Raise it to go on.",
         model=model,
     )
-
-
-def bound_of_cost(pricing: Pricing, *, body_bytes: int, output_tokens: int, images: int = 0) -> Decimal | None:
-    """Return the most that a request can cost, in USD; None where a price is unknown.
-
-    No tokenizer makes more tokens than there are bytes, so the body's bytes bound the input. `output_tokens` are those
-    of all answers together. A price of what is cached is at most twice the price of input, and is not added.
-    """
-    if pricing.prompt is None or pricing.completion is None:
-        return None
-    dearest_input = max(pricing.prompt, pricing.cache_write or 0)
-    dearest_output = max(pricing.completion, pricing.internal_reasoning or 0)
-    with localcontext(EXACT):
-        tokens = dearest_input * body_bytes + dearest_output * output_tokens
-        return tokens / _PER_MILLION + (pricing.request or 0) + (pricing.image or 0) * images

@@ -6,6 +6,7 @@ A gateway's error has ten shapes, and an edge in front of it may answer with HTM
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.errors.facts import ErrorFacts, parse_facts
@@ -53,9 +54,7 @@ def parse_error_object(
     event_or_body: Mapping[str, Any],
     *,
     model: str | None = None,
-    http_status: int = 200,
     headers: Mapping[str, str] | None = None,
-    now: datetime | None = None,
     event_name: str | None = None,
 ) -> GatewayError:
     """Return the error inside an answer of status 200: a whole body, an event of a stream, or the object itself.
@@ -64,7 +63,8 @@ def parse_error_object(
     ServerError of unknown status: the generation had begun, so the request itself was accepted.
     """
     error = find_error(event_or_body, event_name)
-    facts = parse_facts(http_status, headers or {}, event_or_body, event_or_body if error is None else error, now)
+    told = event_or_body if error is None else error
+    facts = parse_facts(HTTPStatus.OK.value, headers or {}, event_or_body, told, None)
     return _error(facts, bounded(event_or_body), model)
 
 

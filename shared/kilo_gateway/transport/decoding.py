@@ -74,15 +74,9 @@ class GzipDecoder(Decoder):
                 if not data:
                     return
                 self._member = zlib.decompressobj(wbits=self._WBITS)
-            piece = self._member.decompress(data, PIECE_BYTES)
-            if piece:
-                yield piece
+            yield from _inflated(self._member, data)
             self._is_whole = self._member.eof
-            data = self._member.unused_data if self._is_whole else self._member.unconsumed_tail
-            if not data and len(piece) == PIECE_BYTES and not self._is_whole:
-                yield from _rest(self._member)
-                self._is_whole = self._member.eof
-                data = self._member.unused_data
+            data = self._member.unused_data
 
 
 class DeflateDecoder(Decoder):
@@ -101,21 +95,18 @@ class DeflateDecoder(Decoder):
             has_header = self._head[0] & 0x0F == zlib.DEFLATED and int.from_bytes(self._head[:2]) % 31 == 0
             self._inner = zlib.decompressobj(wbits=15 if has_header else -15)
             data, self._head = self._head, b""
-        while data and not self._is_whole:
-            piece = self._inner.decompress(data, PIECE_BYTES)
-            if piece:
-                yield piece
+        if not self._is_whole:
+            yield from _inflated(self._inner, data)
             self._is_whole = self._inner.eof
-            data = self._inner.unconsumed_tail
-            if not data and len(piece) == PIECE_BYTES and not self._is_whole:
-                yield from _rest(self._inner)
-                self._is_whole = self._inner.eof
 
 
-def _rest(inner: Any) -> Iterator[bytes]:
-    """Yield what zlib still holds although it has taken all of its input."""
-    while piece := inner.decompress(b"", PIECE_BYTES):
+def _inflated(inner: Any, data: bytes) -> Iterator[bytes]:
+    """Yield what zlib makes of these bytes, up to the end of its stream; a full piece may not be the last."""
+    while piece := inner.decompress(data, PIECE_BYTES):
         yield piece
+        if inner.eof:
+            return
+        data = inner.unconsumed_tail
 
 
 class BrotliDecoder(Decoder):

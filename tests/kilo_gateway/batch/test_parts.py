@@ -18,8 +18,7 @@ from kilo_gateway.catalog.prices import Pricing
 from kilo_gateway.cli.batch.display import Counts, render_money
 from kilo_gateway.cli.batch.screen import BatchScreen
 from kilo_gateway.costs.bounds import ESTIMATED_OUTPUT_TOKENS, output_bound, reasons_to_estimate
-from kilo_gateway.costs.budget import bound_of_cost
-from kilo_gateway.costs.prices import listed_price
+from kilo_gateway.costs.prices import bound_of_cost, listed_price
 from kilo_gateway.errors import InvalidSettingError
 
 
