@@ -43,10 +43,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def _installed_modules_stay(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Let a run within a run forget the modules of its own folder only: others, imported twice, would be two."""
+    folder = f"{tmp_path_factory.getbasetemp()}{os.sep}"
 
     def is_kept(name: str) -> bool:
         file = getattr(sys.modules[name], "__file__", None)
-        return file is None or not Path(file).is_relative_to(tmp_path_factory.getbasetemp())
+        return file is None or not file.startswith(folder)
 
     monkeypatch.setattr("_pytest.pytester.SysModulesSnapshot", lambda preserve: SysModulesSnapshot(preserve=is_kept))
 
