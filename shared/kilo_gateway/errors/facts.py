@@ -6,13 +6,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kilo_gateway.errors.message_text import by_key, text_in, with_inner_facts
-from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, cut, one_line
+from kilo_gateway.errors.text import MAX_BODY_CHARACTERS, bounded, cut, one_line, status_phrase
 from kilo_gateway.errors.waits import parse_rate_limit_reset, parse_retry_after, parse_wait_in_body, parse_wait_in_text
 
 if TYPE_CHECKING:
@@ -133,14 +132,7 @@ def _said(http_status: int, body: Mapping[str, Any], error: object) -> str:
             said = part
         elif part not in said:
             said = f"{said} {part}" if said.endswith((".", "!", "?")) else f"{said}: {part}"
-    return said or f"The gateway answered {_status_phrase(http_status)} with an error and gave no reason"
-
-
-def _status_phrase(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
+    return said or f"The gateway answered {status_phrase(http_status)} with an error and gave no reason"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

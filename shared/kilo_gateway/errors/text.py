@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 CUT = "… [cut]"
@@ -84,6 +85,14 @@ def _shown(character: str) -> str:
     """Return what stands for a character that cannot be printed: a blank, or the spelling of a control."""
     is_control = character.isascii() or "\x80" <= character <= "\x9f"
     return f"\\x{ord(character):02x}" if is_control and not character.isspace() else " "
+
+
+def status_phrase(status: int) -> str:
+    """Return a status with its word, such as `404 Not Found`."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def bounded(value: Any, depth: int = 0) -> Any:

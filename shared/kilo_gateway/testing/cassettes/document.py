@@ -76,7 +76,7 @@ def _content_type(headers: Mapping[str, Any]) -> str:
 
 
 def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
 
 
 def parse_document(text: str) -> Document:

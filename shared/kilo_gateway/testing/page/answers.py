@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -164,11 +163,3 @@ def _describe(body: Any) -> str:
     if isinstance(rows, list):
         return f"A list of {len(rows)}."
     return ", ".join(str(key) for key in body)[:200] if isinstance(body, dict) else ""
-
-
-def status_word(status: int) -> str:
-    """Return a status with its word, such as `404 Not Found`."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.testing.page.answers import status_word
+from kilo_gateway.errors.text import status_phrase
 from kilo_gateway.testing.page.elements import Html, element, join, long_text
 from kilo_gateway.testing.page.view_body import render_body_html
 
@@ -139,7 +139,7 @@ def _with_code(text: str) -> Html:
 def _facts_of_answer(request: WatchedRequest) -> Html | None:
     answer, usage = request.answer, request.answer.usage
     facts: dict[str, Any] = {
-        "status": None if request.status is None else status_word(request.status),
+        "status": None if request.status is None else status_phrase(request.status),
         "model": answer.model,
         "provider": answer.provider,
         "finish reason": answer.finish_reason,
