@@ -11,6 +11,9 @@ RAY_STAMP := $(VENV)/.ray
 
 .DEFAULT_GOAL := help
 
+# Images often switch off that compiled modules are kept: every process of the tests would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

@@ -13,7 +13,6 @@ import signal
 import sys
 
 import pytest
-from hypothesis import settings
 
 # Compiled modules are kept, whatever the environment says: a suite that compiles the frameworks
 # and all tests again in every process takes twice as long.
@@ -23,11 +22,17 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; programs under test inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("suite", deadline=None, max_examples=50)
-settings.register_profile("thorough", deadline=None, max_examples=1000)
-settings.load_profile("suite")
-
 pytest_plugins = ["tests.case_groups"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure() -> None:
+    """Bound the random examples, before Hypothesis looks for a profile that was asked for."""
+    from hypothesis import settings  # its modules are rewritten, and kept from here on only
+
+    settings.register_profile("suite", deadline=None, max_examples=50)
+    settings.register_profile("thorough", deadline=None, max_examples=1000)
+    settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")
