@@ -39,9 +39,9 @@ def generate(
     try:
         call = arguments_of(model.__dict__, stop, given)
         clients = model._clients(call.settings)
-        told = listener(run_manager)
+        on_retry = listener(run_manager)
         with counting(run_manager):
-            completion = clients.client.complete(render_messages(messages), on_retry=told, **call.client)
+            completion = clients.client.complete(render_messages(messages), on_retry=on_retry, **call.client)
         show_usage(observed_run(run_manager), completion.usage)
         return parse_result(completion, with_headers=model.include_response_headers)
     except KiloError as error:
@@ -59,9 +59,9 @@ async def agenerate(
     try:
         call = arguments_of(model.__dict__, stop, given)
         clients = await model._async_clients(call.settings)
-        told, client = listener(run_manager), clients.async_client
+        on_retry, client = listener(run_manager), clients.async_client
         with counting(run_manager):
-            completion = await client.complete(render_messages(messages), on_retry=told, **call.client)
+            completion = await client.complete(render_messages(messages), on_retry=on_retry, **call.client)
         show_usage(observed_run(run_manager), completion.usage)
         return parse_result(completion, with_headers=model.include_response_headers)
     except KiloError as error:
@@ -80,9 +80,9 @@ def stream(
     try:
         call = arguments_of(model.__dict__, stop, given, is_stream=True)
         clients = model._clients(call.settings)
-        told = listener(run_manager)
+        on_retry = listener(run_manager)
         begin, rendered = clients.client.stream, render_messages(messages)
-        with counted(run_manager, begin, rendered, on_retry=told, **call.client) as deltas:
+        with counted(run_manager, begin, rendered, on_retry=on_retry, **call.client) as deltas:
             for delta in deltas:
                 if (chunk := writer.write(delta)) is not None:
                     if run_manager is not None:
@@ -109,9 +109,9 @@ async def astream(
     try:
         call = arguments_of(model.__dict__, stop, given, is_stream=True)
         clients = await model._async_clients(call.settings)
-        told, client = listener(run_manager), clients.async_client
+        on_retry, client = listener(run_manager), clients.async_client
         rendered = render_messages(messages)
-        async with counted(run_manager, client.stream, rendered, on_retry=told, **call.client) as deltas:
+        async with counted(run_manager, client.stream, rendered, on_retry=on_retry, **call.client) as deltas:
             async for delta in deltas:
                 if (chunk := writer.write(delta)) is not None:
                     if run_manager is not None:

@@ -21,15 +21,15 @@ def hiding_headers(decorate: Decorator) -> Decorator:
     """Return a decorator of LlamaIndex's that tells handlers the arguments of a call, but no secret header."""
 
     def decorate_hiding(method: Callable[..., Any]) -> Callable[..., Any]:
-        told = decorate(method)
+        instrumented = decorate(method)
 
-        @wraps(told)
+        @wraps(instrumented)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return told(*args, **_hide(kwargs))
+            return instrumented(*args, **_hide(kwargs))
 
-        @wraps(told)
+        @wraps(instrumented)
         async def acall(*args: Any, **kwargs: Any) -> Any:
-            return await told(*args, **_hide(kwargs))
+            return await instrumented(*args, **_hide(kwargs))
 
         decorated: Any = acall if iscoroutinefunction(method) else call
         # LlamaIndex asks for the signature at each call; it is made once, which saves a dozen microseconds of each.

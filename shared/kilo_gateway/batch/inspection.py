@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
@@ -60,13 +61,11 @@ class Inspection:
     def _add_cost(self, request: PreparedRequest, pricing: Pricing | None) -> None:
         if request.endpoint == "chat":
             self.estimates.update(reasons_to_estimate(request.body))
-        if pricing is None:  # an error for each of a hundred thousand rows takes longer than all the rest
-            self.unpriced.add(request.ref)
-            self.bound = None
-            return
-        try:
-            bound = bound_of(request, pricing)
-        except InvalidSettingError:
+        bound = None
+        if pricing is not None:  # an error for each of a hundred thousand rows takes longer than all the rest
+            with suppress(InvalidSettingError):
+                bound = bound_of(request, pricing)
+        if bound is None:
             self.unpriced.add(request.ref)
             self.bound = None
             return

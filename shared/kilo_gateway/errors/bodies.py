@@ -63,8 +63,8 @@ def parse_error_object(
     ServerError of unknown status: the generation had begun, so the request itself was accepted.
     """
     error = find_error(event_or_body, event_name)
-    told = event_or_body if error is None else error
-    facts = parse_facts(HTTPStatus.OK.value, headers or {}, event_or_body, told, None)
+    described = event_or_body if error is None else error
+    facts = parse_facts(HTTPStatus.OK.value, headers or {}, event_or_body, described, None)
     return _error(facts, bounded(event_or_body), model)
 
 

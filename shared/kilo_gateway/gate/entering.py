@@ -69,10 +69,10 @@ def _check_wait(gate: Gate, last: float, model: str) -> None:
     pause = max(0.0, gate.paused_until - now)
     status = gate.refused_status or HTTPStatus.TOO_MANY_REQUESTS
     kind = RateLimitError if status == HTTPStatus.TOO_MANY_REQUESTS else ServiceUnavailableError
-    told = f"for {render_wait(pause)} more" if pause else "and takes none at the moment"
+    how_long = f"for {render_wait(pause)} more" if pause else "and takes none at the moment"
     whose = "for this model" if gate.is_of_model else "with this key"
     raise kind(
-        f"The gateway has answered other calls {whose} with HTTP {int(status)}, so they are held back {told}. "
+        f"The gateway has answered other calls {whose} with HTTP {int(status)}, so they are held back {how_long}. "
         "This one was not sent. Try again later; with shared_pause=False each call finds out by itself.",
         model=model,
         status=int(status),

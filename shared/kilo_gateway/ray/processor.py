@@ -101,6 +101,6 @@ class PlannedProcessor(KiloProcessor):
 
 def _name_of(plan: RunPlan) -> str:
     """Return the name that all workers of a run give to their coordinator: the job's, and what they were told."""
-    told = repr([getattr(plan, field.name) for field in fields(plan) if field.name != "prompt"])
+    arguments = repr([getattr(plan, field.name) for field in fields(plan) if field.name != "prompt"])
     job = ray.get_runtime_context().get_job_id()
-    return f"{job}-{hashlib.blake2b(told.encode(), digest_size=6).hexdigest()}"
+    return f"{job}-{hashlib.blake2b(arguments.encode(), digest_size=6).hexdigest()}"

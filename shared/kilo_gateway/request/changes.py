@@ -79,8 +79,8 @@ def changes_of_request(
 
 def add_changes(headers: list[tuple[str, str]], changes: Iterable[Change]) -> None:
     """Add the changes to those that the headers of a request tell; none, no header."""
-    told = next((value for name, value in headers if name == CHANGES_HEADER), None)
-    both = [*parse_changes(told), *changes]
+    earlier = next((value for name, value in headers if name == CHANGES_HEADER), None)
+    both = [*parse_changes(earlier), *changes]
     if both:
         headers[:] = [pair for pair in headers if pair[0] != CHANGES_HEADER]
         headers.append((CHANGES_HEADER, render_changes(both)))

@@ -88,8 +88,8 @@ class CassetteReport:
         """Return what a strict run fails for, by cassette."""
         orphans = {self._shown(path): "no test has this cassette: delete it" for path in self._orphans()}
         is_whole = self._collection is not None and not self._collection["partial"]
-        told = {self._shown(one["path"]) for one in self._facts if one["strict"]}  # each by its own test
-        unused = {path: lines for path, lines in self._unused().items() if is_whole and path not in told}
+        failing = {self._shown(one["path"]) for one in self._facts if one["strict"]}  # each by its own test
+        unused = {path: lines for path, lines in self._unused().items() if is_whole and path not in failing}
         return {**orphans, **{path: f"nobody asked for {'; '.join(lines)}" for path, lines in unused.items()}}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -44,9 +44,9 @@ def clean_fields(value: Any, text: Callable[[str], str]) -> Any:
 def _clean_fields(value: Any, text: Callable[[str], str], *, name: str, owner: str, in_error: bool) -> Any:
     if isinstance(value, dict):
         cleaned = {}
-        told = value.get("name", value.get("key"))  # as lists of headers are written
+        listed = value.get("name", value.get("key"))  # as lists of headers are written
         for key, item in value.items():
-            plain = _plain(told if key == "value" and isinstance(told, str) else key)
+            plain = _plain(listed if key == "value" and isinstance(listed, str) else key)
             cleaned[text(str(key))] = _clean_fields(item, text, name=plain, owner=name, in_error=in_error)
         return cleaned
     if isinstance(value, list):

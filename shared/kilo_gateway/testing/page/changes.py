@@ -49,8 +49,8 @@ class ShownChange:
 def changes_before(header: str | None, body: Any) -> list[ShownChange]:
     """Return what the client says that it changed, and what a Kilo client would have changed of the body as it came."""
     model_id = _model_of(body)
-    told = [_shown("client", one, reason_for_change(one, model_id=model_id)) for one in parse_changes(header)]
-    return (told + _advice(body, model_id))[:_MAX_SHOWN]
+    by_client = [_shown("client", one, reason_for_change(one, model_id=model_id)) for one in parse_changes(header)]
+    return (by_client + _advice(body, model_id))[:_MAX_SHOWN]
 
 
 def changes_of_gateway(body: Any, forwarded: Any) -> list[ShownChange]:

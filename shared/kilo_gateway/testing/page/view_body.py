@@ -54,8 +54,8 @@ def _tool(tool: Any) -> Html:
     function = tool.get("function")
     function = function if isinstance(function, dict) else {}
     name = element("b", str(function.get("name") or tool.get("type") or "?"))
-    told = function.get("description")
-    title = element("summary", name, f" {long_text(told, 300)}" if isinstance(told, str) else None)
+    description = function.get("description")
+    title = element("summary", name, f" {long_text(description, 300)}" if isinstance(description, str) else None)
     return element("details", title, element("pre", _json(function.get("parameters") or tool, 20_000)), class_="tool")
 
 
