@@ -55,7 +55,7 @@ def _find_renderer(message: BaseMessage) -> Callable[[Any], list[Wire]]:
 
 
 def _is_answered_elsewhere(wire: Wire, answered: Collection[str]) -> bool:
-    """Whether a tool message was made up for an invalid call that the history answers itself."""
+    """Return whether a tool message was made up for an invalid call that the history answers itself."""
     return wire["role"] == "tool" and wire["tool_call_id"] in answered
 
 

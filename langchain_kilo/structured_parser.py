@@ -75,7 +75,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         return self._make(self._whole_object(message))
 
     def _calls_other_tools(self, message: BaseMessage) -> bool:
-        """Whether the answer is not the object yet, but calls of tools that were given beside it."""
+        """Return whether the answer is not the object yet, but calls of tools that were given beside it."""
         return bool(getattr(message, "tool_calls", None)) and self._call_arguments(message) is None
 
     def _partial_object(self, message: BaseMessage) -> Any:

@@ -61,13 +61,13 @@ class PartialCall:
         return name, arguments
 
     def _repeats(self, fragment: ToolCallFragment) -> bool:
-        """Whether the fragment states the whole call once more, as some servers do at the end of a stream."""
+        """Return whether the fragment states the whole call once more, as some servers do at the end of a stream."""
         if fragment.name != self.name or not self.arguments:
             return False
         return fragment.arguments.strip() == str(self.arguments).strip() and self.has_whole_arguments()
 
     def has_whole_arguments(self) -> bool:
-        """Whether the arguments so far are a JSON object, so that nothing can follow."""
+        """Return whether the arguments so far are a JSON object, so that nothing can follow."""
         if not self.arguments.pieces:
             return str(self.arguments).strip() == EMPTY_OBJECT
         if self.scanner is None:
@@ -77,13 +77,13 @@ class PartialCall:
         return self.scanner.is_closed and parse_arguments(str(self.arguments)) is not None
 
     def is_over_before(self, fragment: ToolCallFragment) -> bool:
-        """Whether the fragment begins another call: it brings a name, and this call has all it needs."""
+        """Return whether the fragment begins another call: it brings a name, and this call has all it needs."""
         if not fragment.name or not self.name:
             return False
         return (bool(fragment.arguments.strip()) or fragment.name != self.name) and self.has_whole_arguments()
 
     def continues_in(self, fragment: ToolCallFragment) -> bool:
-        """Whether a fragment with the name, be its id another one, goes on with the arguments and begins none."""
+        """Return whether a fragment of the name, whatever its id, goes on with the arguments and begins none."""
         if fragment.name != self.name or not self.arguments.pieces or not fragment.arguments.strip():
             return False
         if fragment.arguments.lstrip().startswith("{") or self.has_whole_arguments():

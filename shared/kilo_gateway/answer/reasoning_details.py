@@ -137,7 +137,7 @@ class _PartialDetail:
         self.pieces: dict[str, list[str]] = {}
 
     def accepts(self, item: dict[str, Any]) -> bool:
-        """Whether the fragment can belong to this entry, by what it signs and encrypts."""
+        """Return whether the fragment can belong to this entry, by what it signs and encrypts."""
         is_sealed = False
         for key in _OPAQUE_KEYS:
             ours, theirs = self.fields.get(key), item.get(key)
@@ -171,7 +171,7 @@ def _is_of_known_type(item: dict[str, Any]) -> bool:
 
 
 def _is_mergeable(item: dict[str, Any]) -> bool:
-    """Whether the item is of a type whose fragments are known, and its texts are texts."""
+    """Return whether the item is of a type whose fragments are known, and its texts are texts."""
     if not _is_of_known_type(item):
         return False
     return all(item.get(key) is None or isinstance(item[key], str) for key in _TEXT_KEYS)

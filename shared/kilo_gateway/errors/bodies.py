@@ -136,7 +136,7 @@ def replayed_note(headers: Mapping[str, str]) -> str:
 
 
 def _first_mapping(value: object) -> Mapping[str, Any]:
-    """The JSON object of a body, or the first of a list of them; empty when there is none."""
+    """Return the JSON object of a body, or the first of a list of them; empty when there is none."""
     candidates = value[:1] if isinstance(value, list) else [value]
     return next((item for item in candidates if isinstance(item, Mapping)), {})
 
@@ -167,7 +167,7 @@ def _error(facts: ErrorFacts, body: Any, model: str | None) -> GatewayError:
 
 
 def _advice(usual: Advice, wait_seconds: float | None) -> Advice:
-    """The usual advice, unless it is to wait and the gateway says how long: a retry may wait for a minute at most."""
+    """Return the usual advice, unless it is to wait and the gateway says how long: a retry waits a minute at most."""
     if usual == "never" or not wait_seconds:
         return usual
     return "later" if wait_seconds > MAX_RETRY_AFTER_SECONDS else "soon"

@@ -120,7 +120,7 @@ def parse_facts(
 
 
 def _said(http_status: int, body: Mapping[str, Any], error: object) -> str:
-    """Both texts of a body that has `error` and `message`, unless one is within the other."""
+    """Return both texts of a body that has `error` and `message`, unless one is within the other."""
     parts = [text_in(error)]
     if isinstance(error, Mapping):
         parts.insert(0, _word(error.get("title")))

@@ -134,7 +134,7 @@ def _details(facts: ErrorFacts, model: str | None) -> list[str]:
 
 
 def _remedy(facts: ErrorFacts, verdict: Verdict, status: int | None) -> str:
-    """The verdict's row, unless the body shows whose fault it is."""
+    """Return the verdict's row, unless the body shows whose fault it is."""
     if facts.is_own_provider_key:
         return "own_provider_key"
     if facts.reasons and status == HTTPStatus.FORBIDDEN:

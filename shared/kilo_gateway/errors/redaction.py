@@ -63,7 +63,7 @@ def spellings_of(secrets: Iterable[str]) -> tuple[str, ...]:
 
 
 def _base64_spellings(secret: bytes) -> set[str]:
-    """The characters that depend on the secret alone, for each of its three positions within a longer text."""
+    """Return the characters that depend on the secret alone, for each of its three positions within a longer text."""
     spellings = set()
     for offset, leading in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(b"\0" * offset + secret)
@@ -83,7 +83,7 @@ def _without(text: str, spellings: tuple[str, ...]) -> str:
 
 
 def _without_beginning(text: str, spellings: tuple[str, ...]) -> str:
-    """The text without the beginning of a secret at its end, where it was cut."""
+    """Return the text without the beginning of a secret at its end, where it was cut."""
     for spelling in spellings:
         for length in range(min(len(spelling), len(text)), _SHORTEST_SECRET - 1, -1):
             if text.endswith(spelling[:length]):

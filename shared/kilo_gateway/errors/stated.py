@@ -45,7 +45,7 @@ def _is_base_response(value: object) -> bool:
 
 
 def _holds_error(key: str, value: object) -> bool:
-    """Whether an object under this key is an error: AWS names events so, and some servers put theirs one level down."""
+    """Return whether an object under this key is an error, as in AWS events and one level down elsewhere."""
     if not isinstance(value, Mapping):
         return False
     if key in ("err", "exception") or key.endswith("exception"):

@@ -155,7 +155,7 @@ class Sharing:
         return member
 
     def _is_recovering(self, now: float) -> bool:
-        """Whether there may be workers that have not told since a restart."""
+        """Return whether there may be workers that have not told since a restart."""
         return now < self._known_until
 
     def _held(self) -> int:

@@ -205,6 +205,6 @@ def _name_of(payload: bytes) -> str | None:
 
 
 def _is_of_another_api(facts: Mapping[str, Any]) -> bool:
-    """Whether events are those of OpenAI's Responses, of Anthropic's Messages or of Gemini: no answer will follow."""
+    """Return whether events are those of OpenAI's Responses, Anthropic's Messages or Gemini: no answer follows."""
     kind = facts.get("type")
     return "candidates" in facts or (isinstance(kind, str) and kind.startswith(_OTHER_APIS))

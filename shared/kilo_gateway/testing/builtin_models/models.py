@@ -48,7 +48,7 @@ def _draft(body: dict[str, Any], conversation: ReadConversation) -> Draft:
 
 
 def _wants_reasoning(body: dict[str, Any]) -> bool:
-    """Whether the request asks for reasoning: `reasoning` with an effort, a budget or `enabled`, or an old flag."""
+    """Return whether the request asks for reasoning: `reasoning` with an effort, a budget or `enabled`, an old flag."""
     reasoning = body.get("reasoning")
     if isinstance(reasoning, dict):
         if reasoning.get("enabled") is False or reasoning.get("effort") == "none":

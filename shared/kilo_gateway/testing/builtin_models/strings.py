@@ -91,7 +91,7 @@ def question_text(text: str) -> str:
 
 
 def is_sentence_field(name: str) -> bool:
-    """Whether the field's name asks for a whole sentence."""
+    """Return whether the field's name asks for a whole sentence."""
     return bool(set(name_words(name)) & _SENTENCES)
 
 

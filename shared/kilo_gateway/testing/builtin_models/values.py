@@ -156,7 +156,7 @@ def _phrases(text: str) -> list[str]:
 
 
 def _is_command(text: str, match: re.Match[str]) -> bool:
-    """Whether a lone capitalised word is the verb that a sentence begins with ("Paint the wall")."""
+    """Return whether a lone capitalised word is the verb that a sentence begins with ("Paint the wall")."""
     before = text[: match.start()].rstrip()
     after = re.match(r"\s+(\w+)", text[match.end() :])
     return (not before or before[-1] in ".!?\n:") and after is not None and after.group(1) in _AFTER_COMMAND

@@ -59,7 +59,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _is_abbreviation(tail: str) -> bool:
-    """Whether a full stop after these characters ends no sentence: a title, or an initial."""
+    """Return whether a full stop after these characters ends no sentence: a title, or an initial."""
     return tail.endswith(_ABBREVIATIONS) or (len(tail) > 1 and tail[-2] in " (" and tail[-1].isupper())
 
 

@@ -19,12 +19,12 @@ _FAMILIES = {"anthropic": "claude", "openai": "openai", "google": "gemini", "x-a
 
 
 def is_hosted_free(model: str, state: GatewayState) -> bool:
-    """Whether the gateway itself hosts the model for nothing."""
+    """Return whether the gateway itself hosts the model for nothing."""
     return model in state.hosting
 
 
 def is_free(model: str, state: GatewayState) -> bool:
-    """Whether the model needs no account."""
+    """Return whether the model needs no account."""
     return (
         is_hosted_free(model, state)
         or model.endswith(":free")
@@ -34,7 +34,7 @@ def is_free(model: str, state: GatewayState) -> bool:
 
 
 def is_auto(model: str, state: GatewayState) -> bool:
-    """Whether the id stands for another model in this version."""
+    """Return whether the id stands for another model in this version."""
     if model == "kilo/auto":
         return state.options.version == "2026-02" or state.options.accept_kilo_auto
     return model.startswith("kilo-auto/") and state.options.version == "newest"
