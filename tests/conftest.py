@@ -51,6 +51,13 @@ def vcr() -> None:
     """Replace what pytest-recording sets up for every test; the tests that record with it bring it back."""
 
 
+@pytest.fixture
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a call try again soon, for tests in which it is not looked at how long it waits."""
+    monkeypatch.setattr("kilo_gateway.errors.waits.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("kilo_gateway.gate.gate.FIRST_PAUSE_SECONDS", 0.01)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave ten thousand tests out of every garbage collection that follows."""

@@ -24,6 +24,7 @@ def _nothing_is_known() -> None:
     discovery.forget()
 
 
+@pytest.mark.usefixtures("brief_waits")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks, about themselves
 @pytest.mark.parametrize(("contender", "trial"), OURS, ids=_name)
 def test_our_column_holds(contender: Contender, trial: Trial) -> None:

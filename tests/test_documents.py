@@ -34,6 +34,7 @@ def _blocks() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.usefixtures("brief_waits")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the frameworks, about themselves
 @pytest.mark.parametrize(("name", "code"), _blocks(), ids=lambda value: value if len(value) < 60 else "")
 def test_every_block_runs(

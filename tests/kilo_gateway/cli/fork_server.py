@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import selectors
@@ -32,6 +33,12 @@ def serve(connection: socket.socket, path: str) -> None:
     from kilo_gateway.cli import process  # noqa: F401
     from kilo_gateway.cli.batch import run as _batch  # noqa: F401
     from kilo_gateway.cli.chat import run as _run  # noqa: F401
+    from kilo_gateway.errors import waits
+    from kilo_gateway.gate import gate
+
+    waits.FIRST_BACKOFF_SECONDS = gate.FIRST_PAUSE_SECONDS = 0.05  # nobody looks at how long a run waits
+    gc.collect()
+    gc.freeze()  # a fork's collections would copy every page of what is imported
 
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
