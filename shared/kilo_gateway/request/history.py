@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import deque
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
@@ -38,23 +39,72 @@ def settle_history(messages: Sequence[Message]) -> list[Message]:
       answers it, and is left out when none does: without an answer every later request would be refused. A message that
       holds nothing else is left out with it.
     - A tool result of several texts is one text, a line for each, because many servers ignore a list there.
+    - A call without an id, or with that of an earlier call, gets one of its own, and so do its results, in order.
     - An id of a call of more than 64 characters is replaced by its digest, in the call and in its result.
     - A call without a name is called `unknown`.
     - A `name` is written in letters, digits, `_` and `-`; one that has none of them is left out.
     """
     settled: list[Message] = []
+    ids = _CallIds()
     for place, message in enumerate(messages):
         if "name" in message:
             message = _with_plain_name(message)  # noqa: PLW2901 - a copy where it differs
         if message.get("role") == "tool":
-            message = _with_short_id(_with_one_text(message), "tool_call_id")  # noqa: PLW2901 - as above
+            message = _with_short_id(ids.name_result(_with_one_text(message)), "tool_call_id")  # noqa: PLW2901 - as above
         elif message.get("tool_calls") and message.get("role") == "assistant":
-            with_calls = _with_whole_calls(message, partial(_answered_calls, messages, place + 1))
+            with_calls = _with_whole_calls(message, ids, partial(_answered_calls, messages, place + 1))
             if with_calls is None:
                 continue
             message = with_calls  # noqa: PLW2901 - as above
         settled.append(message)
     return settled
+
+
+class _CallIds:
+    """The ids of the calls of one conversation, each once. Feed it calls and results in order."""
+
+    __slots__ = ("_results", "_taken")
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._results: dict[str, deque[str]] = {}  # an id as results have it -> the ids of the calls that they answer
+
+    def name_calls(self, calls: list[Any]) -> list[Any]:
+        """Return the calls of one message with ids of their own; itself when they have them, as most do."""
+        ids = [call.get("id") if isinstance(call, dict) else None for call in calls]
+        distinct = {_key(id_) for id_ in ids}
+        if "" not in distinct and len(distinct) == len(ids) and self._taken.isdisjoint(distinct):
+            self._taken |= distinct
+            return calls
+        for id_ in ids:
+            self._results.pop(_key(id_), None)  # those of an earlier message
+        return [self._name_call(call) if _is_call(call) else call for call in calls]
+
+    def name_result(self, message: Any) -> Any:
+        """Return a tool message with the id that its call has got; itself when that is the one it has."""
+        waiting = self._results.get(_key(message.get("tool_call_id"))) if self._results else None
+        if not waiting:
+            return message
+        return {**message, "tool_call_id": waiting.popleft() if len(waiting) > 1 else waiting[0]}
+
+    def _name_call(self, call: dict[str, Any]) -> dict[str, Any]:
+        key = _key(call.get("id"))
+        own, count = key, 1 if key else 0
+        while not own or own in self._taken:
+            count += 1
+            own = f"{key or 'call'}_{count}"
+        self._taken.add(own)
+        self._results.setdefault(key, deque()).append(own)
+        return call if own == call.get("id") else {**call, "id": own}
+
+
+def _is_call(call: Any) -> bool:
+    """Return whether it is a call, rather than something that the server knows better."""
+    return isinstance(call, dict) and ("function" in call or bool(call.get("id")))
+
+
+def _key(id_: Any) -> str:
+    return "" if id_ is None else str(id_)
 
 
 def _answered_calls(messages: Sequence[Message], start: int) -> Collection[str]:
@@ -99,12 +149,13 @@ def _only_text(part: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _with_whole_calls(message: Message, answered: Callable[[], Collection[str]]) -> Message | None:
+def _with_whole_calls(message: Message, ids: _CallIds, answered: Callable[[], Collection[str]]) -> Message | None:
     """Return the message with calls that can be sent; None when nothing of it is left."""
     sent: Any = message.get("tool_calls")
     if not isinstance(sent, list):
         return message
-    calls = [_with_short_id(call, "id") for item in sent if (call := _whole_call(item, answered)) is not None]
+    whole = [call for item in sent if (call := _whole_call(item, answered)) is not None]
+    calls = [_with_short_id(call, "id") for call in ids.name_calls(whole)]
     if len(calls) == len(sent) and all(call is item for call, item in zip(calls, sent, strict=True)):
         return message
     if calls:

@@ -191,3 +191,33 @@ def test_a_call_without_a_name_is_sent_with_one() -> None:
     ]
     settled: Any = settle_history(sent)
     assert settled[0]["tool_calls"][0]["function"]["name"] == "unknown"
+
+
+def ids_of(messages: list[Any]) -> list[str]:
+    """Return the ids of calls and results, in order."""
+    held = [[item["id"] for item in message.get("tool_calls") or ()] for message in messages]
+    return [id_ for ids, one in zip(held, messages, strict=True) for id_ in (*ids, one.get("tool_call_id")) if id_]
+
+
+@pytest.mark.parametrize("id_", ["a", None, ""])
+def test_calls_that_share_an_id_are_told_apart(id_: Any) -> None:
+    """Models that count their calls from zero in each answer, or name none, have a conversation like others."""
+    turn = [calls(call(id_), call(id_)), answer(id_, "1"), answer(id_, "2")]
+    sent = settled(ASKED, *turn, ASKED, *turn)
+    ids = ids_of(sent)
+    assert len(set(ids)) == 4
+    assert ids[:2] == ids[2:4]
+    assert ids[4:6] == ids[6:]
+    assert [message["content"] for message in sent if message["role"] == "tool"] == ["1", "2", "1", "2"]
+
+
+def test_an_id_of_its_own_stays() -> None:
+    """Only the call that comes later is renamed, and never to an id that is there already."""
+    sent = settled(calls(call("a")), answer("a"), calls(call("a_2")), answer("a_2"), calls(call("a")), answer("a"))
+    assert ids_of(sent) == ["a", "a", "a_2", "a_2", "a_3", "a_3"]
+
+
+def test_a_second_result_of_one_call_stays_with_it() -> None:
+    """Two results of the call that was renamed last answer that call."""
+    sent = settled(calls(call("a")), answer("a"), calls(call("a")), answer("a"), answer("a"))
+    assert ids_of(sent) == ["a", "a", "a_2", "a_2", "a_2"]
