@@ -1,4 +1,8 @@
-"""Content blocks of LangChain -> parts of a wire message, by a table. What has no part is refused by its name."""
+"""Content blocks of LangChain -> parts of a wire message, by a table. What has no part is refused by its name.
+
+In an answer of the history it is what another provider's model did, and is left out; in a tool's result it is sent as
+its JSON.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.adapters.media import audio_format
 from kilo_gateway.errors import InvalidRequestError
+from langchain_kilo.foreign_blocks import as_json_text, as_known_block
 from langchain_kilo.media import media_url, mime_type_of
 
 if TYPE_CHECKING:
@@ -20,12 +25,7 @@ OWNED_BY_CALLS = frozenset({"tool_use", "tool_call", "tool_call_chunk", "invalid
 THOUGHTS = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
 """Blocks of reasoning: what the gateway wants back of it stands in `reasoning_details`."""
 
-SERVER_TOOLS = frozenset(
-    {"server_tool_call", "server_tool_call_chunk", "server_tool_result", "server_tool_use", "web_search_tool_result"}
-)
-"""What a provider ran by itself; the wire has no form in which to give it back."""
-
-LEFT_OUT_OF_ANSWERS = OWNED_BY_CALLS | THOUGHTS | SERVER_TOOLS
+LEFT_OUT_OF_ANSWERS = OWNED_BY_CALLS | THOUGHTS
 
 
 def render_parts(content: str | Sequence[Any], *, role: str) -> str | list[dict[str, Any]]:
@@ -52,22 +52,35 @@ def _render_item(item: Any, place: int, role: str) -> dict[str, Any] | None:
         return {"type": "text", "text": item}
     if not isinstance(item, Mapping):
         raise InvalidRequestError(f"content[{place}] of a {role} message is a {type(item).__name__}, not a block.")
+    item = as_known_block(item)
     kind = item.get("type")
     if role == "assistant" and kind in LEFT_OUT_OF_ANSWERS:
         return None
     render = _RENDERERS.get(kind) if isinstance(kind, str) else _untyped(item)
+    if role == "assistant" and (render is None or _is_foreign(item)):
+        return None
+    if render is None and role == "tool":
+        item, render = as_json_text(item), _render_text
     if render is None:
         raise InvalidRequestError(
             f"content[{place}] of a {role} message is a block of type {kind!r}, for which the gateway has no part: use "
             f"one of {', '.join(sorted(_RENDERERS))}."
         )
     part = render(item)
+    if part is None and role == "assistant":
+        return None
     if part is None:
         raise InvalidRequestError(
             f"content[{place}] of a {role} message, a block of type {kind!r}, holds nothing that can be sent: {_NEEDS}."
         )
     mark = item.get("cache_control") or _extras(item).get("cache_control")
     return {**part, "cache_control": mark} if mark is not None else part
+
+
+def _is_foreign(item: Mapping[str, Any]) -> bool:
+    """Whether LangChain carries through what another provider's model did, for which the wire has no part."""
+    value = item.get("value")
+    return item.get("type") == "non_standard" and isinstance(value, Mapping) and value.get("type") not in _RENDERERS
 
 
 _NEEDS = "it needs text, a url, or base64 data, with mime_type unless the data shows it"

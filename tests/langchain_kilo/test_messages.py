@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,60 @@ def test_messages_on_the_wire(message: BaseMessage, expected: dict[str, Any]) ->
             {"type": "file", "file": {"filename": "file.plain", "file_data": "data:text/plain;base64,AA=="}},
         ),
         ({"type": "document", "source": {"type": "text", "data": "d"}}, {"type": "text", "text": "d"}),
+        (
+            {
+                "type": "document",
+                "title": "T",
+                "source": {"type": "content", "content": [{"type": "text", "text": "d"}]},
+            },
+            {"type": "text", "text": "T\nd"},
+        ),
+        (
+            {"type": "document", "source": {"type": "file", "file_id": "f-1"}},
+            {"type": "file", "file": {"file_id": "f-1"}},
+        ),
+        (
+            {"type": "search_result", "title": "T", "source": "https://a", "content": [{"type": "text", "text": "s"}]},
+            {"type": "text", "text": "T\nhttps://a\ns"},
+        ),
+        (
+            {"type": "input_text", "text": "t", "cache_control": MARK},
+            {"type": "text", "text": "t", "cache_control": MARK},
+        ),
+        ({"type": "input_file", "file_id": "f-1"}, {"type": "file", "file": {"file_id": "f-1"}}),
+        (
+            {"type": "input_file", "file_url": "https://a/b.pdf"},
+            {"type": "file", "file": {"filename": "b.pdf", "file_data": "https://a/b.pdf"}},
+        ),
+        (
+            {"type": "input_file", "filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PDF}"},
+            {"type": "file", "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}},
+        ),
+        (
+            {"type": "media", "mime_type": "image/png", "data": PNG},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+        ),
+        (
+            {"type": "media", "mime_type": "image/png", "data": base64.b64decode(PNG)},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+        ),
+        (
+            {"type": "media", "mime_type": "video/mp4", "file_uri": "https://v"},
+            {"type": "video_url", "video_url": {"url": "https://v"}},
+        ),
+        (
+            {"type": "media", "mime_type": "audio/mpeg", "data": MP3},
+            {"type": "input_audio", "input_audio": {"data": MP3, "format": "mp3"}},
+        ),
+        (
+            {"type": "media", "mime_type": "application/pdf", "data": PDF},
+            {"type": "file", "file": {"filename": "file.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}},
+        ),
+        (
+            {"type": "document_url", "document_url": "https://a/b.pdf"},
+            {"type": "file", "file": {"filename": "b.pdf", "file_data": "https://a/b.pdf"}},
+        ),
+        ({"type": "video_url", "video_url": "https://v"}, {"type": "video_url", "video_url": {"url": "https://v"}}),
         (
             {"type": "non_standard", "value": {"type": "own_part", "own": 1}},
             {"type": "own_part", "own": 1},
@@ -309,3 +364,34 @@ def test_texts_of_a_history_are_written_as_ever(
     written = render_messages(messages)
     monkeypatch.setattr("langchain_kilo.messages._says_nothing_else", lambda message: False)
     assert written == render_messages(messages)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "web_search_call", "id": "ws_1", "status": "completed"},
+        {"type": "bash_code_execution_tool_result", "tool_use_id": "s_1", "content": {}},
+        {"type": "mcp_list_tools", "id": "m_1", "tools": []},
+        {"type": "executable_code", "executable_code": "1", "language": "python"},
+        {"type": "non_standard", "value": {"type": "web_search_call", "id": "ws_1"}},
+        {"type": "image", "id": "ig_1"},
+    ],
+)
+def test_what_other_providers_models_did_is_left_out(block: dict[str, Any]) -> None:
+    """A conversation that another provider's class began goes on: what only its API takes back is not sent."""
+    said = AIMessage(content=[block, {"type": "output_text", "text": "a"}])
+    assert render_messages([said]) == [{"role": "assistant", "content": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        ({"type": "json", "json": {"a": 1}}, '{"a": 1}'),
+        ({"type": "tool_reference", "tool_name": "f"}, '{"type": "tool_reference", "tool_name": "f"}'),
+        ({"degrees": 12, "unit": "\u00b0C"}, '{"degrees": 12, "unit": "\u00b0C"}'),
+    ],
+)
+def test_results_in_a_form_of_their_own_are_their_json(block: dict[str, Any], text: str) -> None:
+    """What a tool returned reaches the model, whatever LangChain takes for a block."""
+    [message] = render_messages([ToolMessage(content=[block], tool_call_id="1")])
+    assert message["content"] == [{"type": "text", "text": text}]
