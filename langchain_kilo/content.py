@@ -6,12 +6,12 @@ its JSON.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.adapters.media import audio_format
 from kilo_gateway.errors import InvalidRequestError
-from langchain_kilo.foreign_blocks import as_json_text, as_known_block
 from langchain_kilo.media import media_url, mime_type_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _render_item(item: Any, place: int, role: str) -> dict[str, Any] | None:
         return {"type": "text", "text": item}
     if not isinstance(item, Mapping):
         raise InvalidRequestError(f"content[{place}] of a {role} message is a {type(item).__name__}, not a block.")
-    item = as_known_block(item)
+    item = as_own_block(item)
     kind = item.get("type")
     if role == "assistant" and kind in LEFT_OUT_OF_ANSWERS:
         return None
@@ -60,7 +60,7 @@ def _render_item(item: Any, place: int, role: str) -> dict[str, Any] | None:
     if role == "assistant" and (render is None or _is_foreign(item)):
         return None
     if render is None and role == "tool":
-        item, render = as_json_text(item), _render_text
+        item, render = _as_json_text(item), _render_text
     if render is None:
         raise InvalidRequestError(
             f"content[{place}] of a {role} message is a block of type {kind!r}, for which the gateway has no part: use "
@@ -75,6 +75,21 @@ def _render_item(item: Any, place: int, role: str) -> dict[str, Any] | None:
         )
     mark = item.get("cache_control") or _extras(item).get("cache_control")
     return {**part, "cache_control": mark} if mark is not None else part
+
+
+def as_own_block(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a block of another provider's class in LangChain's own form, if it has one; any other as it is."""
+    if item.get("type") in ("text", "image_url", "tool_use", "reasoning", "thinking"):
+        return item
+    from langchain_kilo.foreign_blocks import as_known_block  # noqa: PLC0415 - few conversations need it
+
+    return as_known_block(item)
+
+
+def _as_json_text(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a block of text with the JSON of what a tool returned in a form of its own."""
+    value = item["json"] if item.get("type") == "json" and "json" in item else dict(item)
+    return {"type": "text", "text": json.dumps(value, ensure_ascii=False, default=str)}
 
 
 def _is_foreign(item: Mapping[str, Any]) -> bool:

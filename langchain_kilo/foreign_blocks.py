@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,6 @@ def as_known_block(block: Block) -> Block:
     if known is None:
         return block
     return {**known, **{key: block[key] for key in _KEPT if key in block}}
-
-
-def as_json_text(block: Block) -> Block:
-    """Return a block of text with the JSON of what a tool returned in a form of its own."""
-    value = block["json"] if block.get("type") == "json" and "json" in block else dict(block)
-    return {"type": "text", "text": json.dumps(value, ensure_ascii=False, default=str)}
 
 
 def _text(block: Block) -> Block:

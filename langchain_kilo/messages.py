@@ -16,8 +16,7 @@ from langchain_core.messages import (
 )
 
 from kilo_gateway.errors import InvalidRequestError
-from langchain_kilo.content import join_texts, render_parts
-from langchain_kilo.foreign_blocks import as_known_block
+from langchain_kilo.content import as_own_block, join_texts, render_parts
 from langchain_kilo.reasoning import find_noted_reasoning
 from langchain_kilo.tools import answer_invalid_calls, render_calls
 
@@ -159,7 +158,7 @@ def _split_images(content: str | list[Any]) -> tuple[list[Wire], str | list[Any]
     if isinstance(content, str):
         return [], content
     kinds = ("image", "image_url")
-    made = [block for block in content if isinstance(block, Mapping) and as_known_block(block).get("type") in kinds]
+    made = [block for block in content if isinstance(block, Mapping) and as_own_block(block).get("type") in kinds]
     rest = [block for block in content if not any(block is one for one in made)]
     rendered = render_parts(made, role="assistant")
     return rendered if isinstance(rendered, list) else [], _without_audio(rest)
