@@ -44,7 +44,7 @@ def test_a_timeout_before_the_answer_is_retried(connect: Any, gateway: Any, wait
 
 def test_comments_are_life(connect: Any, gateway: Any) -> None:
     """Comments that arrive for longer than the timeout keep the call alive until its tokens come."""
-    gateway.enqueue(Fault(keepalive_seconds=0.6, keepalive_every_seconds=0.05, reply=Reply(text="Yes.")))
+    gateway.enqueue(Fault(keepalive_seconds=0.45, keepalive_every_seconds=0.05, reply=Reply(text="Yes.")))
     streamed = connect(timeout=0.3, max_retries=0).stream()
     assert (streamed.text, streamed.error) == ("Yes.", None)
 

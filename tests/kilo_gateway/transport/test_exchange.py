@@ -7,6 +7,7 @@ import gzip
 import socket
 import tracemalloc
 import zlib
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -175,6 +176,7 @@ def test_an_answer_that_is_too_large(mode: str, monkeypatch: pytest.MonkeyPatch)
         Pair(mode, outgoing(), answer((1 << 20) + 1)).run()
 
 
+@cache
 def bomb(blocks: int) -> bytes:
     """Return gzip bytes that inflate to so many times 16 MiB; each block is the same 16 KiB."""
     packer = zlib.compressobj(wbits=31)

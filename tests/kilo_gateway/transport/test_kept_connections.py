@@ -266,15 +266,15 @@ def test_a_readers_pause_is_not_the_servers(serve_raw: Any, open_session: Any, m
     async def read() -> str:
         text = ""
         async for delta in session.client.stream(ASK):
+            await asyncio.sleep(0.15 * (not text))
             text += delta.text
-            await asyncio.sleep(0.15)
         return text
 
     def read_blocking() -> str:
         text = ""
         for delta in session.client.stream(ASK):
+            time.sleep(0.15 * (not text))
             text += delta.text
-            time.sleep(0.15)
         return text
 
     assert [session.wait(read()) if mode == "async" else read_blocking() for _ in range(2)] == ["aaa"] * 2

@@ -148,7 +148,7 @@ def test_a_call_cancelled_while_it_connects(run: Any, scheme: str) -> None:
 
     async def main() -> None:
         client = AsyncKiloClient(base_url=f"{scheme}://localhost:{full.getsockname()[1]}/", **GIVEN)
-        for seconds in (0.001, 0.02, 0.3):
+        for seconds in (0.001, 0.02, 0.1):
             with anyio.move_on_after(seconds):
                 await client.complete(ASK)
         if (before := count_descriptors()) is not None:  # the loop and its resolver have what they keep
@@ -268,7 +268,7 @@ loop.close()
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_stream_dropped_in_a_child_goes_on_in_the_parent(gateway: Any) -> None:
     """A child that drops what it inherited of a stream neither ends it nor stops its parent from waiting for it."""
-    gateway.enqueue(Reply(text="one two three four", event_delay_seconds=0.2))
+    gateway.enqueue(Reply(text="one two three four", event_delay_seconds=0.1))
     command = [sys.executable, "-c", DROPS_IN_CHILD, gateway.base_url, gateway.api_key]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.stdout.strip(), done.stderr) == ("two three four", "")

@@ -61,7 +61,7 @@ def test_a_stream_grows_before_it_ends(browser: Browser, start: Callable[..., Se
     """The text of a stream is on the page while the model still speaks, and its end when it has ended."""
     with EmbeddedGateway() as real:
         served = start(upstream=real.base_url)
-        real.enqueue(Fault(reply=Reply(text="one two three"), stall_after_events=3, stall_seconds=3))
+        real.enqueue(Fault(reply=Reply(text="one two three"), stall_after_events=3, stall_seconds=2))
         tab = browser.open(served.serving.page)
         tab.wait_for(LIVE)
         stream = iter(served.client(api_key=real.api_key).stream(HELLO))
