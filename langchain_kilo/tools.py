@@ -12,7 +12,7 @@ from pydantic.errors import PydanticUserError
 
 from kilo_gateway.adapters.forced_tools import refuses_forced_tool, request_call
 from kilo_gateway.adapters.objects import LOST, find_flaw, read_arguments, render_arguments
-from kilo_gateway.adapters.schemas import render_function
+from kilo_gateway.adapters.schemas import recursive_schema, render_function
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.errors.nearest import nearest_name
 
@@ -26,6 +26,8 @@ _NOTHING_CAME = "(cut off)"
 
 _KEPT_EXTRAS = ("cache_control", "defer_loading")
 """Keys of a tool beside its function that the gateway passes on."""
+
+_CUSTOM = ("name", "description", "format")
 
 UNUSABLE = (ValueError, TypeError, AttributeError, KeyError, NameError, RuntimeError, PydanticUserError)
 """What LangChain's conversion raises for things of which it can make no schema."""
@@ -49,11 +51,26 @@ def _render_tool(tool: Any, place: int, strict: bool | None) -> dict[str, Any]:
         rendered = convert_to_openai_tool(tool)
     except UNUSABLE as error:
         raise InvalidRequestError(f"tools[{place}] is no tool that can be sent: {error}") from error
+    if "function" not in rendered:  # one of OpenAI's tools that take no JSON
+        return {"type": "custom", "custom": {name: rendered[name] for name in _CUSTOM if name in rendered}}
+    if _allows_anything(rendered["function"].get("parameters")):  # as where LangChain has lost a type that holds itself
+        own = recursive_schema(tool.tool_call_schema if isinstance(tool, BaseTool) else tool)
+        rendered["function"]["parameters"] = own or rendered["function"]["parameters"]
     extras: Any = (
         tool if isinstance(tool, Mapping) else getattr(tool, "extras", None) if isinstance(tool, BaseTool) else {}
     )
     kept = {name: extras[name] for name in _KEPT_EXTRAS if name in (extras or {})}
     return {**rendered, "function": render_function(rendered["function"], strict=strict), **kept}
+
+
+def _allows_anything(schema: Any) -> bool:
+    """Return whether a schema of LangChain's has a place for any value whatever."""
+    if isinstance(schema, list):
+        return any(map(_allows_anything, schema))
+    if not isinstance(schema, Mapping):
+        return False
+    is_empty = any(value == {} for key, value in schema.items() if key not in ("properties", "default"))
+    return is_empty or any(map(_allows_anything, schema.values()))
 
 
 def _ready_tool(tool: Mapping[str, Any], strict: bool | None) -> dict[str, Any] | None:
@@ -62,6 +79,11 @@ def _ready_tool(tool: Mapping[str, Any], strict: bool | None) -> dict[str, Any] 
     function = tool.get("function")
     if kind == "function" and isinstance(function, Mapping):
         return dict(tool) if "strict" in function else {**tool, "function": render_function(function, strict=strict)}
+    name, schema = tool.get("name"), tool.get("inputSchema")
+    if isinstance(name, str) and (kind == "function" or isinstance(schema, Mapping)):  # OpenAI's Responses, MCP
+        flat = {key: tool[key] for key in ("name", "description", "parameters", "strict") if tool.get(key) is not None}
+        flat = flat if schema is None else {**flat, "parameters": schema}
+        return {"type": "function", "function": flat if "strict" in flat else render_function(flat, strict=strict)}
     if isinstance(kind, str) and kind not in _JSON_SCHEMA_TYPES and "input_schema" not in tool:
         return dict(tool)
     return None

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from kilo_gateway import parse_arguments
 from kilo_gateway.adapters.objects import LOST, find_flaw, find_partial_object, read_arguments, render_arguments
-from kilo_gateway.adapters.schemas import render_function
+from kilo_gateway.adapters.schemas import recursive_schema, render_function
 from kilo_gateway.errors import AnswerError
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ class NoToolCallError(AnswerError, ValueError):
 def render_tool(tool: BaseTool, *, strict: bool) -> dict[str, Any]:
     """Return a tool as the wire has it; `strict` asks the provider to hold the arguments to the schema."""
     spec: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
-    return {**spec, "function": render_function(spec["function"], strict=strict or None)}
+    function = spec["function"]
+    if "$defs" in function["parameters"] and (own := recursive_schema(tool.metadata.fn_schema)):
+        function = {**function, "parameters": own}
+    return {**spec, "function": render_function(function, strict=strict or None)}
 
 
 def render_tool_choice(choice: str | dict[str, Any] | None, *, required: bool) -> str | dict[str, Any]:

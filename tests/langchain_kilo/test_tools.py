@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.runnables import RunnableBinding
-from langchain_core.tools import tool
+from langchain_core.tools import Tool, tool
 from pydantic import BaseModel
 from pydantic.v1 import BaseModel as BaseModelV1
 
@@ -65,6 +65,8 @@ class OldWeather(BaseModelV1):
         ({"name": "from_function", "description": "d", "parameters": PARAMETERS}, "from_function"),
         ({"name": "from_anthropic", "description": "d", "input_schema": PARAMETERS}, "from_anthropic"),
         ({"type": "function", "function": {"name": "as_sent", "parameters": PARAMETERS}}, "as_sent"),
+        ({"type": "function", "name": "of_responses", "description": "d", "parameters": PARAMETERS}, "of_responses"),
+        ({"name": "of_mcp", "description": "d", "inputSchema": PARAMETERS}, "of_mcp"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -83,6 +85,34 @@ def test_everything_that_describes_a_tool_becomes_one(given_tool: Any, name: str
 def test_tools_of_the_gateway_go_as_they_are(own: dict[str, Any]) -> None:
     """A tool that runs at the gateway or the provider is sent as written, whatever its type."""
     assert render_tools([own]) == [own]
+
+
+class Folder(BaseModel):
+    """A folder."""
+
+    name: str
+    folders: list[Folder] = []
+
+
+@tool
+def pack(folder: Folder, level: int = 3) -> str:
+    """Pack a folder."""
+    return folder.name * level
+
+
+@pytest.mark.parametrize("given_tool", [Folder, pack])
+def test_a_type_that_holds_itself_keeps_what_is_in_it(given_tool: Any) -> None:
+    """The model is told what the inner values are; LangChain's own schema allows anything there."""
+    [rendered] = render_tools([given_tool])
+    parameters = rendered["function"]["parameters"]
+    assert parameters["type"] == "object"
+    assert parameters["$defs"]["Folder"]["properties"]["folders"]["items"] == {"$ref": "#/$defs/Folder"}
+
+
+def test_a_tool_that_takes_text_is_no_function() -> None:
+    """One that LangChain makes for OpenAI's models to write freely is sent in the wire's shape."""
+    free = Tool("sh", str, "Run.", metadata={"type": "custom_tool"})
+    assert render_tools([free]) == [{"type": "custom", "custom": {"name": "sh", "description": "Run."}}]
 
 
 def test_cache_marks_of_tools_are_kept() -> None:

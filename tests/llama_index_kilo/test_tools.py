@@ -92,6 +92,22 @@ def test_strict_on_request(gateway: EmbeddedGateway, make_llm: Callable[..., Kil
         assert function["parameters"]["additionalProperties"] is False
 
 
+class Folder(BaseModel):
+    """A folder."""
+
+    name: str
+    folders: list[Folder] = []
+
+
+def test_arguments_of_a_type_that_holds_itself(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """LlamaIndex leaves out the root of such a schema, and with it what the arguments are."""
+    pack = FunctionTool.from_defaults(lambda **folder: str(folder), name="pack", description="d", fn_schema=Folder)
+    ask.call(llm, "chat_with_tools", [pack], user_msg="hi")
+    parameters = gateway.requests[-1].body["tools"][0]["function"]["parameters"]
+    assert parameters["type"] == "object"
+    assert parameters["properties"]["folders"]["items"] == {"$ref": "#/$defs/Folder"}
+
+
 def test_long_descriptions_are_sent(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
     """A tool's description may be longer than the 1024 characters of LlamaIndex's own check."""
     tool = FunctionTool.from_defaults(add, description="x" * 3000)

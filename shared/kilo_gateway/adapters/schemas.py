@@ -61,6 +61,37 @@ def object_schema(cls: type[BaseModel]) -> dict[str, Any] | None:
     return schema if schema.get("type") == "object" else None
 
 
+def recursive_schema(cls: Any) -> dict[str, Any] | None:
+    """Return the schema of a pydantic class in which a type holds itself; None for any other thing.
+
+    Both frameworks lose what is in such a type when they write a schema by their own rules.
+    """
+    if not (isinstance(cls, type) and hasattr(cls, "model_json_schema")):
+        return None
+    schema = object_schema(cls)
+    held = {} if schema is None else {name: _names_in(inner) for name, inner in (schema.get("$defs") or {}).items()}
+    return schema if any(_is_within(name, names, held) for name, names in held.items()) else None
+
+
+def _names_in(schema: Any) -> set[str]:
+    """Return the names of the types to which a schema refers."""
+    if isinstance(schema, Mapping):
+        own = {ref.rpartition("/")[2]} if isinstance(ref := schema.get("$ref"), str) else set()
+        return own.union(*map(_names_in, schema.values()))
+    return set().union(*map(_names_in, schema)) if isinstance(schema, list) else set()
+
+
+def _is_within(name: str, names: set[str], held: Mapping[str, set[str]]) -> bool:
+    """Whether a type is among others, or among those that they hold."""
+    seen: set[str] = set()
+    while names - seen:
+        if name in names:
+            return True
+        seen |= names
+        names = set().union(*(held.get(one, set()) for one in names))
+    return False
+
+
 def close_schema(schema: Any) -> Any:
     """Return the schema with every object closed, all its properties required, and no defaults."""
     if not isinstance(schema, Mapping):
