@@ -145,6 +145,7 @@ def bind_plan(
 ) -> Runnable[LanguageModelInput, AIMessage]:
     """Return the model with what the plan asks it for, and with the tools that may be called as well."""
     given = {**options, **plan.traced}
+    plan.parser.has_other_tools = bool(tools or options.get("tools"))
     if plan.tool is not None:
         bound = model.bind_tools([plan.tool, *(tools or ())], strict=strict, **given)
         return bound if "tool_choice" in given else bound.bind(tool_choice=choose_answer(plan.tool, tools))

@@ -13,19 +13,24 @@ from pydantic import BaseModel, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
-from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+from kilo_gateway.adapters.objects import WITHHELD, find_object, find_partial_object, is_closed, make_instance
+from kilo_gateway.errors import AnswerError
 from kilo_gateway.errors.text import one_line
 
 _LONGEST_QUOTE = 500
 _LONGEST_MESSAGE = 2000
 
 
-class StructuredOutputError(OutputParserException):
+class StructuredOutputError(AnswerError, OutputParserException):
     """The answer holds no object of the schema; `llm_output` holds its text. Its message is one printable line."""
 
-    def __init__(self, error: Any, *arguments: Any, **options: Any) -> None:
-        super().__init__(error, *arguments, **options)
-        self.args = (one_line(str(self.args[0]), _LONGEST_MESSAGE), *self.args[1:])
+    def __init__(
+        self, error: Any, observation: str | None = None, llm_output: str | None = None, send_to_llm: bool = False
+    ) -> None:
+        super().__init__(str(error), snippet=None if llm_output is None else llm_output[:_LONGEST_QUOTE])
+        self.observation, self.llm_output, self.send_to_llm = observation, llm_output, send_to_llm
+        self.message = one_line(str(self.args[0]), _LONGEST_MESSAGE)  # LangChain has added a line about itself
+        self.args = (self.message,)
 
 
 class RefusedOutputError(StructuredOutputError):
@@ -48,6 +53,8 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
     """What is made instead of a class's instances, such as a list of them; an `AnswerType`."""
     function_name: str | None = None
     """The tool whose arguments are the object; None when it is in the text."""
+    has_other_tools: bool = False
+    """Whether the model was given other tools, whose calls are no object; without any, each call holds one."""
     hint: str = ""
     """What else to try, for errors."""
 
@@ -76,7 +83,7 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
 
     def _calls_other_tools(self, message: BaseMessage) -> bool:
         """Return whether the answer is not the object yet, but calls of tools that were given beside it."""
-        return bool(getattr(message, "tool_calls", None)) and self._call_arguments(message) is None
+        return self.has_other_tools and bool(_calls_of(message)) and self._call_arguments(message) is None
 
     def _partial_object(self, message: BaseMessage) -> Any:
         found = self._call_arguments(message)
@@ -90,10 +97,11 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
             return None
 
     def _call_arguments(self, message: BaseMessage) -> dict[str, Any] | None:
-        if self.function_name is None:
-            return None
-        calls = getattr(message, "tool_calls", None) or []
-        return next((call["args"] for call in calls if call["name"] == self.function_name), None)
+        calls = _calls_of(message)
+        named = next((call["args"] for call in calls if call["name"] == self.function_name), None)
+        if named is not None or self.has_other_tools or not calls:
+            return named
+        return calls[0]["args"] if self.function_name is not None or not message.text.strip() else None
 
     def _whole_object(self, message: BaseMessage) -> Any:
         metadata = message.response_metadata
@@ -102,12 +110,15 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         found = self._call_arguments(message)
         if found is not None:
             return found
-        if metadata.get("finish_reason") == "length":
+        finish_reason = metadata.get("finish_reason")
+        if finish_reason == "length" and not is_closed(message.text):
             raise TruncatedOutputError(
                 "The answer was cut off before the object was whole (finish reason 'length'): raise max_tokens.",
                 llm_output=_answer_text(message),
             )
         parsed = find_object(message.text) if self.answer_type is None else self.answer_type.find(message.text)
+        if parsed is None and finish_reason == "content_filter":
+            raise RefusedOutputError(f"The answer {WITHHELD}", llm_output=_answer_text(message))
         if parsed is None:
             raise StructuredOutputError(self._describe_failure(message), llm_output=_answer_text(message))
         return parsed
@@ -136,6 +147,10 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         if issubclass(cls, BaseModelV1):
             return cls.parse_obj(found)
         return make_instance(cls, found) if issubclass(cls, BaseModel) else cls(**found)
+
+
+def _calls_of(message: BaseMessage) -> list[Any]:
+    return getattr(message, "tool_calls", None) or []
 
 
 def _is_whole(message: BaseMessage) -> bool:

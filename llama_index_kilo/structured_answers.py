@@ -8,7 +8,7 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.program.utils import create_flexible_model
 from pydantic import BaseModel, ValidationError
 
-from kilo_gateway.adapters.objects import find_object, find_partial_object, make_instance
+from kilo_gateway.adapters.objects import WITHHELD, find_object, find_partial_object, is_closed, make_instance
 from kilo_gateway.errors import AnswerError, InvalidRequestError
 from kilo_gateway.errors.text import one_line
 
@@ -46,7 +46,10 @@ def parse_structured(output_cls: type[M], response: ChatResponse, *, model: str)
         StructuredAnswerError: refused, cut off, or not what the class demands.
     """
     answer = _find_answer(response)
+    finish_reason = response.additional_kwargs.get("finish_reason")
     found = answer if isinstance(answer, dict) else find_object(answer)
+    if finish_reason == "length" and isinstance(answer, str) and not is_closed(answer):
+        found = None
     flaw: ValidationError | None = None
     if found is not None:
         try:
@@ -65,6 +68,8 @@ def _explain(response: ChatResponse, flaw: ValidationError | None) -> str:
         return f"refused: {response.additional_kwargs['refusal']}"
     if response.additional_kwargs.get("finish_reason") == "length":
         return "its answer was cut off. Raise max_tokens."
+    if flaw is None and response.additional_kwargs.get("finish_reason") == "content_filter":
+        return f"its answer {WITHHELD}"
     if flaw is None:
         return "its answer holds no JSON object. Try again, or choose another model."
     problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in flaw.errors()[:5])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import pickle
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +16,7 @@ from pydantic import BaseModel, Field, RootModel
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
-from kilo_gateway.errors import InvalidRequestError
+from kilo_gateway.errors import InvalidRequestError, KiloError
 from kilo_gateway.testing import Fault, Reply
 from langchain_kilo.errors import KiloBadRequestError
 from langchain_kilo.structured_parser import RefusedOutputError, StructuredOutputError, TruncatedOutputError
@@ -411,3 +412,45 @@ def test_what_no_schema_can_be_made_of_says_what_can(make: Callable[..., ChatKil
     for wanted in (object(), list[Strange]):
         with pytest.raises(InvalidRequestError, match=r"cannot be used: .* Pass a pydantic class, a TypedDict, .*list"):
             make().with_structured_output(wanted)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["Person", "person", "functions.Person"])
+def test_a_call_under_another_name_holds_the_object(
+    name: str, method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Where no other tool was given, the arguments of the call are what was asked for, whatever the model calls it."""
+    gateway.enqueue(*[Reply(tool_calls=[{"name": name, "arguments": ANN}])] * 2)
+    chain = make().with_structured_output(Person, method=method)
+    assert chain.invoke("x") == Person(name="Ann", age=41)
+    assert list(chain.stream("x"))[-1] == Person(name="Ann", age=41)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_object_that_just_fits_is_whole(
+    method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """An answer that reached its longest length with the last brace is not cut off."""
+    gateway.enqueue(Reply(text=ANN, finish_reason="length"), Reply(text=f"{ANN} Or {{", finish_reason="length"))
+    chain = make().with_structured_output(Person, method=method)
+    assert chain.invoke("x") == Person(name="Ann", age=41)
+    with pytest.raises(TruncatedOutputError):
+        chain.invoke("x")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_withheld_answer_says_so(method: str, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]) -> None:
+    """Another method would not help where a content filter took the answer away."""
+    gateway.enqueue(Reply(text="", finish_reason="content_filter"))
+    with pytest.raises(RefusedOutputError, match="content filter"):
+        make().with_structured_output(Person, method=method).invoke("x")
+
+
+def test_an_answer_without_an_object_is_an_error_of_this_package() -> None:
+    """Whoever catches `KiloError` catches it, and it survives a process pool with what it says."""
+    error = pickle.loads(pickle.dumps(TruncatedOutputError("It stopped.", llm_output="{")))
+    assert isinstance(error, KiloError)
+    assert isinstance(error, OutputParserException)
+    assert (error.llm_output, error.snippet, error.retry) == ("{", "{", "never")
+    assert str(error) == error.message
+    assert str(error).startswith("It stopped.")

@@ -162,6 +162,13 @@ def test_a_cut_off_answer_says_so(gateway: EmbeddedGateway, make_llm: MakeLlm, a
         _predict(ask, "structured_predict", _make(make_llm, "schema"))
 
 
+def test_a_withheld_answer_says_so(gateway: EmbeddedGateway, make_llm: MakeLlm, ask: Any) -> None:
+    """Where a content filter took the answer away, trying again is no help."""
+    gateway.enqueue(Reply(text="", finish_reason="content_filter"))
+    with pytest.raises(StructuredAnswerError, match="content filter"):
+        _predict(ask, "structured_predict", _make(make_llm, "schema"))
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(
     "arguments", [{"pydantic_program_mode": PydanticProgramMode.LLM}, {"is_function_calling_model": False}]

@@ -30,6 +30,9 @@ M = TypeVar("M", bound=BaseModel)
 CUT_OFF = frozenset({"length", "error", "content_filter"})
 """Finish reasons after which a call without arguments has lost them."""
 
+WITHHELD = "was withheld by a content filter: change the input, or choose another model."
+"""What is said of an answer without the object that was asked for, where its finish reason is `content_filter`."""
+
 LOST = "The answer was cut off before the arguments of this call came."
 
 
@@ -50,6 +53,11 @@ def find_object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_closed(text: str) -> bool:
+    """Return whether a text that reached the longest length ends as JSON does, so that what it holds is whole."""
+    return _without_thoughts(text).rstrip().endswith(("}", "]", "```"))
 
 
 def find_value(text: str) -> Any:
