@@ -73,7 +73,7 @@ def test_every_room_is_built_in_layers() -> None:
 
 
 def _folder(room: str) -> Path:
-    return ROOT if room.startswith("langchain_kilo") else ROOT / "shared" / "kilo_gateway"
+    return ROOT if room.startswith(("langchain_kilo", "llama_index_kilo")) else ROOT / "shared" / "kilo_gateway"
 
 
 def test_the_files_that_contributors_are_sent_to_are_there() -> None:

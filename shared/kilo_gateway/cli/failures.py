@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from kilo_gateway.cli.rewording import reword
 from kilo_gateway.cli.statuses import CREDITS, FAILED, KEY, TRY_LATER, WRONG_USAGE, CommandError
 from kilo_gateway.cli.text import render_json_line, show_on_one_line
-from kilo_gateway.cli.wording import reword
 
 if TYPE_CHECKING:
     from kilo_gateway.errors import KiloError

@@ -16,7 +16,7 @@ from kilo_gateway.request.history import settle_history
 from kilo_gateway.request.option_checks import check_extra_body, check_options
 from kilo_gateway.request.options import SHAPED
 from kilo_gateway.request.reasoning import apply_reasoning, effective_level, parse_level, split_reasoning
-from kilo_gateway.request.signatures import sanitize_signatures
+from kilo_gateway.request.thought_signatures import sanitize_signatures
 
 if TYPE_CHECKING:
     from kilo_gateway.wire import Message

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SignatureRule = Literal["base64", "msg_prefix"]
-"""Which thought signatures of a replayed history are removed; `kilo_gateway.request.signatures` applies it."""
+"""Which thought signatures of a replayed history are removed; `kilo_gateway.request.thought_signatures` applies it."""
 
 AUTO_MODEL = "kilo/auto"
 """The id of the default ref: a route that the gateway owns."""

@@ -1,7 +1,7 @@
 """What a process shares to reach gateways: one carrier for threads, one for each event loop, none across a fork.
 
 A model object owns no connection, so that objects can be made and dropped freely. What carries a call is decided in
-`transport.choice`.
+`transport.carrier_choice`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.forks import call_in_child
-from kilo_gateway.transport.choice import AsyncCarrierChoice, CarrierChoice, over_httpx, over_httpx_async
+from kilo_gateway.transport.carrier_choice import AsyncCarrierChoice, CarrierChoice, over_httpx, over_httpx_async
 from kilo_gateway.transport.route import Route, route_of
 from kilo_gateway.transport.sockets.loops import pause
 

@@ -1,7 +1,7 @@
 """One HTTP exchange as the clients see it, blocking and awaited side by side.
 
 Knows nothing of chats: bytes out, status, headers and bytes in, and this package's errors for what goes wrong. What
-carries it, httpx or our own engine, is decided in `transport.choice`.
+carries it, httpx or our own engine, is decided in `transport.carrier_choice`.
 """
 
 from __future__ import annotations

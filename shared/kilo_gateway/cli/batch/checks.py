@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kilo_gateway.cli.rewording import reword
 from kilo_gateway.cli.statuses import KEY, CommandError, wrong_usage
-from kilo_gateway.cli.wording import reword
 from kilo_gateway.costs.prices import listed_price
 from kilo_gateway.settings.auth import has_credential
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Self
 
-from kilo_gateway.cli.wording import reword
+from kilo_gateway.cli.rewording import reword
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kilo_gateway.cli.chat.spelling import ChatCommand
+from kilo_gateway.cli.chat.option_spelling import ChatCommand
 from kilo_gateway.cli.options import Number
-from kilo_gateway.cli.wording import reword
+from kilo_gateway.cli.rewording import reword
 
 if TYPE_CHECKING:
     from kilo_gateway.catalog.prices import Pricing

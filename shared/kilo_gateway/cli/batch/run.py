@@ -17,8 +17,8 @@ from kilo_gateway.cli.batch.open_files import allow_connections
 from kilo_gateway.cli.batch.report import Report
 from kilo_gateway.cli.batch.signals import StopSignals
 from kilo_gateway.cli.chat.schema import fit_answer
+from kilo_gateway.cli.rewording import reword
 from kilo_gateway.cli.statuses import FAILED, NOT_AS_ASKED
-from kilo_gateway.cli.wording import reword
 from kilo_gateway.errors import BatchStoppedError, KiloError, MalformedAnswerError
 from kilo_gateway.gate import gate_of
 

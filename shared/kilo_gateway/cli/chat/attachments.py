@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from kilo_gateway.adapters.media import audio_format
+from kilo_gateway.cli.chat.option_spelling import SEPARATOR
 from kilo_gateway.cli.chat.prompt import read_bytes
-from kilo_gateway.cli.chat.spelling import SEPARATOR
 from kilo_gateway.cli.statuses import wrong_usage
 
 if TYPE_CHECKING:

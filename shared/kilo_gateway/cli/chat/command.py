@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kilo_gateway.cli.chat.spelling import ChatCommand
+from kilo_gateway.cli.chat.option_spelling import ChatCommand
 from kilo_gateway.cli.options import Number, base_url_option, json_option, model_option
 from kilo_gateway.cli.wait_indicator import awaiting
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.cli.chat.spelling import parse_option
+from kilo_gateway.cli.chat.option_spelling import parse_option
 from kilo_gateway.cli.statuses import wrong_usage
 from kilo_gateway.request.option_checks import check_options
 from kilo_gateway.request.options import OPTIONS, SHAPED

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.cli.chat.tool_calls import ask
 from kilo_gateway.cli.chat.turn import render_cost
+from kilo_gateway.cli.rewording import reword
 from kilo_gateway.cli.statuses import CommandError, wrong_usage
 from kilo_gateway.cli.streams import can_ask
 from kilo_gateway.cli.usage import nearest
-from kilo_gateway.cli.wording import reword
 from kilo_gateway.errors import SetupError
 from kilo_gateway.refs import parse_model_id
 from kilo_gateway.request.reasoning import parse_level

@@ -16,7 +16,7 @@ from kilo_gateway.errors import KiloError
 from kilo_gateway.request.changes import Change, find_changes, parse_changes, reason_for_change
 from kilo_gateway.request.families import rules_for
 from kilo_gateway.request.reasoning import apply_reasoning, parse_level
-from kilo_gateway.request.signatures import sanitize_signatures
+from kilo_gateway.request.thought_signatures import sanitize_signatures
 
 By = Literal["client", "gateway", "advice"]
 _MAX_SHOWN = 60

@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from kilo_gateway import InvalidSettingError, KiloClient
-from kilo_gateway.transport import choice, connections, route
+from kilo_gateway.transport import carrier_choice, connections, route
 from kilo_gateway.transport.connections import async_carrier, route_of, sync_carrier
 from kilo_gateway.transport.engine import fitness
 
@@ -79,7 +79,7 @@ def test_an_interpreter_without_a_lock(choose: Any, monkeypatch: pytest.MonkeyPa
 def test_a_system_without_poll(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Windows, whose sockets cannot be waited for as ours are, a stock httpx client carries calls."""
     monkeypatch.setattr(fitness, "HAS_POLL", False)
-    monkeypatch.setattr(choice, "HAS_POLL", False)
+    monkeypatch.setattr(carrier_choice, "HAS_POLL", False)
     assert choose() == "HttpxCarrier"
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kilo_gateway.request.families import SignatureRule, rules_for
-from kilo_gateway.request.signatures import is_base64_signature, sanitize_signatures
+from kilo_gateway.request.thought_signatures import is_base64_signature, sanitize_signatures
 
 RULES: list[SignatureRule] = ["base64", "msg_prefix"]
 KEYS = ["thought_signature", "thoughtSignature"]

@@ -11,7 +11,7 @@ import pytest
 
 from kilo_gateway import errors
 from kilo_gateway.cli.failures import exit_status_of, failure_of
-from kilo_gateway.cli.wording import reword
+from kilo_gateway.cli.rewording import reword
 
 ROOT = Path(__file__).parents[3]
 PYTHON_ONLY = re.compile(
