@@ -137,14 +137,18 @@ def _read_base64(block: Any, data: Any) -> str:
         return cast("str", data.decode("ascii")) if data.isascii() else _encode(data)
     if block.path:
         return _encode(_read_file(block, Path(block.path)))
-    raise InvalidRequestError(f"A {type(block).__name__} has no data, path or url; give it one of them.")
+    raise InvalidRequestError(
+        f"A content block of type {type(block).__name__} has no data, path or url; give it one of them."
+    )
 
 
 def _read_file(block: Any, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidRequestError(f"The file of a {type(block).__name__} cannot be read: {error}.") from error
+        raise InvalidRequestError(
+            f"The file of a block of type {type(block).__name__} cannot be read: {error}."
+        ) from error
 
 
 def _encode(data: bytes) -> str:
@@ -157,7 +161,8 @@ def _guess_mimetype(block: Any, text: str) -> str:
     mimetype = sniff_mime_type(text) or mimetypes.guess_type(str(block.path or ""))[0]
     if mimetype is None:
         raise InvalidRequestError(
-            f"What a {type(block).__name__} holds cannot be told from its bytes; name its MIME type or format."
+            f"What a block of type {type(block).__name__} holds cannot be told from its bytes; name its MIME type or "
+            "format."
         )
     return mimetype
 

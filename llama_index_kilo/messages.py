@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import (
     AudioBlock,
     CachePoint,
+    ChatMessage,
     CitationBlock,
     ImageBlock,
     MessageRole,
@@ -15,6 +16,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from pydantic import ValidationError
 
 from kilo_gateway.errors import InvalidRequestError
 from llama_index_kilo.content import render_parts
@@ -23,7 +25,6 @@ from llama_index_kilo.tools import find_uncalled, render_tool_calls
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llama_index.core.base.llms.types import ChatMessage
 
 _ROLES = {
     MessageRole.SYSTEM: "system",
@@ -52,12 +53,27 @@ def render_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
     nameless = _NamelessCalls()
     uncalled: dict[str, tuple[str, str]] = {}
     rendered = []
-    for message in messages:
+    for one in messages:
+        message = one if isinstance(one, ChatMessage) else _parse_message(one)
         if found := find_uncalled(message.blocks):
             uncalled |= found
         wire = _render_message(message, nameless)
         rendered.append(_explain_uncalled(wire, uncalled) if uncalled else wire)
     return rendered
+
+
+def _parse_message(given: Any) -> ChatMessage:
+    """Return a message that was given as a mapping, as LlamaIndex itself lets it pass.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    try:
+        return ChatMessage.model_validate(given)
+    except ValidationError as error:
+        raise InvalidRequestError(
+            "A message is no ChatMessage: write ChatMessage(role='user', content='...')."
+        ) from error
 
 
 def _explain_uncalled(rendered: dict[str, Any], uncalled: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

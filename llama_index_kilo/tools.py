@@ -88,6 +88,8 @@ def _is_same_text(text: Any, arguments: dict[str, Any] | str) -> bool:
 def _render_wire_call(call: dict[str, Any]) -> dict[str, Any]:
     """Return the call without its place in a stream, its arguments as text; the core sees to those that are no JSON."""
     function = _as_dict(call.get("function"))
+    if "name" not in function and call.get("name"):
+        call, function = _as_wire_call(call)
     kept = {key: value for key, value in call.items() if key != "index"}
     return {
         "type": "function",
@@ -97,6 +99,13 @@ def _render_wire_call(call: dict[str, Any]) -> dict[str, Any]:
             "arguments": render_arguments(function.get("arguments"), name=str(function.get("name"))),
         },
     }
+
+
+def _as_wire_call(call: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a call that another provider's class stored with its name beside the id, and its function."""
+    given = next((call[key] for key in ("arguments", "input", "args") if call.get(key) is not None), None)
+    kept = {key: call[key] for key in ("id", "extra_content") if call.get(key)}
+    return kept, {"name": call["name"], "arguments": given}
 
 
 def _as_dict(value: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
 from llama_index_kilo import NoToolCallError
+from llama_index_kilo.messages import render_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -297,6 +298,34 @@ def test_calls_of_other_packages_are_understood(gateway: EmbeddedGateway, llm: K
         messages[4]["tool_call_id"],
         messages[5]["tool_call_id"],
     ]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"type": "tool_use", "id": "call_7", "name": "add", "input": {"a": 1}},
+        {"id": "call_7", "name": "add", "args": {"a": 1}},
+        {"id": "call_7", "name": "add", "arguments": '{"a":1}'},
+    ],
+)
+def test_calls_in_other_providers_shapes_keep_name_and_arguments(
+    gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, stored: dict[str, Any]
+) -> None:
+    """A conversation that LlamaIndex's class for Anthropic or Gemini began goes on."""
+    gateway.enqueue(Reply(text="ok"))
+    said = ChatMessage(role="assistant", additional_kwargs={"tool_calls": [stored]})
+    ask.chat(llm, [ChatMessage(content="hi"), said, _result("call_7")])
+    [call] = gateway.requests[-1].body["messages"][1]["tool_calls"]
+    assert call == {"type": "function", "id": "call_7", "function": {"name": "add", "arguments": '{"a":1}'}}
+
+
+def test_messages_given_as_mappings_are_messages(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
+    """LlamaIndex's own instrumentation lets them pass; what is none of its messages is refused in words."""
+    gateway.enqueue(Reply(text="ok"))
+    ask.chat(llm, [{"role": "user", "content": "hi"}])
+    assert gateway.requests[-1].body["messages"] == [{"role": "user", "content": "hi"}]
+    with pytest.raises(InvalidRequestError, match="ChatMessage"):
+        render_messages([3])  # type: ignore[list-item] # what a caller may do
 
 
 def test_a_result_for_no_call_is_refused(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
