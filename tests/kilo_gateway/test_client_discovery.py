@@ -158,6 +158,14 @@ def test_the_list_is_fetched_with_the_account(connect: Any, gateway: Any) -> Non
     assert [model.id for model in catalog if model.source == "live"] == ["openai/gpt-5-mini"]
 
 
+def test_the_catalog_tells_what_it_left_out(connect: Any, gateway: Any, caplog: Any) -> None:
+    """An entry of the gateway's list that cannot be used is named in the catalog, and once in the log."""
+    gateway.enqueue(Reply(body={"data": [{"id": "lab/model"}, {"id": 7}]}), endpoint="models")
+    (skipped,) = connect().discover().skipped
+    assert skipped.startswith("Entry 1: ")
+    assert skipped in caplog.text
+
+
 def test_the_list_is_fetched_once_and_ages(connect: Any, gateway: Any, clock: Clock) -> None:
     """A list serves ten minutes for every object of the account, then it is fetched anew; `refresh` does so at once."""
     session, other = connect(), connect()
