@@ -85,6 +85,16 @@ _sending: ContextVar[_Sending | None] = ContextVar("kilo_gateway_sending", defau
 
 
 @contextmanager
+def _noted(sending: _Sending) -> Iterator[_Sending]:
+    """Note what is being sent while a block sends it."""
+    token = _sending.set(sending)
+    try:
+        yield sending
+    finally:
+        _sending.reset(token)
+
+
+@contextmanager
 def intercepting(interceptor: Interceptor) -> Iterator[None]:
     """Ask the interceptor about every request of the transports that are loaded, until the block ends."""
     with ExitStack() as stack:
@@ -121,16 +131,12 @@ def _intercept(previous: Callable[..., Any], interceptor: Interceptor, library: 
         answer = interceptor.answer(asked)
         if answer is not None:
             return _response(answer, library)
-        sending = _Sending(interceptor, asked)
-        token = _sending.set(sending)
-        try:
+        with _noted(_Sending(interceptor, asked)) as sending:
             response = real(*_redirected(sending, transport, request, library))
             try:
                 return _response(interceptor.receive(asked, _received(response, list(response.iter_bytes()))), library)
             finally:
                 response.close()
-        finally:
-            _sending.reset(token)
 
     return handle_request
 
@@ -151,17 +157,13 @@ def _intercept_async(previous: Callable[..., Any], interceptor: Interceptor, lib
         answer = interceptor.answer(asked)
         if answer is not None:
             return _response(answer, library)
-        sending = _Sending(interceptor, asked)
-        token = _sending.set(sending)
-        try:
+        with _noted(_Sending(interceptor, asked)) as sending:
             response = await real(*_redirected(sending, transport, request, library))
             try:
                 pieces = [piece async for piece in response.aiter_bytes()]
                 return _response(interceptor.receive(asked, _received(response, pieces)), library)
             finally:
                 await response.aclose()
-        finally:
-            _sending.reset(token)
 
     return handle_async_request
 
