@@ -190,13 +190,25 @@ def render_calls(message: AIMessage) -> list[dict[str, Any]]:
         InvalidRequestError: arguments that JSON cannot carry.
     """
     rendered: list[dict[str, Any]] = []
+    beside = _beside_calls(message)
     for call in message.tool_calls:
         name = call["name"]
-        rendered.append(_render_call(call.get("id"), name, render_arguments(call["args"], name=name), len(rendered)))
+        wire = _render_call(call.get("id"), name, render_arguments(call["args"], name=name), len(rendered))
+        if extra := beside.get(wire["id"]):
+            wire = {**extra, **wire, "function": {**extra.get("function", {}), **wire["function"]}}
+        rendered.append(wire)
     for broken in message.invalid_tool_calls:
         text = broken.get("args") or _NOTHING_CAME
         rendered.append(_render_call(broken.get("id"), broken.get("name") or "unknown", text, len(rendered)))
     return rendered
+
+
+def _beside_calls(message: AIMessage) -> dict[str, dict[str, Any]]:
+    """Return what came beside name and arguments of calls, by their ids: signatures of thoughts have to go back."""
+    extra = message.response_metadata.get("extra")
+    held = extra.get("tool_calls") if isinstance(extra, Mapping) else None
+    found = [one for one in held if isinstance(one, dict)] if isinstance(held, list) else []
+    return {one["id"]: one for one in found if isinstance(one.get("id"), str)}
 
 
 def _render_call(id_: str | None, name: str, arguments: str, place: int) -> dict[str, Any]:

@@ -395,3 +395,26 @@ def test_results_in_a_form_of_their_own_are_their_json(block: dict[str, Any], te
     """What a tool returned reaches the model, whatever LangChain takes for a block."""
     [message] = render_messages([ToolMessage(content=[block], tool_call_id="1")])
     assert message["content"] == [{"type": "text", "text": text}]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_thought_signatures_of_calls_go_back(
+    streaming: bool, gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
+) -> None:
+    """Gemini refuses the result of a call whose signature is missing, where the signature stands on the call."""
+    signed = {
+        "id": "c1",
+        "type": "function",
+        "extra_content": {"google": {"thought_signature": "c2lnbmF0dXJl"}},
+        "function": {"name": "f", "arguments": "{}"},
+    }
+    choice = {"index": 0, "finish_reason": "tool_calls"}
+    said = {"role": "assistant", "content": None, "tool_calls": [signed]}
+    reply = Reply(body={"id": "gen-1", "choices": [{**choice, "message": said}]})
+    if streaming:
+        reply = Reply(events=[{"id": "gen-1", "choices": [{**choice, "delta": said}]}])
+    gateway.enqueue(reply, Reply(text="ok"))
+    model = make(streaming=streaming)
+    answer = model.invoke("hi")
+    model.invoke([HumanMessage("hi"), answer, ToolMessage("r", tool_call_id="c1")], stream=False)
+    assert gateway.requests[-1].body["messages"][1]["tool_calls"] == [signed]

@@ -51,6 +51,9 @@ _MESSAGE_KEYS: Mapping[str, tuple[type, ...]] = {
     "audio": (dict,),
 }
 
+_CALL_KEYS = frozenset({"id", "type", "index", "function"})
+_FUNCTION_KEYS = frozenset({"name", "arguments"})
+
 _NO_CHOICE = CompletionChoice()
 
 
@@ -111,7 +114,22 @@ def _unknown_in_message(message: dict[str, Any]) -> dict[str, Any]:
     content = message.get("content")
     if isinstance(content, list) and not all(map(_is_known_part, content)):
         unknown["content"] = content
+    if extras := _beside_calls(parse_objects(message.get("tool_calls"))):
+        unknown["tool_calls"] = extras
     return unknown
+
+
+def _beside_calls(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what calls hold beside name and arguments, such as thought signatures, each with the id of its call."""
+    extras = []
+    for call in calls:
+        function = call.get("function")
+        own = {key: value for key, value in call.items() if key not in _CALL_KEYS}
+        if isinstance(function, dict) and not function.keys() <= _FUNCTION_KEYS:
+            own["function"] = {key: value for key, value in function.items() if key not in _FUNCTION_KEYS}
+        if own:
+            extras.append({"id": call.get("id"), **own})
+    return extras
 
 
 def _is_known_part(part: Any) -> bool:

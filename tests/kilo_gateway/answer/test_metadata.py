@@ -59,3 +59,18 @@ def test_short_way_tells_what_the_long_way_does(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(CompletionChoice, "is_text_alone", False)
     long = [metadata_of(message)[1] for message in ALONE]
     assert [list(one.items()) for one in short] == [list(one.items()) for one in long]
+
+
+def test_what_calls_hold_beside_name_and_arguments_is_told() -> None:
+    """A thought signature on a call is under `extra`, with the id of its call; a plain call is not."""
+    signed = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    calls = [
+        {"id": "a", "type": "function", **signed, "function": {"name": "f", "arguments": "{}"}},
+        {"id": "b", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+        {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}", "thought_signature": "c2ln"}},
+    ]
+    _, metadata = metadata_of({"content": None, "tool_calls": calls})
+    assert metadata["extra"]["tool_calls"] == [
+        {"id": "a", **signed},
+        {"id": "c", "function": {"thought_signature": "c2ln"}},
+    ]
