@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,8 +40,11 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note(delay: float) -> None:
         seconds.append(delay)
 
-    monkeypatch.setattr("kilo_gateway.client.time.sleep", seconds.append)
-    monkeypatch.setattr("kilo_gateway.async_client.anyio.sleep", note)
+    # Patched where the clients look: other threads of the process, such as a tracer's, sleep on.
+    for module in ("client", "sync_stream"):
+        monkeypatch.setattr(f"kilo_gateway.{module}.time", SimpleNamespace(sleep=seconds.append))
+    for module in ("async_client", "async_stream"):
+        monkeypatch.setattr(f"kilo_gateway.{module}.anyio", SimpleNamespace(sleep=note))
     return seconds
 
 

@@ -95,6 +95,7 @@ def test_a_server_that_takes_a_request_slowly(serve_raw: Any, ask: Any, tls: Any
 
     def play(peer: Any) -> None:
         data = b""
+        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # a full window opens in steps of half of it
         while not data.endswith(b"}]}"):
             data = data[-8:] + peer.sock.recv(16384)
             time.sleep(0.005)
@@ -102,7 +103,7 @@ def test_a_server_that_takes_a_request_slowly(serve_raw: Any, ask: Any, tls: Any
 
     monkeypatch.setattr(dialing, "_start", start_small)
     monkeypatch.setenv("SSL_CERT_FILE", tls[1])
-    call = ask(serve_raw(play, tls=tls[0]).base_url, timeout=Timeouts(read=20, write=0.3))
+    call = ask(serve_raw(play, tls=tls[0]).base_url, timeout=Timeouts(read=20, write=0.4))
     begun = time.monotonic()
     assert call(messages=[{"role": "user", "content": "x" * 2_000_000}]) == "mine"
     assert time.monotonic() - begun > 0.4
