@@ -66,6 +66,8 @@ def write(
 class EngineResponseBase:
     """An answer whose head has come."""
 
+    _is_over = True  # until all is set: a signal may interrupt the constructor
+
     def __init__(
         self,
         connection: EngineConnection,
@@ -84,9 +86,9 @@ class EngineResponseBase:
         self._bounds = bounds
         self._free = free
         self._body: Body | None = None
-        self._is_over = False
         self.was_sent = True
         """Whether the request was sent whole: only then the connection may be kept."""
+        self._is_over = False
 
     def _begin(self) -> Body:
         self._body = Body(self.headers, self._request.offered)

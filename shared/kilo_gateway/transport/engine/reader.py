@@ -38,16 +38,22 @@ def _illegal(begun: bytes) -> httpx.RemoteProtocolError:
     return httpx.RemoteProtocolError(f"illegal status line: {line!r}")
 
 
-def _raise_interruption(failure: Exception) -> None:
-    """Raise what a signal handler raised while llhttp called us, such as KeyboardInterrupt: httptools hides it.
+def _feed(parser: httptools.HttpResponseParser, data: bytes) -> Exception | None:
+    """Let llhttp read; return what it refuses.
 
-    Called behind the `except`, so that an exception which the caller is handling is not taken for it.
+    Raises what a signal handler raised while llhttp called us, such as KeyboardInterrupt: httptools hides it. That is
+    looked at behind the `except`, so that an exception which the caller is handling is not taken for it.
     """
-    hidden = failure.__context__
-    if hidden is None or hidden is sys.exception() or isinstance(hidden, TooManyLinesError):
-        return
+    failure = None
+    try:
+        parser.feed_data(data)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failed:
+        failure = failed
     if isinstance(failure, httptools.HttpParserCallbackError):
-        raise hidden from None
+        hidden = failure.__context__
+        if hidden is not None and hidden is not sys.exception() and not isinstance(hidden, TooManyLinesError):
+            raise hidden from None
+    return failure
 
 
 class Framing(Enum):
@@ -155,13 +161,8 @@ class Reader:
         self.status = int(line[2])
         if self.status == _SWITCHING:
             raise httpx.RemoteProtocolError("the server switched protocols, which nobody asked for")
-        sink, failure = Sink(), None
-        try:
-            httptools.HttpResponseParser(sink).feed_data(head)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failed:
-            failure = failed
-        if failure is not None:
-            _raise_interruption(failure)
+        sink = Sink()
+        if (failure := _feed(httptools.HttpResponseParser(sink), head)) is not None:
             reason = "too many lines" if isinstance(failure, httptools.HttpParserCallbackError) else failure
             raise httpx.RemoteProtocolError(f"the head of the answer is malformed: {reason}") from failure
         if _INTERIM <= self.status < _FINAL:
@@ -202,18 +203,12 @@ class Reader:
         self.framing = _BY_CHUNKS
         self._sink = Sink()
         self._parser = httptools.HttpResponseParser(self._sink)
-        self._parser.feed_data(_CHUNKED_HEAD)
+        _feed(self._parser, _CHUNKED_HEAD)
 
     def _feed_chunks(self, data: bytes) -> bytes:
         sink = self._sink
         self._tail = data[-len(_END) - 1 :] if len(data) > len(_END) else (self._tail + data)[-len(_END) - 1 :]
-        failure = None
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as failed:
-            failure = failed
-        if failure is not None:
-            _raise_interruption(failure)
+        failure = _feed(self._parser, data)
         pieces = sink.pieces
         if sink.has_ended:
             self._end_chunks(is_clean=failure is None)

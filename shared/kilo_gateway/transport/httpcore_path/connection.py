@@ -94,6 +94,8 @@ def render_for_httpcore(outgoing: Outgoing) -> tuple[httpcore.Request, tuple[Any
 class HttpcoreResponseBase:
     """What both kinds of response share."""
 
+    _is_over = True  # until all is set: a signal may interrupt the constructor
+
     def __init__(
         self, response: Any, connection: HttpcoreConnection, free: FreeList[HttpcoreConnection], outgoing: Outgoing
     ) -> None:
@@ -103,10 +105,10 @@ class HttpcoreResponseBase:
         self._connection = connection
         self._free = free
         self._outgoing = outgoing
-        self._is_over = False
         self._key: tuple[Any, ...] = ()
         self._offered: tuple[str, ...] = OFFERED
         self._body: Body | None = None
+        self._is_over = False
 
     def _begin(self) -> Body:
         self._body = Body(self.headers, self._offered)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import copy
+import gc
+import inspect
 import pickle
 import tracemalloc
+from typing import Any
 
 import httpcore
 import httpx
 import pytest
 
+from kilo_gateway.transport.engine.blocking import EngineResponse
+from kilo_gateway.transport.engine.looped import AsyncEngineResponse
 from kilo_gateway.transport.engine.reader import MAX_HEAD_BYTES, MAX_INTERIM, Reader
 from kilo_gateway.transport.engine.sink import MAX_LINES, Sink
+from kilo_gateway.transport.httpcore_path.blocking import _HttpcoreResponse
+from kilo_gateway.transport.httpcore_path.looped import _AsyncHttpcoreResponse
 
 from .answers import ANSWERS, CHUNKED, OK, REFUSED, Answer, read, read_by_httpx
 
@@ -152,3 +159,30 @@ def test_a_signal_within_the_parser(
     monkeypatch.setattr(Sink, place, interrupt)
     with pytest.raises(interruption):
         read([CHUNKED, b"0\r\n\r\n"])
+
+
+def test_a_signal_before_the_first_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same between the head and the chunks, where another parser begins."""
+    begun: list[None] = []
+
+    def interrupt(*_: object) -> None:
+        begun.append(None)
+        if len(begun) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sink, "on_message_begin", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        read([CHUNKED])
+
+
+@pytest.mark.parametrize("kind", [EngineResponse, AsyncEngineResponse, _HttpcoreResponse, _AsyncHttpcoreResponse])
+def test_a_signal_while_a_response_is_made(kind: Any) -> None:
+    """A response whose constructor was interrupted is dropped in silence: who made it closes the connection."""
+
+    class Interrupted:
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kind(*[Interrupted()] * (len(inspect.signature(kind.__init__).parameters) - 1))
+    gc.collect()
