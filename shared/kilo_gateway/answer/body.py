@@ -108,7 +108,20 @@ def parse_json(body: bytes, *, model: str | None, status: int = 200) -> Any:
         raise malformed_answer(
             "is a web page, not the gateway's JSON; something on the way answered instead", body, model, status=status
         )
+    if text[:1] == b"{" and _is_cut_off(text):
+        raise malformed_answer("stops in the middle", body, model, status=status, is_passing=True) from None
     raise malformed_answer("is not a JSON object", body, model, status=status) from None
+
+
+def _is_cut_off(text: bytes) -> bool:
+    """Return whether what is wrong with a JSON object is that its end is missing."""
+    from pydantic_core import from_json  # noqa: PLC0415 - for broken answers only
+
+    try:
+        from_json(text, allow_partial="trailing-strings")
+    except ValueError:
+        return False
+    return True
 
 
 def quote(data: bytes) -> str:

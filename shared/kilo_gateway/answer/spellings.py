@@ -15,6 +15,7 @@ from kilo_gateway.answer.thinking import REASONING_KEYS, THINKING_TYPES, is_seal
 
 _OTHER_REASONING_KEYS = ("thinking", "thoughts", "thought", "thinking_blocks")
 _ODD_KEYS = frozenset({"function_call", *_OTHER_REASONING_KEYS})
+_KEYS_OF_CALLS = (*((key, key) for key in ("id", "name", "input", "arguments")), ("partial_json", "arguments"))
 _CALL_PARTS = ("tool_use", "tool_call", "function_call")
 _PART_TYPES = THINKING_TYPES.union(
     {"text", "output_text", "text_delta", "refusal", "image_url", "input_audio"}, _CALL_PARTS
@@ -53,7 +54,16 @@ def regular(message: dict[str, Any]) -> dict[str, Any]:
 
 def _call_parts(content: Any) -> list[dict[str, Any]]:
     parts = content if isinstance(content, list) else []
-    return [part for part in parts if isinstance(part, dict) and part.get("type") in _CALL_PARTS and "name" in part]
+    return [part for part in parts if isinstance(part, dict) and (_is_call(part) or _is_piece_of_call(part))]
+
+
+def _is_call(part: dict[str, Any]) -> bool:
+    return part.get("type") in _CALL_PARTS and "name" in part
+
+
+def _is_piece_of_call(part: dict[str, Any]) -> bool:
+    """Whether a part is the next piece of the arguments of a call, as Anthropic streams them."""
+    return part.get("type") == "input_json_delta" and isinstance(part.get("partial_json"), str)
 
 
 def _is_part(content: dict[str, Any]) -> bool:
@@ -83,7 +93,7 @@ def _mend_calls(message: dict[str, Any]) -> None:
     has_calls = bool(message.get("tool_calls"))
     if parts := _call_parts(message.get("content")):
         message["content"] = [part for part in message["content"] if part not in parts]
-        calls = [{key: part[key] for key in ("id", "name", "input", "arguments") if key in part} for part in parts]
+        calls = [{ours: part[theirs] for theirs, ours in _KEYS_OF_CALLS if theirs in part} for part in parts]
         message["tool_calls"] = message["tool_calls"] if has_calls else calls
     if isinstance(function := message.get("function_call"), dict):
         del message["function_call"]

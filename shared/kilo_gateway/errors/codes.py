@@ -94,6 +94,7 @@ BY_WORD_AND_STATUS: dict[tuple[str, int], Verdict] = {
 }
 
 BY_STATUS: dict[int, Verdict] = {
+    304: outcomes.PATH._replace(status=304),  # a cache's answer; no redirect
     401: outcomes.KEY,
     402: outcomes.CREDITS,
     403: outcomes.FORBIDDEN,

@@ -50,6 +50,6 @@ def _by_word(status: int | None, words: tuple[str, ...]) -> Verdict | None:
 def _by_status(status: int | None) -> Verdict:
     if status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return BY_STATUS.get(status or 0, outcomes.SERVER)
-    if status < HTTPStatus.BAD_REQUEST:
+    if status < HTTPStatus.BAD_REQUEST and status != HTTPStatus.NOT_MODIFIED:
         return outcomes.REDIRECT
     return BY_STATUS.get(status, outcomes.BAD_REQUEST)

@@ -245,3 +245,18 @@ def test_parts_in_pieces_are_the_parts() -> None:
     assert (completion.reasoning, completion.text) == ("Hmm.", "Yes")
     assert completion.reasoning_details == [{"type": "reasoning.text", "text": "Hmm.", "signature": "c2ln"}]
     assert "extra" not in render_metadata(completion)
+
+
+def test_arguments_in_pieces_among_the_parts_are_those_of_the_call() -> None:
+    """A call that begins without arguments is not run without those that follow."""
+    parts: list[dict[str, Any]] = [
+        {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+        {"type": "input_json_delta", "partial_json": '{"x"'},
+        {"type": "input_json_delta", "partial_json": ":1}"},
+    ]
+    accumulator = Accumulator()
+    for part in parts:
+        accumulator.add({"choices": [{"index": 0, "delta": {"content": [part]}}]})
+    completion = accumulator.completion()
+    assert calls(completion) == [("f", '{"x":1}')]
+    assert "extra" not in render_metadata(completion)

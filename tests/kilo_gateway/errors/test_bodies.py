@@ -542,3 +542,13 @@ def test_an_error_in_a_delta_is_no_content(key: str) -> None:
     held = {"role": "assistant", "error": {"message": "overloaded", "code": 503}}
     bare = without_error({"choices": [{"index": 0, key: held}]})
     assert bare == {"choices": [{"index": 0, key: {"role": "assistant"}}]}
+
+
+def test_a_cache_that_says_not_modified_does_not_redirect() -> None:
+    """A 304 has no other address; what was asked for, or what stands between, is to be looked at."""
+    error = read(304, b"")
+
+    assert type(error) is errors.BadRequestError
+    assert (error.retry, error.status) == ("never", 304)
+    assert "redirect" not in str(error).lower()
+    assert "base_url" in str(error)
