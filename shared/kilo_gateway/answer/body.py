@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.answer.completion import Completion, parse_completion
@@ -119,9 +120,12 @@ def _is_cut_off(text: bytes) -> bool:
 
     try:
         from_json(text, allow_partial="trailing-strings")
+        json.JSONDecoder(strict=False).raw_decode(text.decode("utf-8", "replace"))
+    except json.JSONDecodeError:
+        return True
     except ValueError:
         return False
-    return True
+    return False  # it is whole, and something follows it
 
 
 def quote(data: bytes) -> str:
