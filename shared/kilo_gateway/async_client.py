@@ -235,6 +235,6 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         if wait is None:
             self._use_successor(call, error, await self.discover(refresh=True))
             return 0.0
-        if call.on_retry is not None and isawaitable(told := call.on_retry(Retry(error, call.attempt, wait))):
-            await told
+        if call.on_retry is not None and isawaitable(noted := call.on_retry(Retry(error, call.attempt, wait))):
+            await noted
         return wait

@@ -154,8 +154,7 @@ class ClientBase(GatePassing, Generic[C]):
     ) -> EmbeddingCall:
         model_id = full_embedding_id(parse_model_id(model))
         body = render_embedding_request(inputs, model_id=model_id, options=options)
-        headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
-        return EmbeddingCall(self.settings, body, headers=headers, timeout=timeout)
+        return EmbeddingCall(self.settings, body, headers=self._headers(extra_headers), timeout=timeout)
 
     def _fim_call(
         self,
@@ -170,8 +169,7 @@ class ClientBase(GatePassing, Generic[C]):
     ) -> FimCall:
         model_id = DEFAULT_FIM_MODEL if model is None else parse_model_id(model)
         body = render_fim_request(prompt, suffix, model_id=model_id, max_tokens=max_tokens, **options)
-        headers = render_headers(self.settings, environ=os.environ, extra=extra_headers)
-        return FimCall(self.settings, body, headers=headers, timeout=timeout)
+        return FimCall(self.settings, body, headers=self._headers(extra_headers), timeout=timeout)
 
     def _lookup_call(self, lookup: Lookup[Told]) -> LookupCall[Told]:
         headers = render_headers(self.settings, environ=os.environ, has_body=False)

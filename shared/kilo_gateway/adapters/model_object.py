@@ -213,10 +213,6 @@ class ModelObject(BaseModel):
         """Return the catalog as known now, without asking the gateway."""
         return known_catalog(self.settings)
 
-    @field_serializer("default_headers", check_fields=False)
-    def _dump_headers(self, _: Any) -> dict[str, str] | None:
-        return self._dumped_headers()
-
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, field in type(self).model_fields.items():
             value = self.__dict__.get(name)
@@ -241,7 +237,7 @@ class ModelObject(BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         """Leave keys, secret headers and connections out of a pickle; the copy takes its key from the environment."""
         dropped = {"api_key": None, "http_client": None, self._async_client_field: None}
-        bare = super().model_copy(update={**dropped, "default_headers": self._dumped_headers()})
+        bare = super().model_copy(update={**dropped, "default_headers": self._open_headers(self.default_headers)})
         bare._current_clients = _PICKLED
         state: dict[Any, Any] = super(ModelObject, bare).__getstate__()
         return state
@@ -255,8 +251,9 @@ class ModelObject(BaseModel):
         }
         BaseModel.__setstate__(self, {**state, "__dict__": {**fields, **state["__dict__"]}})
 
-    def _dumped_headers(self) -> dict[str, str] | None:
+    @field_serializer("default_headers", check_fields=False)
+    def _open_headers(self, headers: Mapping[str, str] | None) -> dict[str, str] | None:
         """Return the headers of dumps and pickles: none where the field is left out of dumps, else no secrets."""
-        if self.default_headers is None or type(self).model_fields["default_headers"].exclude:
+        if headers is None or type(self).model_fields["default_headers"].exclude:
             return None
-        return open_headers(self.default_headers)
+        return open_headers(headers)
