@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from kilo_gateway.transport.engine.blocking import EngineCarrier
 from kilo_gateway.transport.engine.fitness import HAS_POLL, has_green_sockets
 from kilo_gateway.transport.engine.looped import AsyncEngineCarrier
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.patches import is_patched
 from kilo_gateway.transport.route import Route, explaining, make_context, tls_context, uses_proxy, wants_engine
 from kilo_gateway.transport.sockets.loops import is_asyncio

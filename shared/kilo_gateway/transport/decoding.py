@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -19,7 +19,7 @@ from kilo_gateway.errors import (
 )
 from kilo_gateway.errors.text import one_line
 from kilo_gateway.settings.base_url import is_loopback
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.outgoing import host_of
 from kilo_gateway.transport.reasons import TlsFailure, answered_instead, reason_of, tls_failure
 

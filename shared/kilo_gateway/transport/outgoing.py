@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kilo_gateway.clock import monotonic
 from kilo_gateway.errors import RequestTimeoutError
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 
 if TYPE_CHECKING:
     from kilo_gateway.settings.headers import HeaderList

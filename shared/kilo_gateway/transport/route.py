@@ -15,7 +15,7 @@ from kilo_gateway.errors import InvalidSettingError
 from kilo_gateway.errors.text import one_line
 from kilo_gateway.settings.base_url import is_loopback
 from kilo_gateway.transport.engine.fitness import is_tested_here
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.reasons import reason_of
 from kilo_gateway.transport.urls import parse_url
 

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 
 _PLAIN = re.compile(
     r"(?P<scheme>https?)://"

@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 
 if TYPE_CHECKING:
     from kilo_gateway.transport.outgoing import Outgoing

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kilo_gateway.clock import monotonic
 from kilo_gateway.transport.body import Body
 from kilo_gateway.transport.free_list import KEPT_SECONDS, FreeList
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.sockets.channel import AnswerCameError
 from kilo_gateway.transport.vocabulary import name_request
 

@@ -12,7 +12,7 @@ from kilo_gateway.transport.engine.reader import Reader
 from kilo_gateway.transport.engine.request import RenderedRequest, render_http_request
 from kilo_gateway.transport.engine.watch import Watch
 from kilo_gateway.transport.free_list import FreeList
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.sockets.connecting import connect_in_asyncio
 from kilo_gateway.transport.sockets.waits import run_async, wait_in_asyncio
 from kilo_gateway.transport.vocabulary import name_request

@@ -14,7 +14,7 @@ import httptools
 
 from kilo_gateway.transport.engine.fields import Fields, tokens
 from kilo_gateway.transport.engine.sink import Sink, TooManyLinesError
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 
 MAX_HEAD_BYTES = 64 * 1024
 """The most that the head may take with the interim answers before it, and the lines between two pieces of a body."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kilo_gateway.transport.body import offered_codings
 from kilo_gateway.transport.decoding import ACCEPT_ENCODING, OFFERED
-from kilo_gateway.transport.later import httpx
+from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.urls import parse_url
 
 if TYPE_CHECKING:

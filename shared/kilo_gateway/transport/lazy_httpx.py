@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import httpx
 else:
 
-    class _Later:
+    class _LazyModule:
         """Stands for the module."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(import_module("httpx"), name)
 
-    httpx = _Later()
+    httpx = _LazyModule()
 
 __all__ = ["httpx"]
