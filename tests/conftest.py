@@ -35,6 +35,15 @@ def pytest_configure() -> None:
     settings.load_profile("suite")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return three workers for two cores: the tests wait for servers and programs a third of their time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + cores // 2
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_implicit_event_loop() -> None:
     """Let `asyncio.get_event_loop` make no loop of its own in the main thread: LlamaIndex would never close it."""

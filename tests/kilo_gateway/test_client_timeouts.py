@@ -44,8 +44,8 @@ def test_a_timeout_before_the_answer_is_retried(connect: Any, gateway: Any, wait
 
 def test_comments_are_life(connect: Any, gateway: Any) -> None:
     """Comments that arrive for longer than the timeout keep the call alive until its tokens come."""
-    gateway.enqueue(Fault(keepalive_seconds=0.45, keepalive_every_seconds=0.05, reply=Reply(text="Yes.")))
-    streamed = connect(timeout=0.3, max_retries=0).stream()
+    gateway.enqueue(Fault(keepalive_seconds=0.6, keepalive_every_seconds=0.05, reply=Reply(text="Yes.")))
+    streamed = connect(timeout=0.4, max_retries=0).stream()
     assert (streamed.text, streamed.error) == ("Yes.", None)
 
 
@@ -61,9 +61,10 @@ def test_comments_are_not_life_for_ever(connect: Any, gateway: Any) -> None:
 
 def test_the_silence_bound_begins_anew_with_each_event(connect: Any, gateway: Any) -> None:
     """Tokens slower than the silence bound in all, but not one by one, arrive whole."""
-    gateway.enqueue(Reply(text="one two three four five", event_delay_seconds=0.05))
-    streamed = connect(timeout=Timeouts(read=0.35, silence=0.35), max_retries=0).stream()
-    assert (streamed.text, streamed.error) == ("one two three four five", None)
+    text = "one two three four five six seven eight nine"
+    gateway.enqueue(Reply(text=text, event_delay_seconds=0.08))
+    streamed = connect(timeout=Timeouts(read=0.6, silence=0.6), max_retries=0).stream()
+    assert (streamed.text, streamed.error) == (text, None)
 
 
 def test_a_stall_after_a_token(connect: Any, gateway: Any) -> None:

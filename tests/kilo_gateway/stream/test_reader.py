@@ -240,13 +240,13 @@ def test_an_answer_that_is_no_stream_is_kept_in_part() -> None:
         list(reader.finish())
 
 
-def test_a_hundred_thousand_comments_cost_nothing() -> None:
+def test_twenty_thousand_comments_cost_nothing() -> None:
     """Memory stays flat while comments and consumed events go by."""
     reader = StreamReader(model="a/b")
     list(reader.feed(b": KILO PROCESSING\n\n"))
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    for _ in range(100_000):
+    for _ in range(20_000):
         list(reader.feed(b": KILO PROCESSING\n\n"))
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
