@@ -66,7 +66,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         messages: Sequence[Mapping[str, Any]],
         *,
         model: str | None = None,
-        timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire, not for a cancel scope
+        timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
         on_retry: OnRetry | None = None,
@@ -99,7 +99,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         inputs: Sequence[str],
         *,
         model: str,
-        timeout: Any = None,  # noqa: ASYNC109 - as above
+        timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire
         extra_headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
         **options: Unpack[EmbeddingOptions],
@@ -136,7 +136,7 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
         max_tokens: int = 256,
         min_tokens: int | None = None,
         stop: Sequence[str] | str | None = None,
-        timeout: Any = None,  # noqa: ASYNC109 - as above
+        timeout: Any = None,  # noqa: ASYNC109 - seconds for the bytes on the wire
         request_id: str | None = None,
     ) -> Completion:
         """Return the text that stands between prompt and suffix; takes and raises what `KiloClient.fill_in` does."""

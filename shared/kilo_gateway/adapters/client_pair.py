@@ -42,7 +42,7 @@ class ClientPair:
     def async_client(self) -> AsyncKiloClient:
         """The client for async calls."""
         if self._async_client is None:
-            from kilo_gateway.async_client import AsyncKiloClient  # noqa: PLC0415 - as above
+            from kilo_gateway.async_client import AsyncKiloClient  # noqa: PLC0415 - loads the engine, too
 
             self._async_client = AsyncKiloClient(self.settings, http_client=self._async_http_client)
         return self._async_client

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _ignore_signals() -> None:
     """Let the process end in peace: its status is known, and all is written."""
-    import signal  # noqa: PLC0415 - as above
+    import signal  # noqa: PLC0415 - at the end of a process only
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         try:

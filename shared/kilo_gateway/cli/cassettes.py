@@ -107,7 +107,7 @@ def _require(path: Path) -> list[Path]:
         raise wrong_usage(f'This needs {missing}. Install it with: pip install "kilo-gateway[testing]"')
     if not path.exists():
         raise wrong_usage(f"There is no file and no folder {path}. Name the one that holds cassettes.")
-    from kilo_gateway.testing.cassettes.naming import cassettes_below  # noqa: PLC0415 - as above
+    from kilo_gateway.testing.cassettes.naming import cassettes_below  # noqa: PLC0415 - the extra may be missing
 
     try:
         return sorted(cassettes_below(path)) if path.is_dir() else [path]

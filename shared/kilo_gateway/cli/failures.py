@@ -91,7 +91,7 @@ def _failure_of_kilo(error: KiloError) -> Failure:
 
 def exit_status_of(error: KiloError) -> int:
     """Return the exit status that an error means."""
-    from kilo_gateway import errors  # noqa: PLC0415 - as above
+    from kilo_gateway import errors  # noqa: PLC0415 - help and completion need no core
 
     by_class = (
         ((errors.MissingKeyError, errors.AuthenticationError), KEY),

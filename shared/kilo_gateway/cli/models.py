@@ -48,7 +48,7 @@ class _Tokens(click.ParamType):  # type: ignore[type-arg] # generic in new versi
         return round(float(found[1]) * _UNITS[found[2]])
 
 
-class _Price(click.ParamType):  # type: ignore[type-arg] # as above
+class _Price(click.ParamType):  # type: ignore[type-arg] # generic in new versions of click only
     name = "USD"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:

@@ -46,16 +46,15 @@ def settle_history(messages: Sequence[Message]) -> list[Message]:
     """
     settled: list[Message] = []
     ids = _CallIds()
-    for place, message in enumerate(messages):
-        if "name" in message:
-            message = _with_plain_name(message)  # noqa: PLW2901 - a copy where it differs
+    for place, given in enumerate(messages):
+        message = _with_plain_name(given) if "name" in given else given
         if message.get("role") == "tool":
-            message = _with_short_id(ids.name_result(_with_one_text(message)), "tool_call_id")  # noqa: PLW2901 - as above
+            message = _with_short_id(ids.name_result(_with_one_text(message)), "tool_call_id")
         elif message.get("tool_calls") and message.get("role") == "assistant":
             with_calls = _with_whole_calls(message, ids, partial(_answered_calls, messages, place + 1))
             if with_calls is None:
                 continue
-            message = with_calls  # noqa: PLW2901 - as above
+            message = with_calls
         settled.append(message)
     return settled
 

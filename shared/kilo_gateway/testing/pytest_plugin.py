@@ -158,7 +158,7 @@ def _prepare(item: pytest.Item, stack: ExitStack) -> None:
         item.stash[_problem_key] = pytest.fail.Exception(
             f'{MARKER} needs {package}: pip install "kilo-gateway[testing]"', pytrace=False
         )
-    except Exception as problem:  # noqa: BLE001 - see above
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the test must say so
         item.stash[_problem_key] = problem
 
 

@@ -29,8 +29,9 @@ _ON_THE_WAY = (
 
 @cache
 def _libraries() -> tuple[ModuleType, ModuleType]:
-    import httpcore  # noqa: PLC0415 - one of the two is loaded already, else nobody stands in front of it
-    import httpx  # noqa: PLC0415 - as above
+    # One of the two is loaded already, else nobody stands in front of it.
+    import httpcore  # noqa: PLC0415
+    import httpx  # noqa: PLC0415
 
     return httpx, httpcore
 

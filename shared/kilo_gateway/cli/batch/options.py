@@ -145,7 +145,7 @@ def batch(context: click.Context, /, **typed: Any) -> None:
 
 
 def _command(typed: dict[str, Any]) -> BatchCommand:
-    from kilo_gateway.batch import Budget  # noqa: PLC0415 - as above
+    from kilo_gateway.batch import Budget  # noqa: PLC0415 - help needs no batch
     from kilo_gateway.batch.options import RunOptions  # noqa: PLC0415
     from kilo_gateway.cli.batch.command import BatchCommand  # noqa: PLC0415
     from kilo_gateway.cli.chat.request_options import read_options  # noqa: PLC0415

@@ -77,14 +77,14 @@ class LineEditor:
 
 def _output() -> Output:
     """Return the terminal, which is not asked where its cursor is: not every terminal answers."""
-    from prompt_toolkit.output import create_output  # noqa: PLC0415 - as above
+    from prompt_toolkit.output import create_output  # noqa: PLC0415 - for conversations only
 
     os.environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
     return create_output(sys.stdout)
 
 
 def _bindings() -> KeyBindings:
-    from prompt_toolkit.key_binding import KeyBindings  # noqa: PLC0415 - as above
+    from prompt_toolkit.key_binding import KeyBindings  # noqa: PLC0415 - for conversations only
 
     bindings = KeyBindings()
 

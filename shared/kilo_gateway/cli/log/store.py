@@ -51,7 +51,7 @@ class LogEntry:
 _COLUMNS: Final = tuple(field.name for field in fields(LogEntry))
 _TABLE: Final = f"CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, {', '.join(_COLUMNS)}, UNIQUE (id))"
 _INSERT: Final = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
-_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608 - as above
+_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608 - our own names
 
 
 def new_id() -> str:

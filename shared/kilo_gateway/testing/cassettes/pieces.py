@@ -65,5 +65,5 @@ def parse_pieces(value: Any) -> Pieces:
     if size:
         return Pieces("sized", int(size))
     if seed is None:
-        return Pieces("random", random.randrange(_SEEDS), is_drawn=True)  # noqa: S311 - see above
+        return Pieces("random", random.randrange(_SEEDS), is_drawn=True)  # noqa: S311 - a seed is no secret
     return Pieces("random", int(seed))
