@@ -251,6 +251,17 @@ def test_a_refusal_is_not_what_was_asked(gateway: EmbeddedGateway, run: Callable
     assert "I cannot help with that" in done.stderr
 
 
+@pytest.mark.parametrize(("reason", "said"), [("content_filter", "content filter"), ("length", "max_tokens")])
+@pytest.mark.parametrize("words", [("chat", "Hi"), ("chat", "Hi", "--no-stream"), ("chat", "Hi", "--json")])
+def test_an_answer_without_a_word_says_why(
+    reason: str, said: str, words: tuple[str, ...], gateway: EmbeddedGateway, run: Callable[..., Any]
+) -> None:
+    """One that a filter withheld, or whose thoughts used up its tokens, ends with 6 instead of nothing at all."""
+    gateway.enqueue(Reply(text="", reasoning="Hm.", finish_reason=reason))
+    done = run(*words, status=6)
+    assert said in (json.loads(done.stdout)["error"]["message"] if "--json" in words else done.stderr)
+
+
 def test_usage_in_any_case(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
     """`-u` puts model, tokens and cost on stderr without a terminal."""
     gateway.enqueue(Reply(text="Hello", usage={"prompt_tokens": 3, "completion_tokens": 4, "cost": 0.00012}))

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from kilo_gateway.cli.chat.turn import Turn
 
 
+_WHY_EMPTY = {
+    "content_filter": "A content filter withheld the answer. Ask otherwise.",
+    "length": "The answer was cut off before its first word. Allow it more tokens: -o max_tokens=...",
+}
+"""Finish reasons of an answer without text that is not what was asked for."""
+
+
 def answer_once(
     asker: Asker,
     state: ChatState,
@@ -75,6 +82,8 @@ def _print(screen: ChatScreen, turn: Turn, typed: Typed, schema: dict[str, Any] 
     refusal = turn.last.refusal if turn.last is not None else None
     if refusal and not text:
         raise CommandError(f"The model refused: {refusal.rstrip('.')}. Ask otherwise.", NOT_AS_ASKED)
+    if turn.finish_reason in _WHY_EMPTY and not text.strip():
+        raise CommandError(_WHY_EMPTY[turn.finish_reason], NOT_AS_ASKED)
     if schema is not None:
         try:
             text, value = fit_answer(text, schema)
