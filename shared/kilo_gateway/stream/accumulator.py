@@ -41,7 +41,7 @@ class Accumulator:
         """Return what a chunk adds: one delta for each choice that gained text, reasoning or pieces of tool calls."""
         facts = self._facts
         for key, value in chunk.items():
-            if value or states_something(value, facts, key):  # the first half decides for most, and faster
+            if value or (value is not None and states_something(value, facts, key)):  # null, as most are, is no call
                 facts[key] = value
         deltas: list[Delta] = []
         choices = chunk.get("choices")

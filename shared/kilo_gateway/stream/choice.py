@@ -191,7 +191,7 @@ class ChoiceAccumulator:
         if isinstance(choice.get("logprobs"), dict):
             self._logprobs.append(choice["logprobs"])
         for key, value in choice.items():
-            if key not in _CHOICE_KEYS and (value or states_something(value, self._unknown_of_choice, key)):
+            if value is not None and key not in _CHOICE_KEYS and states_something(value, self._unknown_of_choice, key):
                 self._unknown_of_choice[key] = value
         for key, type_ in (("finish_reason", str), ("native_finish_reason", str), ("logprobs", dict), ("text", str)):
             if choice.get(key) and not isinstance(choice[key], type_):
@@ -238,5 +238,5 @@ class ChoiceAccumulator:
 
 
 def states_something(value: Any, stated: dict[str, Any], key: str) -> bool:
-    """Return whether a value that is false to Python states a fact: a number or a flag, or the first empty list."""
-    return value is not None and value != "" and (value == 0 or key not in stated)
+    """Return whether a value, not null, states a fact: "" does not, nor an empty list or object behind another."""
+    return bool(value) or (value != "" and (value == 0 or key not in stated))
