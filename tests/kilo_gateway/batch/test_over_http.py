@@ -134,13 +134,13 @@ def test_a_row_leaves_no_garbage_in_circles() -> None:
 
     async def drive() -> int:
         client = AsyncKiloClient(api_key=KEY, base_url=server.base_url)
-        count = found = 0
-        async for result in arun_batch(wanted(250), client=client, concurrency=10):
+        count, found = 0, []
+        async for result in arun_batch(wanted(370), client=client, concurrency=10):
             assert result.is_done
             count += 1
-            if count in {50, 150}:
-                found = gc.collect()
-        return found
+            if count in {50, 150, 250, 350}:
+                found.append(gc.collect())
+        return min(found[1:])  # other threads of the process leave something now and then, a row would always
 
     with CountingServer() as server:
         gc.disable()
