@@ -15,6 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from kilo_gateway.adapters.sent_back import find_thoughts, render_answer
 from kilo_gateway.errors import InvalidRequestError
 from langchain_kilo.content import as_own_block, join_texts, render_parts
 from langchain_kilo.reasoning import find_noted_reasoning
@@ -111,25 +112,19 @@ def _render_ai(message: AIMessage) -> list[Wire]:
     if content.__class__ is str and _says_nothing_else(message):
         return [_named(message, {"role": "assistant", "content": content})]
     images, rest = _split_images(content)
-    parts = join_texts(render_parts(rest, role="assistant"))
     calls = render_calls(message)
-    refusal = _fact(message, "refusal")
-    wire: Wire = {"role": "assistant", "content": parts or (None if calls else refusal or "")}
-    if calls:
-        wire["tool_calls"] = calls
-    elif function_call := message.additional_kwargs.get("function_call"):
-        wire["function_call"] = function_call
-    if reasoning := _reasoning_text(message):
-        wire["reasoning"] = reasoning
-    if details := _reasoning_details(message):
-        wire["reasoning_details"] = details
-    if images := images or _objects(message.response_metadata.get("images")):
-        wire["images"] = images
-    if files := [one for one in _objects(message.response_metadata.get("annotations")) if one.get("type") == "file"]:
-        wire["annotations"] = files
-    audio = _fact(message, "audio")
-    if isinstance(audio, Mapping) and audio.get("id"):
-        wire["audio"] = {"id": audio["id"]}
+    wire = render_answer(
+        join_texts(render_parts(rest, role="assistant")),
+        calls=calls,
+        reasoning=find_noted_reasoning(message) or find_thoughts(content),
+        details=_fact(message, "reasoning_details"),
+        images=images or message.response_metadata.get("images"),
+        annotations=message.response_metadata.get("annotations"),
+        refusal=_fact(message, "refusal"),
+        audio=_fact(message, "audio"),
+    )
+    if not calls and (function_call := message.additional_kwargs.get("function_call")):
+        wire |= {"content": wire["content"] or None, "function_call": function_call}
     return [_named(message, wire), *answer_invalid_calls(message, calls)]
 
 
@@ -149,10 +144,6 @@ def _fact(message: BaseMessage, name: str) -> Any:
     return message.response_metadata.get(name) if noted is None else noted
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _split_images(content: str | list[Any]) -> tuple[list[Wire], str | list[Any]]:
     """Return the pictures that the model made, as parts, and the content without them."""
     if isinstance(content, str):
@@ -167,25 +158,6 @@ def _split_images(content: str | list[Any]) -> tuple[list[Wire], str | list[Any]
 def _without_audio(content: list[Any]) -> list[Any]:
     """Return the content without the model's own voice, which goes back by its id."""
     return [block for block in content if not (isinstance(block, Mapping) and block.get("type") == "audio")]
-
-
-def _reasoning_text(message: AIMessage) -> str:
-    noted = find_noted_reasoning(message)
-    if noted or isinstance(message.content, str):
-        return noted
-    blocks = (block for block in message.content if isinstance(block, Mapping) and block.get("type") == "reasoning")
-    return "".join(text for block in blocks if isinstance(text := block.get("reasoning"), str))
-
-
-def _reasoning_details(message: AIMessage) -> list[Any] | None:
-    details = _fact(message, "reasoning_details")
-    if details is None:
-        return None
-    if not isinstance(details, list) or not all(isinstance(detail, Mapping) for detail in details):
-        raise InvalidRequestError(
-            "reasoning_details of an AI message must be a list of objects, as the gateway sent them."
-        )
-    return details
 
 
 _RENDERER_OF: dict[type[BaseMessage], Callable[[Any], list[Wire]]] = {

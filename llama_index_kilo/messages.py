@@ -18,6 +18,7 @@ from llama_index.core.base.llms.types import (
 )
 from pydantic import ValidationError
 
+from kilo_gateway.adapters.sent_back import render_answer
 from kilo_gateway.errors import InvalidRequestError
 from llama_index_kilo.content import render_parts
 from llama_index_kilo.tools import find_uncalled, render_tool_calls
@@ -40,8 +41,8 @@ _ROLES = {
 DETAILS = "reasoning_details"
 """Where `additional_information` of a thinking block, or `additional_kwargs` of a message, keeps the entries."""
 
-_OWN_PLACE = (ThinkingBlock, ToolCallBlock, ImageBlock, CitationBlock)
-"""Blocks that have a place of their own in an assistant message, beside its content."""
+_OWN_PLACE = (ThinkingBlock, ToolCallBlock, ImageBlock, CitationBlock, AudioBlock)
+"""Blocks of an answer that are no part of its content: they have a place beside it, or do not go back."""
 
 
 def render_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
@@ -138,42 +139,20 @@ def _render_assistant(message: ChatMessage, nameless: _NamelessCalls) -> dict[st
     """
     if not message.additional_kwargs and len(message.blocks) == 1 and type(block := message.blocks[0]) is TextBlock:
         return {"role": "assistant", "content": block.text}
-    places = _render_places(message, nameless)
-    placed = (*_OWN_PLACE, AudioBlock) if "audio" in places else _OWN_PLACE
-    said = [block for block in message.blocks if not isinstance(block, placed)]
+    said = [block for block in message.blocks if not isinstance(block, _OWN_PLACE)]
     if all(isinstance(block, CachePoint) for block in said):
         said = []
-    empty = None if "tool_calls" in places or "audio" in places else ""
-    return {"role": "assistant", "content": _render_content(said) or empty, **places}
-
-
-def _render_places(message: ChatMessage, nameless: _NamelessCalls) -> dict[str, Any]:
-    """Return everything of an assistant message beside its role and content, without what is empty."""
-    extra, blocks = message.additional_kwargs, message.blocks
-    citations = [_render_citation(block) for block in blocks if isinstance(block, CitationBlock)]
-    places = {
-        "tool_calls": [nameless.name(call) for call in render_tool_calls(message)],
-        **_render_reasoning(message),
-        "images": render_parts(block for block in blocks if isinstance(block, ImageBlock)),
-        "annotations": extra.get("annotations") or citations,
-        **{key: extra.get(key) for key in ("audio", "refusal", "name")},
-    }
-    return {key: value for key, value in places.items() if value}
-
-
-def _render_reasoning(message: ChatMessage) -> dict[str, Any]:
-    """Return the entries of the gateway unchanged; without any, the readable reasoning."""
+    extra = message.additional_kwargs
     thoughts = [block for block in message.blocks if isinstance(block, ThinkingBlock)]
     details = [item for block in thoughts for item in block.additional_information.get(DETAILS) or ()]
-    details = details or message.additional_kwargs.get(DETAILS) or []
-    if details:
-        return {DETAILS: details}
-    text = "".join(block.content for block in thoughts if block.content)
-    return {"reasoning": text} if text else {}
-
-
-def _render_citation(block: CitationBlock) -> dict[str, Any]:
-    cited = block.cited_content
-    text = {"content": cited.text} if isinstance(cited, TextBlock) else {}
-    citation = {"url": block.source, "title": block.title, **text, **block.additional_location_info}
-    return {"type": "url_citation", "url_citation": citation}
+    wire = render_answer(
+        _render_content(said),
+        calls=[nameless.name(call) for call in render_tool_calls(message)],
+        reasoning="".join(block.content for block in thoughts if block.content),
+        details=details or extra.get(DETAILS),
+        images=render_parts(block for block in message.blocks if isinstance(block, ImageBlock)),
+        annotations=extra.get("annotations"),
+        refusal=extra.get("refusal"),
+        audio=extra.get("audio"),
+    )
+    return {**wire, "name": extra["name"]} if extra.get("name") else wire

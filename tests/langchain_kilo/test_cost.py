@@ -35,7 +35,7 @@ def test_importing_loads_little() -> None:
     found = json.loads(output.stdout)
     foreign = {name.partition(".")[0] for name in found} - {"kilo_gateway", "langchain_kilo"}
     assert foreign <= {"langchain_core", "pydantic", "difflib", "orjson"}
-    assert len([name for name in found if name.startswith(("kilo_gateway", "langchain_kilo"))]) < 80
+    assert len([name for name in found if name.startswith(("kilo_gateway", "langchain_kilo"))]) <= 80
 
 
 class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):

@@ -61,12 +61,12 @@ MARK = {"type": "ephemeral"}
         ),
         (
             AIMessage("a", additional_kwargs={"reasoning_content": "r", "reasoning_details": [{"type": "x", "y": 1}]}),
-            {"role": "assistant", "content": "a", "reasoning": "r", "reasoning_details": [{"type": "x", "y": 1}]},
+            {"role": "assistant", "content": "a", "reasoning_details": [{"type": "x", "y": 1}]},
         ),
         (AIMessage("", additional_kwargs={"refusal": "no"}), {"role": "assistant", "content": "no"}),
         (
             AIMessage("", response_metadata={"audio": {"id": "au", "data": "x"}}),
-            {"role": "assistant", "content": "", "audio": {"id": "au"}},
+            {"role": "assistant", "content": None, "audio": {"id": "au"}},
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseMessage) else "",
@@ -239,7 +239,7 @@ def test_messages_without_a_form_are_refused() -> None:
 
 
 def test_blocks_that_repeat_the_calls_are_left_out_of_answers() -> None:
-    """Tool uses and thoughts in the content of an answer are in its calls and details already."""
+    """Tool uses in the content of an answer are in its calls already; its thoughts are its reasoning."""
     said = AIMessage(
         content=[
             {"type": "thinking", "thinking": "hm", "signature": "s"},
@@ -251,7 +251,7 @@ def test_blocks_that_repeat_the_calls_are_left_out_of_answers() -> None:
         tool_calls=[{"name": "f", "args": {}, "id": "1"}],
     )
     [message] = render_messages([said])
-    assert message["content"] == "ab"
+    assert (message["content"], message["reasoning"]) == ("ab", "hm")
     assert [call["id"] for call in message["tool_calls"]] == ["1"]
 
 
@@ -319,7 +319,7 @@ def test_reasoning_goes_back_byte_by_byte(
     sent = gateway.requests[-1].body["messages"][1]
     assert json.dumps(sent["reasoning_details"]) == json.dumps(expected)
     assert sent["content"] == whole.text
-    assert sent["reasoning"] == whole.additional_kwargs["reasoning_content"]
+    assert "reasoning" not in sent
 
 
 def test_inputs_are_not_changed(make: Callable[..., ChatKilo]) -> None:

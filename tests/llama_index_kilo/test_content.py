@@ -232,7 +232,7 @@ PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_b
 
 
 def test_images_and_annotations_come_in(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:
-    """Made images are ImageBlocks and web sources CitationBlocks, streamed or not; both go back as they came."""
+    """Made images are ImageBlocks and web sources CitationBlocks, streamed or not; images and parsed files go back."""
     gateway.enqueue(Reply(text="see", images=[PICTURE], annotations=ANNOTATIONS, times=2), Reply(text="ok", times=2))
     for response in (ask.chat(llm, "hi"), ask.stream(llm, "hi")[-1]):
         image = next(block for block in response.message.blocks if isinstance(block, ImageBlock))
@@ -246,7 +246,7 @@ def test_images_and_annotations_come_in(gateway: EmbeddedGateway, llm: KiloLLM, 
         stored = ChatMessage.model_validate_json(response.message.model_dump_json())
         ask.chat(llm, [ChatMessage(content="hi"), stored, ChatMessage(content="and?")])
         sent = gateway.requests[-1].body["messages"][1]
-        assert (sent["content"], sent["images"], sent["annotations"]) == ("see", [PICTURE], ANNOTATIONS)
+        assert (sent["content"], sent["images"], sent["annotations"]) == ("see", [PICTURE], ANNOTATIONS[1:])
 
 
 def test_image_alone(gateway: EmbeddedGateway, llm: KiloLLM, ask: Any) -> None:

@@ -12,6 +12,7 @@ from llama_index.core.memory import Memory
 from llama_index.core.tools import FunctionTool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.testing import Reply
 
 if TYPE_CHECKING:
@@ -190,3 +191,10 @@ def test_function_agent_returns_the_reasoning(gateway: EmbeddedGateway, llm: Kil
         return str(await agent.run("2 and 2?"))
 
     assert asyncio.run(run()) == "The answer is 4."
+
+
+def test_details_that_are_no_list_are_refused(llm: KiloLLM, ask: Any) -> None:
+    """`reasoning_details` that would make the gateway fail are refused here."""
+    message = ChatMessage(role="assistant", content="yes", additional_kwargs={"reasoning_details": "text"})
+    with pytest.raises(InvalidRequestError, match="reasoning_details"):
+        ask.chat(llm, [ChatMessage(content="hi"), message])
