@@ -13,9 +13,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
-from kilo_gateway.adapters.objects import WITHHELD, find_object, find_partial_object, is_closed, make_instance
+from kilo_gateway.adapters.objects import (
+    WITHHELD,
+    choose_arguments,
+    find_answer,
+    find_object,
+    find_partial_object,
+    is_closed,
+    make_instance,
+)
 from kilo_gateway.errors import AnswerError
 from kilo_gateway.errors.text import one_line
+from langchain_kilo.reasoning import find_noted_reasoning
 
 _LONGEST_QUOTE = 500
 _LONGEST_MESSAGE = 2000
@@ -97,36 +106,40 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
             return None
 
     def _call_arguments(self, message: BaseMessage) -> dict[str, Any] | None:
-        calls = _calls_of(message)
-        named = next((call["args"] for call in calls if call["name"] == self.function_name), None)
-        if named is not None or self.has_other_tools or not calls:
-            return named
-        return calls[0]["args"] if self.function_name is not None or not message.text.strip() else None
+        calls = [(call["name"], call["args"]) for call in _calls_of(message)]
+        found: dict[str, Any] | None = choose_arguments(
+            calls, message.text, wanted=self.function_name, only_wanted=self.has_other_tools
+        )
+        return found
 
     def _whole_object(self, message: BaseMessage) -> Any:
         metadata = message.response_metadata
         if refusal := metadata.get("refusal"):
             raise RefusedOutputError(f"The model refused to answer: {refusal}", llm_output=message.text)
-        found = self._call_arguments(message)
+        finish_reason = metadata.get("finish_reason")
+        found = find_answer(
+            [(call["name"], call["args"]) for call in (*_calls_of(message), *_invalid_calls_of(message))],
+            _text_of(message),
+            wanted=self.function_name,
+            finish_reason=finish_reason,
+            only_wanted=self.has_other_tools,
+            read=find_object if self.answer_type is None else self.answer_type.find,
+        )
         if found is not None:
             return found
-        finish_reason = metadata.get("finish_reason")
         if finish_reason == "length" and not is_closed(message.text):
             raise TruncatedOutputError(
                 "The answer was cut off before the object was whole (finish reason 'length'): raise max_tokens.",
                 llm_output=_answer_text(message),
             )
-        parsed = find_object(message.text) if self.answer_type is None else self.answer_type.find(message.text)
-        if parsed is None and finish_reason == "content_filter":
+        if finish_reason == "content_filter":
             raise RefusedOutputError(f"The answer {WITHHELD}", llm_output=_answer_text(message))
-        if parsed is None:
-            raise StructuredOutputError(self._describe_failure(message), llm_output=_answer_text(message))
-        return parsed
+        raise StructuredOutputError(self._describe_failure(message), llm_output=_answer_text(message))
 
     def _describe_failure(self, message: BaseMessage) -> str:
         said = _answer_text(message)
         quoted = f" It says: {said[:_LONGEST_QUOTE]}" if said else " It is empty."
-        if self.function_name is not None and getattr(message, "invalid_tool_calls", None):
+        if self.function_name is not None and _invalid_calls_of(message):
             return f"The arguments of {self.function_name!r} are not a JSON object.{quoted}"
         wanted = "a JSON object" if self.function_name is None else f"a call of {self.function_name!r} or a JSON object"
         return f"The answer holds no {wanted.removeprefix('a ')}.{quoted}{self.hint}"
@@ -153,10 +166,19 @@ def _calls_of(message: BaseMessage) -> list[Any]:
     return getattr(message, "tool_calls", None) or []
 
 
+def _invalid_calls_of(message: BaseMessage) -> list[Any]:
+    return getattr(message, "invalid_tool_calls", None) or []
+
+
 def _is_whole(message: BaseMessage) -> bool:
     return not isinstance(message, AIMessageChunk) or message.chunk_position == "last"
 
 
+def _text_of(message: BaseMessage) -> str:
+    """Return the text; of a finished answer that says all it has to say in its reasoning, the reasoning."""
+    is_finished = message.response_metadata.get("finish_reason") == "stop"
+    return message.text or (find_noted_reasoning(message) if is_finished and not _calls_of(message) else "")
+
+
 def _answer_text(message: BaseMessage) -> str:
-    calls = getattr(message, "invalid_tool_calls", None) or []
-    return message.text or "".join(str(call.get("args") or "") for call in calls)
+    return message.text or "".join(str(call.get("args") or "") for call in _invalid_calls_of(message))

@@ -49,7 +49,7 @@ def predict(
         result = _program(llm, output_cls, prompt)(llm_kwargs=dict(llm_kwargs or {}), **args)
     else:
         response = llm.chat(_format(llm, prompt, args), **request)
-        result = parse_structured(output_cls, response, model=llm.model)
+        result = parse_structured(output_cls, response, model=llm.model, function_name=_tool_name(request))
     dispatcher.event(LLMStructuredPredictEndEvent(output=result))
     return cast("M", result)
 
@@ -65,7 +65,7 @@ async def apredict(
         result = await _program(llm, output_cls, prompt).acall(llm_kwargs=dict(llm_kwargs or {}), **args)
     else:
         response = await llm.achat(_format(llm, prompt, args), **request)
-        result = parse_structured(output_cls, response, model=llm.model)
+        result = parse_structured(output_cls, response, model=llm.model, function_name=_tool_name(request))
     dispatcher.event(LLMStructuredPredictEndEvent(output=result))
     return cast("M", result)
 
@@ -83,7 +83,7 @@ def stream(
         for response in responses:
             if (partial := partials.add(response)) is not None:
                 yield partial
-    yield parse_structured(output_cls, response, model=llm.model)
+    yield parse_structured(output_cls, response, model=llm.model, function_name=_tool_name(request))
 
 
 async def astream(
@@ -106,7 +106,7 @@ async def _astream_own(
         async for response in responses:
             if (partial := partials.add(response)) is not None:
                 yield partial
-    yield parse_structured(output_cls, response, model=llm.model)
+    yield parse_structured(output_cls, response, model=llm.model, function_name=_tool_name(request))
 
 
 def _format(llm: KiloLLM, prompt: PromptTemplate, args: dict[str, Any]) -> list[ChatMessage]:
@@ -139,6 +139,12 @@ def options_for_instance(
     if refuses_forced_tool(options["model"], options):
         forced |= {"tool_choice": "auto", "tools": request_call(forced["tools"], tool.metadata.get_name())}
     return forced
+
+
+def _tool_name(request: dict[str, Any]) -> str | None:
+    """Return the name of the tool whose arguments are the object; None where it is the text."""
+    tools = request.get("tools")
+    return tools[0]["function"]["name"] if tools else None
 
 
 def _program(llm: KiloLLM, output_cls: type[BaseModel], prompt: PromptTemplate) -> Any:

@@ -8,7 +8,7 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.program.utils import create_flexible_model
 from pydantic import BaseModel, ValidationError
 
-from kilo_gateway.adapters.objects import WITHHELD, find_object, find_partial_object, is_closed, make_instance
+from kilo_gateway.adapters.objects import WITHHELD, choose_arguments, find_answer, find_partial_object, make_instance
 from kilo_gateway.errors import AnswerError, InvalidRequestError
 from kilo_gateway.errors.text import one_line
 
@@ -39,17 +39,16 @@ def check_output_class(wanted: Any) -> None:
     )
 
 
-def parse_structured(output_cls: type[M], response: ChatResponse, *, model: str) -> M:
-    """Return the instance that an answer describes, in its tool call or in its text.
+def parse_structured(output_cls: type[M], response: ChatResponse, *, model: str, function_name: str | None = None) -> M:
+    """Return the instance that an answer describes, in a tool call or in its text; `function_name` is the tool's.
 
     Raises:
         StructuredAnswerError: refused, cut off, or not what the class demands.
     """
-    answer = _find_answer(response)
+    calls, text = _calls_of(response), response.message.content or ""
     finish_reason = response.additional_kwargs.get("finish_reason")
-    found = answer if isinstance(answer, dict) else find_object(answer)
-    if finish_reason == "length" and isinstance(answer, str) and not is_closed(answer):
-        found = None
+    is_refused = bool(response.additional_kwargs.get("refusal"))
+    found = None if is_refused else find_answer(calls, text, wanted=function_name, finish_reason=finish_reason)
     flaw: ValidationError | None = None
     if found is not None:
         try:
@@ -59,7 +58,7 @@ def parse_structured(output_cls: type[M], response: ChatResponse, *, model: str)
     raise StructuredAnswerError(
         f"Model {model!r} was asked for a {output_cls.__name__} and {_explain(response, flaw)}",
         model=model,
-        snippet=str(answer)[:300],
+        snippet=str(choose_arguments(calls, text, wanted=function_name) or text)[:300],
     ) from flaw
 
 
@@ -76,12 +75,9 @@ def _explain(response: ChatResponse, flaw: ValidationError | None) -> str:
     return f"its answer does not fit ({problems}). Try again, or choose another model."
 
 
-def _find_answer(response: ChatResponse) -> dict[str, Any] | str:
-    """Return the arguments of the first tool call, else the text."""
-    for block in response.message.blocks:
-        if isinstance(block, ToolCallBlock):
-            return block.tool_kwargs
-    return response.message.content or ""
+def _calls_of(response: ChatResponse) -> list[tuple[str, Any]]:
+    blocks = response.message.blocks
+    return [(block.tool_name, block.tool_kwargs) for block in blocks if isinstance(block, ToolCallBlock)]
 
 
 class Partials:
@@ -94,7 +90,8 @@ class Partials:
 
     def add(self, response: ChatResponse) -> BaseModel | None:
         """Return the object so far; None when the response adds nothing to it."""
-        answer = _find_answer(response)
+        calls = _calls_of(response)
+        answer = calls[0][1] if calls else response.message.content or ""
         known = answer if isinstance(answer, dict) else find_partial_object(answer)
         if known is None or known == self._latest:
             return None

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.messages import HumanMessage
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel
 
+from kilo_gateway.errors import AnswerError
 from kilo_gateway.testing import EmbeddedGateway, Reply
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MODEL = "anthropic/claude-sonnet-4.6"
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 FILE = {"type": "file", "file": {"hash": "h", "name": "a.pdf", "content": [{"type": "text", "text": "t"}]}}
 CITED = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
 DETAIL = {"type": "reasoning.text", "text": "hm", "signature": "c2ln", "format": "anthropic-claude-v1", "index": 0}
+OSLO, ROME = '{"name":"Oslo","size":3}', '{"name":"Rome","size":4}'
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
 
 SENT_BACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -51,6 +56,46 @@ SENT_BACK: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
 }
 """Name -> an answer's message, and what of it goes back."""
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    size: int = 0
+
+
+def calls(*made: str | tuple[str, str]) -> dict[str, Any]:
+    """Return a message of calls: of City by their arguments, or of (name, arguments)."""
+    pairs = [("City", one) if isinstance(one, str) else one for one in made]
+    functions = [{"name": name, "arguments": arguments} for name, arguments in pairs]
+    return {
+        "content": None,
+        "tool_calls": [{"id": f"c{i}", "type": "function", "function": one} for i, one in enumerate(functions)],
+    }
+
+
+STRUCTURED: dict[str, tuple[dict[str, Any], str, str | None]] = {
+    "a call": (calls(OSLO), "tool_calls", "Oslo"),
+    "a broken call beside a good one": (calls('{"name":', ROME), "tool_calls", "Rome"),
+    "a cut-off call behind a good one": (calls(OSLO, '{"name":"Ro'), "length", "Oslo"),
+    "a call by another name before the wanted one": (calls(("note", OSLO), ROME), "tool_calls", "Rome"),
+    "a call by another name": (calls(("city", OSLO)), "tool_calls", "Oslo"),
+    "a call with a last comma": (calls('{"name":"Oslo","size":3,}'), "tool_calls", "Oslo"),
+    "a call with a list of one": (calls(f"[{OSLO}]"), "tool_calls", "Oslo"),
+    "a broken call beside text": ({**calls('{"name":'), "content": ROME}, "tool_calls", "Rome"),
+    "a cut-off call": (calls('{"name":"Oslo","size":'), "length", None),
+    "a last comma": ({"content": '{"name":"Oslo","size":3,}'}, "stop", "Oslo"),
+    "a list of one": ({"content": f"[{OSLO}]"}, "stop", "Oslo"),
+    "a list of two": ({"content": f"[{OSLO},{ROME}]"}, "stop", None),
+    "words around it": ({"content": f"Here you go: {OSLO} Enjoy {{1}}."}, "stop", "Oslo"),
+    "two objects": ({"content": f"{OSLO}\n{ROME}"}, "stop", "Oslo"),
+    "all in the reasoning": ({"content": "", "reasoning": OSLO}, "stop", "Oslo"),
+    "an object in a refusal": ({"content": OSLO, "refusal": "No."}, "stop", None),
+    "cut off": ({"content": '{"name":"Os'}, "length", None),
+    "nothing": ({"content": ""}, "stop", None),
+}
+"""Name -> an answer's message, its finish reason, and the city's name in it; None where it gives no city."""
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +141,38 @@ def test_an_answer_goes_back_alike(name: str, gateway: EmbeddedGateway, chat: Ch
     llm.chat([asked, llm.chat([asked]).message, ChatMessage(content="n")])
     for request in (gateway.requests[1], gateway.requests[3]):
         assert request.body["messages"][1] == {"role": "assistant", **expected}
+
+
+def streamed(message: dict[str, Any], finish: str) -> Reply:
+    """Return the same answer as a stream, a piece an event."""
+    facts = {"id": "gen-1", "model": MODEL, "object": "chat.completion.chunk"}
+    deltas = [{key: message[key]} for key in ("reasoning", "refusal", "content") if message.get(key)]
+    for index, call in enumerate(message.get("tool_calls", ())):
+        arguments = call["function"]["arguments"]
+        deltas.append({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]})
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in arguments]
+    events = [{**facts, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    last = {**facts, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+    return Reply(events=[*events, last, "data: [DONE]\n\n"])
+
+
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_an_object_is_found_alike(name: str, gateway: EmbeddedGateway, chat: ChatKilo, llm: KiloLLM) -> None:
+    """Both adapters find the same object in an answer, whole or streamed, or none."""
+    message, finish, expected = STRUCTURED[name]
+    gateway.enqueue(*[one for one in (whole(message, finish), streamed(message, finish)) for _ in range(2)])
+    asking = chat.with_structured_output(City, method="function_calling")
+    llm.pydantic_program_mode = PydanticProgramMode.FUNCTION
+    prompt = PromptTemplate("q")
+    ways: list[Callable[[], Any]] = [
+        lambda: asking.invoke("q"),
+        lambda: llm.structured_predict(City, prompt),
+        lambda: list(asking.stream("q"))[-1],
+        lambda: list(llm.stream_structured_predict(City, prompt))[-1],
+    ]
+    for way in ways:
+        if expected is None:
+            with pytest.raises(AnswerError):
+                way()
+        else:
+            assert way().name == expected

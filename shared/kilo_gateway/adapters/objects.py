@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import from_json
@@ -22,8 +22,13 @@ _END_OF_THOUGHT = "</think>"
 """Stands alone where the prompt's template has opened the thoughts."""
 _START = re.compile(r'\{\s*["}]')
 """Where an object can begin; the braces of `{x}` and `f(){ return` are none."""
+_LAST_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
+"""A string of JSON, in which commas are text, or a comma with nothing behind it."""
 _DECODER = json.JSONDecoder(strict=False)
 """Takes line breaks within strings, which many models write."""
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -37,22 +42,75 @@ LOST = "The answer was cut off before the arguments of this call came."
 
 
 def find_object(text: str) -> dict[str, Any] | None:
-    """Return the object that the text is, or the first one within it; None when there is none, or it is not whole."""
+    """Return the object that the text is, or the first one within it; None when there is none, or it is not whole.
+
+    A list of one object is that object. A comma behind the last entry, which JSON forbids and models write, is read.
+    """
     text = _without_thoughts(text)
     for candidate in (text.strip(), _unfenced(text)):
         try:
-            found = _DECODER.decode(candidate)
+            found = _decode(candidate)
             if isinstance(found, str) and found.lstrip().startswith("{"):
-                found = _DECODER.decode(found.strip())  # encoded twice
+                found = _decode(found.strip())  # encoded twice
         except (ValueError, RecursionError):
             continue
-        return found if isinstance(found, dict) else None
+        return _only_object(found)
     start = _START.search(text)
     try:
-        found = None if start is None else _DECODER.raw_decode(text, start.start())[0]
+        found = None if start is None else _decode(text[start.start() :], is_alone=False)
     except (ValueError, RecursionError):
         return None
+    return _only_object(found)
+
+
+def _only_object(found: Any) -> dict[str, Any] | None:
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
     return found if isinstance(found, dict) else None
+
+
+def _decode(text: str, *, is_alone: bool = True) -> Any:
+    """Return the value that a text is, or begins with where it is not alone."""
+    try:
+        return _DECODER.decode(text) if is_alone else _DECODER.raw_decode(text)[0]
+    except ValueError:
+        text = _LAST_COMMA.sub(lambda mark: "" if mark[0] == "," else mark[0], text)
+        return _DECODER.decode(text) if is_alone else _DECODER.raw_decode(text)[0]
+
+
+def find_answer(
+    calls: Sequence[tuple[str, Any]],
+    text: str,
+    *,
+    wanted: str | None,
+    finish_reason: str | None = None,
+    only_wanted: bool = False,
+    read: Callable[[str], Any] = find_object,
+) -> Any:
+    """Return the object that a whole answer gives, from its calls or its text; None when it gives none.
+
+    Calls are pairs of name and arguments: a mapping, or text where they are not whole. A call of the `wanted` tool
+    comes before one by another name, a whole one before a broken one, and a broken one is read as text is. Where no
+    tool was wanted, text comes before calls. `only_wanted` says that other tools may be called as well.
+    """
+    arguments = choose_arguments(calls, text, wanted=wanted, only_wanted=only_wanted)
+    if isinstance(arguments, dict):
+        return arguments
+    candidates = ((arguments, find_object), (text, read))
+    found = (
+        by(one) for one, by in candidates if isinstance(one, str) and (finish_reason != "length" or is_closed(one))
+    )
+    return next((one for one in found if one is not None), None)
+
+
+def choose_arguments(
+    calls: Sequence[tuple[str, Any]], text: str, *, wanted: str | None, only_wanted: bool = False
+) -> Any:
+    """Return the arguments of the call that gives the object, as `find_answer` chooses it; None for no call."""
+    given = [arguments for name, arguments in calls if name == wanted]
+    if not only_wanted and (wanted is not None or not text.strip()):
+        given += [arguments for name, arguments in calls if name != wanted]
+    return next((one for one in given if isinstance(one, dict)), given[0] if given else None)
 
 
 def is_closed(text: str) -> bool:
@@ -63,7 +121,7 @@ def is_closed(text: str) -> bool:
 def find_value(text: str) -> Any:
     """Return the JSON value that the text is, alone or in a code fence; None when it is none, or null."""
     try:
-        return _DECODER.decode(_unfenced(_without_thoughts(text)))
+        return _decode(_unfenced(_without_thoughts(text)))
     except (ValueError, RecursionError):
         return None
 

@@ -26,6 +26,11 @@ TEXTS = [
     '\n<thinking>Say {"name": "no"}.</thinking>\n\n```json\n{"name": "Ann"}\n```',
     'Perhaps {"name": "no"}.\n</think>\n{"name": "Ann"}',
     '"{\\"name\\": \\"Ann\\"}"',
+    '{"name": "Ann",}',
+    'Here: {"name": "Ann" , } and {more,}',
+    '```json\n{\n  "name": "Ann",\n}\n```',
+    '[{"name": "Ann"}]',
+    'Here: [{"name": "Ann",},]',
 ]
 
 
@@ -42,11 +47,29 @@ def test_words_of_thought_inside_the_answer_are_the_answer() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['<think>{"a": 1}', '"{\\"a\\": 1"', "", "no", "[1]", '{"a": {"b": 1}, "c', '["a", {"b": 1}]', "{x}", '{"a" 1}'],
+    [
+        '<think>{"a": 1}',
+        '"{\\"a\\": 1"',
+        "",
+        "no",
+        "[1]",
+        '{"a": {"b": 1}, "c',
+        '["a", {"b": 1}]',
+        "{x}",
+        '{"a" 1}',
+        '{"a": 1,',
+        '{"a": 1,,}',
+        "[{}, {}]",
+    ],
 )
 def test_nothing_is_completed(text: str) -> None:
     """No object, a cut-off one, and one inside a list are none; an inner object never stands for its outer one."""
     assert find_object(text) is None
+
+
+def test_commas_in_strings_are_text() -> None:
+    """Only a comma outside of strings is left out."""
+    assert find_object('{"a": ",}", "b": ["\\",]",],}') == {"a": ",}", "b": ['",]']}
 
 
 def test_line_breaks_in_strings() -> None:
