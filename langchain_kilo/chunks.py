@@ -18,6 +18,9 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer, model_vali
 from langchain_kilo.reasoning import settle_reasoning
 from langchain_kilo.tools import parse_calls
 
+ORDER_KEY = "kilo_order"
+"""Attribute of a last chunk whose answer has its calls in another order than they came: their ids. No sum has it."""
+
 
 class _MessageBase:
     """The class that LangChain calls to make a message of a chunk: the one behind the chunk's own in its bases."""
@@ -96,13 +99,32 @@ class KiloMessageChunk(_MessageBase, AIMessageChunk):
     def __add__(self, other: Any) -> Any:
         """Return the sum; with the last chunk in it, it is whole and LangChain's own."""
         total = super().__add__(other)
-        return _settled(total) if getattr(total, "chunk_position", None) == "last" else total
+        if getattr(total, "chunk_position", None) != "last":
+            return total
+        last = other[-1] if isinstance(other, list) and other else other
+        if order := getattr(last, ORDER_KEY, None):
+            _sort_calls(total, order)
+        return _settled(total)
 
     def __radd__(self, other: Any) -> Any:
         """Return the sum with a chunk of another class on the left, such as an empty one to begin with."""
         if not isinstance(other, AIMessageChunk):
             return NotImplemented
         return KiloMessageChunk.model_construct(other.model_fields_set, **other.__dict__) + self
+
+
+def _sort_calls(total: AIMessageChunk, order: list[str]) -> None:
+    """Give a sum's calls the order of the whole answer; in content blocks, they share the places that they have."""
+
+    def place(call: Any) -> int:
+        return order.index(call["id"]) if call["id"] in order else len(order)
+
+    for calls in (total.tool_call_chunks, total.tool_calls, total.invalid_tool_calls):
+        calls.sort(key=place)
+    if isinstance(total.content, list):
+        blocks = [one for one in total.content if isinstance(one, dict) and one.get("type") == "tool_call"]
+        ordered = iter(sorted(blocks, key=place))
+        total.content = [next(ordered) if any(one is block for block in blocks) else one for one in total.content]
 
 
 def _settled(total: AIMessageChunk) -> AIMessageChunk:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_kilo.answers import PROVIDER, generation_info, late_kwargs, response_metadata, usage_metadata
-from langchain_kilo.chunks import KiloMessageChunk
+from langchain_kilo.chunks import ORDER_KEY, KiloMessageChunk
 from langchain_kilo.copied_chunks import TextChunks, ToolChunks, read_fragments, render_fragments
 from langchain_kilo.reasoning import TEXT, with_aliases
 from langchain_kilo.tools import parse_calls
@@ -40,6 +40,7 @@ class ChunkWriter:
         self._choice: int | None = None
         self._last = ""
         self._runs = {"text": 0, "reasoning": 0}
+        self._places: dict[str | None, int] = {}  # id of a call -> which one it was to appear
 
     def write(self, delta: Delta) -> ChatGenerationChunk | None:
         """Return the chunk of a delta; None for another choice than the first: a LangChain stream carries one."""
@@ -72,6 +73,9 @@ class ChunkWriter:
             fields["additional_kwargs"] = {TEXT: delta.reasoning}
         if later := {kind: number for kind, number in self._runs.items() if number > 1}:
             fields[RUN_KEY] = later
+        for call in delta.tool_calls:
+            if call.id is not None:
+                self._places[call.id] = call.position
         if delta.tool_calls and len(fields) == _PLAIN_FIELDS:
             chunk = _TOOL_CHUNKS.make_tools(delta.text, delta.tool_calls)
             if chunk is not None:
@@ -94,9 +98,12 @@ class ChunkWriter:
             usage_metadata=usage_metadata(completion.usage),
             chunk_position="last",
         )
-        for place, call in enumerate(choice.tool_calls):
+        places = [self._places.get(call["id"], place) for place, call in enumerate(choice.tool_calls)]
+        for place, call in zip(places, choice.tool_calls, strict=True):
             for invalid in parse_calls([cast("dict[str, Any]", call)], choice.finish_reason)[1]:
                 last.invalid_tool_calls.append({**invalid, "index": place})
+        if places != sorted(places):
+            setattr(last, ORDER_KEY, [call["id"] for call in choice.tool_calls])
         setattr(last, RUN_KEY, {"text": self._runs["text"]} if self._runs["text"] > 1 else {})
         return ChatGenerationChunk(message=last, generation_info=generation_info(metadata))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,3 +178,39 @@ def test_an_object_is_found_alike(name: str, gateway: EmbeddedGateway, chat: Cha
                 way()
         else:
             assert way().name == expected
+
+
+@pytest.mark.parametrize("ids", [("a", "b", "c"), (None, None, None)], ids=["with ids", "without ids"])
+@pytest.mark.parametrize("last", ['{"n":3}', '{"n":'], ids=["whole", "cut off"])
+def test_calls_that_begin_out_of_order(
+    ids: tuple[str | None, ...], last: str, gateway: EmbeddedGateway, chat: ChatKilo, llm: KiloLLM
+) -> None:
+    """A call that begins before one of a smaller index stands behind it, as in the answer that is not streamed."""
+    arguments = ('{"n":1}', '{"n":2}', last)
+    made = [
+        {**({"id": id_} if id_ else {}), "type": "function", "function": {"name": f"f{place}", "arguments": one}}
+        for place, (id_, one) in enumerate(zip(ids, arguments, strict=True))
+    ]
+    facts = {"id": "gen-1", "model": MODEL, "object": "chat.completion.chunk"}
+    heads = [{**made[i], "index": i, "function": {**made[i]["function"], "arguments": ""}} for i in (2, 0, 1)]
+    pieces = [{"index": i, "function": {"arguments": arguments[i]}} for i in (1, 2, 0)]
+    deltas = [{"content": "Look."}, *({"tool_calls": [one]} for one in (*heads, *pieces))]
+    finish = "tool_calls" if last.endswith("}") else "length"
+    events = [
+        *({**facts, "choices": [{"index": 0, "delta": delta}]} for delta in deltas),
+        {**facts, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
+        "data: [DONE]\n\n",
+    ]
+    reply = whole({"content": "Look.", "tool_calls": made}, finish)
+    gateway.enqueue(reply, reply, reply, *[Reply(events=events) for _ in range(3)])
+    v1 = chat.model_copy(update={"output_version": "v1"})
+    expected = chat.invoke("q")
+    assert [call["name"] for call in expected.tool_calls] == ["f0", "f1", "f2"][: len(expected.tool_calls)]
+    blocks = [block for block in v1.invoke("q").content if isinstance(block, dict)]
+    asked = [ChatMessage(content="q")]
+    answered = llm.chat(asked).message
+    total = reduce(add, chat.stream("q"))
+    assert (total.tool_calls, total.invalid_tool_calls) == (expected.tool_calls, expected.invalid_tool_calls)
+    streamed_blocks = [block for block in reduce(add, v1.stream("q")).content if isinstance(block, dict)]
+    assert [block.get("id") for block in streamed_blocks] == [block.get("id") for block in blocks]
+    assert list(llm.stream_chat(asked))[-1].message == answered

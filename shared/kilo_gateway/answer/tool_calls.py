@@ -23,7 +23,10 @@ class ToolCallDelta:
     """What one fragment adds to a tool call."""
 
     position: int
-    """Which call of the choice: 0, 1, 2, … in the order in which the calls appeared."""
+    """Which call of the choice: 0, 1, 2, … in the order in which the calls appeared.
+
+    The list of a whole answer has the order of their indexes, nearly always the same.
+    """
     id: str | None
     """The call's id, on the first fragment that carries it; None on the others."""
     name: str | None
@@ -75,34 +78,43 @@ class ToolCallAssembler:
         return deltas
 
     def add_whole(self, item: Any) -> None:
-        """Take a call of an answer that was not streamed: never a continuation of another one."""
+        """Take a call of an answer that was not streamed: never a continuation of another one, and in its place."""
         fragment = parse_fragment(item)
         if fragment is not None:
+            fragment.index = None
             self._take(None, fragment, [])
 
     def finish(self, completion_id: str | None = None) -> list[ToolCallDelta]:
         """Return one last fragment for each call that needs one: the id made up for it, an end of its arguments."""
         deltas: list[ToolCallDelta] = []
-        for call in self._calls:
+        for place, call in enumerate(self._in_order()):
             rest, made_up = call.arguments.flush(), None
             if call.id is None:
-                made_up = call.id = self._render_id(call, completion_id)
+                made_up = call.id = self._render_id(place, completion_id)
                 self._ids.add(call.id)
             if rest or made_up:
                 deltas.append(ToolCallDelta(call.position, made_up, None, rest))
         return deltas
 
     def calls(self, completion_id: str | None = None) -> list[ToolCall]:
-        """Return the calls so far, each with an id and its arguments as JSON text."""
-        return [call.render(call.id or self._render_id(call, completion_id)) for call in self._calls]
+        """Return the calls so far, each with an id and its arguments as JSON text, in the order of a whole answer."""
+        calls = enumerate(self._in_order())
+        return [call.render(call.id or self._render_id(place, completion_id)) for place, call in calls]
 
-    def _render_id(self, call: PartialCall, completion_id: str | None) -> str:
+    def _in_order(self) -> list[PartialCall]:
+        """Return the calls in the order of their indexes, or as they appeared where those do not tell."""
+        indexes = [call.index for call in self._calls if call.index is not None]
+        if len(set(indexes)) < len(self._calls) or indexes == sorted(indexes):
+            return self._calls
+        return sorted(self._calls, key=lambda call: call.index or 0)
+
+    def _render_id(self, place: int, completion_id: str | None) -> str:
         """Return the same id for the same call of the same answer to the same request, always."""
         stem = completion_id or "kilo"
         if self._seed is not None:
             stem = sha256(f"{self._seed()}{completion_id}".encode()).hexdigest()[:_ID_CHARACTERS]
         choice = f"_{self._choice}" if self._choice else ""
-        made_up = f"call_{stem}{choice}_{call.position}"
+        made_up = f"call_{stem}{choice}_{place}"
         while made_up in self._ids:
             made_up += "_"
         return made_up
