@@ -52,6 +52,9 @@ def _draw_memory(panel: Any, figures: Figures) -> None:
         if points:
             panel.plot(*zip(*points, strict=True), marker="o", label=name, color=_COLORS[name])
     panel.set(xscale="log", title="memory above the start", xlabel="rows", ylabel="MB")
+    ticks = sorted({rows for _, _, rows in figures})
+    panel.set_xticks(ticks, labels=[f"{rows:,}" for rows in ticks])
+    panel.minorticks_off()
     panel.grid(alpha=0.3)
     panel.legend(frameon=False)
 
@@ -64,5 +67,6 @@ def _draw_storm(panel: Any, storms: dict[str, Storm]) -> None:
         label = f"{name}: {storm.refused} refused, {storm.lost} lost"
         panel.plot([number * BIN_SECONDS for number in range(len(rates))], rates, label=label, color=_COLORS[name])
     panel.set(title="a storm of 429s, Retry-After: 2, for 5 s", xlabel="seconds", ylabel="requests a second")
+    panel.set_ylim(top=1.3 * max(map(max, (storm.rates for storm in storms.values()))))  # room for the legend
     panel.grid(alpha=0.3)
-    panel.legend(frameon=False, fontsize=8)
+    panel.legend(frameon=False, fontsize=8, loc="upper right")
