@@ -116,6 +116,30 @@ def parse_usage(body: Any) -> Usage | None:
     )
 
 
+def merge_usages(earlier: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """Return what two usages of one answer state: the later one, and what only the earlier one knows.
+
+    So where the input is counted first and the output last. A count of 0 or null behind another count is a filler,
+    whatever name it has; a total that is less than its parts is left out.
+    """
+    values = later.values()
+    if earlier.keys() <= later.keys() and None not in values and 0 not in values:
+        return later
+    kept = {key: value for key, value in earlier.items() if key not in _TOTAL}
+    said = dict(later)
+    is_mixed = False
+    for names in (_INPUT, _OUTPUT):
+        if any(parse_count(later.get(name)) for name in names):
+            kept = {key: value for key, value in kept.items() if key not in names}
+        elif any(parse_count(kept.get(name)) for name in names):
+            said = {key: value for key, value in said.items() if key not in names}
+            is_mixed = True
+    merged = {**kept, **{key: value for key, value in said.items() if value is not None or key not in kept}}
+    parts = parse_usage({key: value for key, value in merged.items() if key not in _TOTAL}) if is_mixed else None
+    least = 0 if parts is None else parts.total_tokens
+    return {key: value for key, value in merged.items() if key not in _TOTAL or (parse_count(value) or 0) >= least}
+
+
 def _in_own_names(body: dict[str, Any]) -> dict[str, Any]:
     """Return a usage with its tokens where the gateway puts them, and by its names; nearly always, it is."""
     asked, answered = _parse_object(_stated(body, _ASKED)), _parse_object(_stated(body, _ANSWERED))

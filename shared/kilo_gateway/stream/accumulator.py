@@ -8,6 +8,7 @@ from kilo_gateway.answer.choice import parse_word
 from kilo_gateway.answer.completion import Completion, parse_completion
 from kilo_gateway.answer.fragments import parse_index
 from kilo_gateway.answer.metadata import BODY_KEYS
+from kilo_gateway.answer.usage import merge_usages
 from kilo_gateway.stream.choice import ChoiceAccumulator, states_something
 from kilo_gateway.stream.delta import Delta
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kilo_gateway.wire import Chunk, CompletionBody
-
-
-_SUMS = ("total_tokens", "totalTokens")
-"""What an earlier usage counts of an answer that goes on."""
 
 
 class Accumulator:
@@ -123,12 +120,4 @@ class Accumulator:
         if self._usage is None:
             self._usage = usage
         elif any(usage.values()):  # one of zeros alone, behind another, is a filler
-            self._usage = _with_earlier(self._usage, usage)
-
-
-def _with_earlier(earlier: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
-    """Return a usage with what only an earlier one states, as where the input is counted first and the output last."""
-    if earlier.keys() <= usage.keys() and None not in usage.values():
-        return usage
-    kept = {key: value for key, value in earlier.items() if key not in _SUMS}
-    return {**kept, **{key: value for key, value in usage.items() if value is not None or key not in kept}}
+            self._usage = merge_usages(self._usage, usage)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, cast
 
 import pytest
 
-from kilo_gateway.answer.usage import Usage, parse_count, parse_usage
+from kilo_gateway.answer.usage import Usage, merge_usages, parse_count, parse_usage
 from kilo_gateway.wire import UsageBody
 
 FULL = {
@@ -171,3 +172,85 @@ def test_details_of_tokens_under_other_names_are_read() -> None:
     usage = parse_usage(body)
     assert usage is not None
     assert (usage.cached_tokens, usage.reasoning_tokens) == (2, 1)
+
+
+MERGED: dict[str, tuple[list[dict[str, Any]], tuple[int, int, int]]] = {
+    "Anthropic: input first, output last": (
+        [
+            {"input_tokens": 25, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 5, "output_tokens": 1},
+            {"output_tokens": 15},
+        ],
+        (40, 15, 55),
+    ),
+    "Anthropic: all counts twice": (
+        [
+            {"input_tokens": 25, "cache_read_input_tokens": 10, "output_tokens": 1},
+            {"input_tokens": 25, "cache_read_input_tokens": 10, "output_tokens": 15},
+        ],
+        (35, 15, 50),
+    ),
+    "a relay of Anthropic: 0 where nothing is known": (
+        [
+            {"prompt_tokens": 25, "completion_tokens": 0, "total_tokens": 25},
+            {"prompt_tokens": 0, "completion_tokens": 15, "total_tokens": 15},
+        ],
+        (25, 15, 40),
+    ),
+    "a relay of Anthropic: the total of both": (
+        [{"prompt_tokens": 25, "total_tokens": 25}, {"completion_tokens": 15, "total_tokens": 40}],
+        (25, 15, 40),
+    ),
+    "other names first": (
+        [{"input_tokens": 25, "output_tokens": 1}, {"prompt_tokens": 25, "completion_tokens": 15, "total_tokens": 40}],
+        (25, 15, 40),
+    ),
+    "other names last": (
+        [{"prompt_tokens": 25, "completion_tokens": 0, "total_tokens": 25}, {"output_tokens": 15}],
+        (25, 15, 40),
+    ),
+    "vLLM: counts that grow": (
+        [{"prompt_tokens": 7, "completion_tokens": n, "total_tokens": 7 + n} for n in (0, 1, 2, 3)],
+        (7, 3, 10),
+    ),
+    "vLLM: counts that grow, then the end": (
+        [
+            {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+            {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11, "prompt_tokens_details": None},
+        ],
+        (7, 4, 11),
+    ),
+    "Gemini: the answer's counts come later": (
+        [
+            {"promptTokenCount": 8, "totalTokenCount": 8},
+            {"promptTokenCount": 8, "thoughtsTokenCount": 30, "totalTokenCount": 38},
+            {"promptTokenCount": 8, "candidatesTokenCount": 20, "thoughtsTokenCount": 30, "totalTokenCount": 58},
+        ],
+        (8, 50, 58),
+    ),
+    "an estimate that was too high": (
+        [
+            {"prompt_tokens": 30, "completion_tokens": 9, "total_tokens": 39},
+            {"prompt_tokens": 25, "completion_tokens": 8, "total_tokens": 33},
+        ],
+        (25, 8, 33),
+    ),
+    "an answer without tokens": (
+        [{"prompt_tokens": 7, "completion_tokens": 0, "total_tokens": 7}] * 2,
+        (7, 0, 7),
+    ),
+}
+"""Name -> the usages of one stream, and the tokens of input, output and both."""
+
+
+@pytest.mark.parametrize("name", MERGED)
+def test_usages_of_one_answer_are_one(name: str) -> None:
+    """Whatever is counted when, nothing is lost, counted twice or taken for the whole."""
+    usages, expected = MERGED[name]
+    usage = parse_usage(reduce(merge_usages, usages))
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == expected
+
+
+def test_a_cost_of_the_end_counts() -> None:
+    """A cost of 0 that is stated last is the cost: only tokens of 0 are fillers."""
+    assert merge_usages({"prompt_tokens": 3, "cost": 0.5}, {"completion_tokens": 2, "cost": 0})["cost"] == 0
