@@ -29,7 +29,7 @@ LEFT_OUT_OF_ANSWERS = OWNED_BY_CALLS | THOUGHTS
 
 
 def render_parts(content: str | Sequence[Any], *, role: str) -> str | list[dict[str, Any]]:
-    """Return the content as text, or as the list of its parts.
+    """Return the content as text, or as the list of its parts; empty texts, which servers refuse, are left out.
 
     Raises:
         InvalidRequestError: a block that has no part; the message names its type.
@@ -37,7 +37,7 @@ def render_parts(content: str | Sequence[Any], *, role: str) -> str | list[dict[
     if isinstance(content, str):
         return content
     parts = (_render_item(item, place, role) for place, item in enumerate(content))
-    return [part for part in parts if part is not None]
+    return [part for part in parts if part is not None and part.get("text") != ""] or ""
 
 
 def join_texts(parts: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:

@@ -184,7 +184,9 @@ def parse_calls(
 
 
 def render_calls(message: AIMessage) -> list[dict[str, Any]]:
-    """Return the tool calls of a message of the history, invalid ones as the model wrote them: the core sees to those.
+    """Return the tool calls of a message of the history, invalid ones as the model wrote them.
+
+    The core sees to those, and to calls without an id.
 
     Raises:
         InvalidRequestError: arguments that JSON cannot carry.
@@ -193,13 +195,14 @@ def render_calls(message: AIMessage) -> list[dict[str, Any]]:
     beside = _beside_calls(message)
     for call in message.tool_calls:
         name = call["name"]
-        wire = _render_call(call.get("id"), name, render_arguments(call["args"], name=name), len(rendered))
+        wire = _render_call(call.get("id"), name, render_arguments(call["args"], name=name))
         if extra := beside.get(wire["id"]):
             wire = {**extra, **wire, "function": {**extra.get("function", {}), **wire["function"]}}
         rendered.append(wire)
     for broken in message.invalid_tool_calls:
         text = broken.get("args") or _NOTHING_CAME
-        rendered.append(_render_call(broken.get("id"), broken.get("name") or "unknown", text, len(rendered)))
+        id_ = broken.get("id") or f"call_{len(rendered)}"
+        rendered.append(_render_call(id_, broken.get("name") or "unknown", text))
     return rendered
 
 
@@ -211,8 +214,8 @@ def _beside_calls(message: AIMessage) -> dict[str, dict[str, Any]]:
     return {one["id"]: one for one in found if isinstance(one.get("id"), str)}
 
 
-def _render_call(id_: str | None, name: str, arguments: str, place: int) -> dict[str, Any]:
-    return {"id": id_ or f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+def _render_call(id_: str | None, name: str, arguments: str) -> dict[str, Any]:
+    return {"id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def answer_invalid_calls(message: AIMessage, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

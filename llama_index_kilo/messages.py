@@ -148,7 +148,7 @@ def _render_assistant(message: ChatMessage, nameless: _NamelessCalls) -> dict[st
     wire = render_answer(
         _render_content(said),
         calls=[nameless.name(call) for call in render_tool_calls(message)],
-        reasoning="".join(block.content for block in thoughts if block.content),
+        reasoning="".join(block.content for block in thoughts if block.content) or _find_noted_reasoning(extra),
         details=details or extra.get(DETAILS),
         images=render_parts(block for block in message.blocks if isinstance(block, ImageBlock)),
         annotations=extra.get("annotations"),
@@ -156,3 +156,9 @@ def _render_assistant(message: ChatMessage, nameless: _NamelessCalls) -> dict[st
         audio=extra.get("audio"),
     )
     return {**wire, "name": extra["name"]} if extra.get("name") else wire
+
+
+def _find_noted_reasoning(extra: Mapping[str, Any]) -> str:
+    """Return the readable reasoning that another package noted beside the message; "" without any."""
+    noted = (extra.get(name) for name in ("reasoning_content", "reasoning"))
+    return next((text for text in noted if isinstance(text, str) and text), "")

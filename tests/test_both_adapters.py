@@ -7,8 +7,15 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.messages import HumanMessage
-from llama_index.core.base.llms.types import ChatMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    ChatMessage,
+    ImageBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MODEL = "anthropic/claude-sonnet-4.6"
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+IMAGE: dict[str, Any] = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 FILE = {"type": "file", "file": {"hash": "h", "name": "a.pdf", "content": [{"type": "text", "text": "t"}]}}
 CITED = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
 DETAIL = {"type": "reasoning.text", "text": "hm", "signature": "c2ln", "format": "anthropic-claude-v1", "index": 0}
@@ -214,3 +221,59 @@ def test_calls_that_begin_out_of_order(
     streamed_blocks = [block for block in reduce(add, v1.stream("q")).content if isinstance(block, dict)]
     assert [block.get("id") for block in streamed_blocks] == [block.get("id") for block in blocks]
     assert list(llm.stream_chat(asked))[-1].message == answered
+
+
+def said(*blocks: Any, **extra: Any) -> ChatMessage:
+    """Return an answer of LlamaIndex."""
+    return ChatMessage(role="assistant", blocks=list(blocks), additional_kwargs=extra)
+
+
+PNG = IMAGE["image_url"]["url"].partition(",")[2]
+NAMELESS = {"type": "function", "function": {"name": "f", "arguments": "{}"}}
+HISTORIES: dict[str, tuple[list[Any], list[Any], list[dict[str, Any]]]] = {
+    "nothing in parts": (
+        [HumanMessage([])],
+        [ChatMessage(role="user", blocks=[])],
+        [{"role": "user", "content": ""}],
+    ),
+    "an empty text beside a picture": (
+        [HumanMessage([{"type": "text", "text": ""}, {"type": "image", "base64": PNG, "mime_type": "image/png"}])],
+        [ChatMessage(role="user", blocks=[TextBlock(text=""), ImageBlock(url=IMAGE["image_url"]["url"])])],
+        [{"role": "user", "content": [IMAGE]}],
+    ),
+    "a call without an id": (
+        [AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": None}]), ToolMessage("r", tool_call_id="")],
+        [said(ToolCallBlock(tool_name="f", tool_kwargs={})), ChatMessage(role="tool", content="r")],
+        [
+            {"role": "assistant", "content": None, "tool_calls": [{**NAMELESS, "id": "call_1"}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "r"},
+        ],
+    ),
+    "another package's thoughts": (
+        [AIMessage([{"type": "thinking", "thinking": "hm", "signature": "c2ln"}, {"type": "text", "text": "a"}])],
+        [said(ThinkingBlock(content="hm", additional_information={"signature": "c2ln"}), TextBlock(text="a"))],
+        [{"role": "assistant", "content": "a", "reasoning": "hm"}],
+    ),
+    "reasoning that another package noted": (
+        [AIMessage("a", additional_kwargs={"reasoning_content": "hm"})],
+        [said(TextBlock(text="a"), reasoning_content="hm")],
+        [{"role": "assistant", "content": "a", "reasoning": "hm"}],
+    ),
+    "a voice of another package": (
+        [AIMessage([{"type": "text", "text": "a"}, {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}])],
+        [said(TextBlock(text="a"), AudioBlock(audio=b"\0\0\0", format="wav"))],
+        [{"role": "assistant", "content": "a"}],
+    ),
+}
+"""Name -> a conversation in LangChain's messages and in LlamaIndex's, and what is sent."""
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_history_is_sent_alike(name: str, gateway: EmbeddedGateway, chat: ChatKilo, llm: KiloLLM) -> None:
+    """The same conversation, written for either framework, is the same on the wire."""
+    ours, theirs, expected = HISTORIES[name]
+    gateway.enqueue(Reply(text="ok"), Reply(text="ok"))
+    chat.invoke(ours)
+    llm.chat(theirs)
+    for request in gateway.requests:
+        assert request.body["messages"] == expected
