@@ -152,12 +152,13 @@ def _parse_citation(citation: dict[str, Any]) -> CitationBlock:
 def _parse_image(image: dict[str, Any]) -> ImageBlock | None:
     holder = image.get("image_url")
     url = holder.get("url") if isinstance(holder, dict) else holder
+    detail = _text(holder.get("detail")) or None if isinstance(holder, dict) else None
     if not isinstance(url, str) or not url:
         return None
     try:
         if (found := split_data_url(url)) is not None and found[1]:
-            return ImageBlock(image=found[1].encode(), image_mimetype=found[0] or "image/png")
-        return ImageBlock(url=url)
+            return ImageBlock(image=found[1].encode(), image_mimetype=found[0] or "image/png", detail=detail)
+        return ImageBlock(url=url, detail=detail)
     except ValueError:
         return None
 

@@ -32,13 +32,14 @@ def render_answer(
     - Reasoning goes back as the gateway's `reasoning_details`, unchanged, and as text only where there are none: both
       say the same words.
     - A refusal is the text of an answer that has no other.
-    - Made pictures go back; so do files that were parsed, but no citations. A voice goes back by its id.
+    - Made pictures go back, without their place in a stream; so do files that were parsed, but no citations. A voice
+      goes back by its id.
     - An answer that says nothing is `""`, or null beside calls or a voice.
 
     Raises:
         InvalidRequestError: details that are no list of objects, with which the gateway would fail.
     """
-    voice = audio.get("id") if isinstance(audio, Mapping) else None
+    voice = id_ if isinstance(audio, Mapping) and isinstance(id_ := audio.get("id"), str) else None
     words = content or (refusal if isinstance(refusal, str) and not calls else "")
     wire: dict[str, Any] = {"role": "assistant", "content": words or (None if calls or voice else "")}
     if calls:
@@ -48,7 +49,7 @@ def render_answer(
     elif reasoning:
         wire["reasoning"] = reasoning
     if pictures := _objects(images):
-        wire["images"] = pictures
+        wire["images"] = [{key: value for key, value in one.items() if key != "index"} for one in pictures]
     if files := [one for one in _objects(annotations) if one.get("type") in _PARSED_FILES]:
         wire["annotations"] = files
     if voice:
