@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from kilo_gateway.errors import InvalidSettingError
+from kilo_gateway.errors.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ DEFAULT_BASE_URL = "https://api.kilo.ai/api/gateway/"
 
 _EXAMPLE = f"Example: {DEFAULT_BASE_URL}"
 _LONGEST_HOST = 253
+_LONGEST_SHOWN = 200
 _HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?\Z")
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?\Z")
 """What some resolvers read as an address (`127.1`, `0x7f.1`) and others as a name."""
@@ -43,10 +45,12 @@ def parse_base_url(value: object) -> str:
         raise InvalidSettingError(f"base_url must end with a path: it has a query or fragment. {_EXAMPLE}")
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise InvalidSettingError(
-            f"base_url {text!r} needs to begin with https:// (or http:// for this machine). {_EXAMPLE}"
+            f"base_url {_shown(text)} needs to begin with https:// (or http:// for this machine). {_EXAMPLE}"
         )
     if any(character.isspace() or not character.isprintable() for character in text):
-        raise InvalidSettingError(f"base_url {text!r} holds a blank or a character that cannot be seen. {_EXAMPLE}")
+        raise InvalidSettingError(
+            f"base_url {_shown(text)} holds a blank or a character that cannot be seen. {_EXAMPLE}"
+        )
     return f"{parts.scheme}://{_render_host(parts)}{_render_port(parts)}{parts.path.rstrip('/')}/"
 
 
@@ -70,8 +74,8 @@ def _render_host(parts: SplitResult) -> str:
         is_usable = len(host) <= _LONGEST_HOST and _HOST_NAME.match(host) is not None
     if not is_usable:
         raise InvalidSettingError(
-            f"base_url has no usable host: {host!r} is neither a name in ASCII (xn--... for others) nor an IP address. "
-            f"{_EXAMPLE}"
+            f"base_url has no usable host: {_shown(host)} is neither a name in ASCII (xn--... for others) nor an IP "
+            f"address. {_EXAMPLE}"
         )
     return f"[{host}]" if ":" in host else host
 
@@ -84,6 +88,11 @@ def _render_port(parts: SplitResult) -> str:
     if port == 0:
         raise InvalidSettingError(f"base_url has no usable port: it is a number from 1 to 65535. {_EXAMPLE}")
     return "" if port is None else f":{port}"
+
+
+def _shown(text: str) -> str:
+    """Return the text in quotes, as a message has it."""
+    return repr(one_line(text, _LONGEST_SHOWN))
 
 
 def _is_address(host: str) -> bool:
@@ -161,6 +170,8 @@ def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = getattr(address, "ipv4_mapped", None)  # Python 3.13 looks at it itself
+    return bool((mapped or address).is_loopback)

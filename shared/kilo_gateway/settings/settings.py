@@ -233,9 +233,16 @@ def _find(name: str, argument: Any, variables: tuple[str, ...], environ: Mapping
     if argument is not None:
         return f"argument {name}", _hidden(name, argument)
     for variable in variables:
-        if environ.get(variable, "").strip():
+        if text := environ.get(variable, "").strip():
+            _check_quotes(variable, text)
             return variable, _hidden(name, environ[variable])
     return None
+
+
+def _check_quotes(variable: str, text: str) -> None:
+    """Refuse a value in quotes: files that are not read by a shell, such as Docker's, leave them in the value."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        raise InvalidSettingError(f"{variable} holds quotes around its value; whoever set it kept them. Remove them.")
 
 
 def _hidden(name: str, value: Any) -> Any:

@@ -154,6 +154,8 @@ def sent_as(header: str, *variables: str) -> Setting:
     """Return the row of a setting that is sent as a header. Its parser raises InvalidSettingError for a blank value."""
 
     def parse(value: Any, origin: str) -> str:
+        if isinstance(value, str) and _is_variable(origin):
+            value = value.strip()  # the line end of a mounted file is nobody's value
         text = check_header(header, value, origin=origin)[1]
         if not text:
             raise InvalidSettingError(f"{origin} is blank: give it a value, or leave it out.")

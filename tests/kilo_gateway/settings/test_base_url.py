@@ -249,7 +249,10 @@ def test_proxies_are_read_as_the_standard_library_reads_them(environ: dict[str, 
 
 @pytest.mark.parametrize(
     ("host", "is_own"),
-    [("localhost", True), ("a.localhost", True), ("127.0.0.1", True), ("::1", True), ("", False), ("example", False)],
+    [
+        *(("localhost", True), ("a.localhost", True), ("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True)),
+        *(("", False), ("example", False), ("::ffff:10.0.0.1", False)),
+    ],
 )
 def test_loopback_is_judged_by_the_name(host: str, is_own: bool) -> None:
     """No name is resolved to find out whether it is this machine."""

@@ -142,6 +142,23 @@ def test_key_read_from_a_file_loses_its_line_end(key: Any) -> None:
     assert value_of(resolve_settings({"api_key": key}, {}), "api_key") == KEY
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u00a0"])
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.header])
+def test_variable_read_from_a_file_loses_its_line_end(name: str, end: str) -> None:
+    """Blanks around a variable that becomes a header, such as the newline of a mounted file, do not belong to it."""
+    assert value_of(resolve_settings({}, {VARIABLES[name][0]: f"value-1{end}"}), name) == "value-1"
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row.read_per_request])
+def test_variable_in_quotes_says_so(name: str, quote: str) -> None:
+    """Quotes that an env file left around a value are refused with a sentence that does not quote the value."""
+    variable = VARIABLES[name][0]
+    with pytest.raises(InvalidSettingError, match=f"{variable} holds quotes around its value") as caught:
+        resolve_settings({}, {variable: f"{quote}{KEY}{quote}\n"})
+    assert KEY not in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["", "  ", "\n", SecretStr(""), SecretStr(" ")])
 def test_blank_key_says_how_to_get_one(key: Any) -> None:
     """A blank key is refused by a message that names the variable and the steps, even when the variable is set."""
@@ -176,6 +193,9 @@ def test_key_is_text(key: Any) -> None:
         ({"base_url": "ftp://h"}, {}, "base_url"),
         ({"base_url": ""}, {}, "base_url"),
         ({}, {"KILOCODE_BASE_URL": "api.kilo.ai"}, "KILOCODE_BASE_URL"),
+        ({}, {"KILOCODE_BASE_URL": "a" * 100_000}, "KILOCODE_BASE_URL"),
+        ({}, {"KILOCODE_BASE_URL": f"https://{'a' * 100_000}/"}, "KILOCODE_BASE_URL"),
+        ({}, {"KILOCODE_BASE_URL": f"https://h/{'a ' * 100_000}"}, "KILOCODE_BASE_URL"),
         ({"discover": "eager"}, {}, "discover"),
         ({"discover": []}, {}, "discover"),
         ({}, {"KILOCODE_DISCOVERY": "yes"}, "KILOCODE_DISCOVERY"),
