@@ -32,7 +32,8 @@ class Outgoing:
 def host_of(url: str) -> str:
     """Return host and port, for messages."""
     parsed = httpx.URL(url)
-    return f"{parsed.host}:{parsed.port or {'http': 80}.get(parsed.scheme, 443)}"
+    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    return f"{host}:{parsed.port or {'http': 80}.get(parsed.scheme, 443)}"
 
 
 @dataclass(slots=True)

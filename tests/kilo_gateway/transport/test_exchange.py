@@ -131,7 +131,7 @@ def test_only_a_certificate_is_final() -> None:
         ("http://a.example/x", "a.example:80"),
         ("https://a.example/x", "a.example:443"),
         ("https://a.example:8443/x", "a.example:8443"),
-        ("http://[::1]:9/x", "::1:9"),
+        ("http://[::1]:9/x", "[::1]:9"),
     ],
 )
 def test_how_a_host_is_named(url: str, host: str) -> None:
