@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kilo_gateway.answer.body import malformed_answer, parse_json_object
+from kilo_gateway.answer.body import check_completion, parse_json_object
 from kilo_gateway.answer.completion import Completion, parse_completion
 from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.errors.bodies import find_error, parse_error_object
@@ -58,13 +58,12 @@ def parse_fim_answer(body: bytes, *, model: str, headers: Mapping[str, str] | No
 
     Raises:
         GatewayError: the body is an error.
-        MalformedAnswerError: no JSON, or no choice.
+        MalformedAnswerError: no JSON, no choice, or neither a finish reason nor anything else.
     """
     ref = render_ref(model)
     answer = parse_json_object(body, model=ref)
     if find_error(answer) is not None:
         raise parse_error_object(answer, model=ref, headers=headers or {})
     completion = parse_completion(answer, requested_model=model, headers=headers)
-    if not completion.choices:
-        raise malformed_answer("holds no choice", body, ref)
+    check_completion(completion, body, model=ref)
     return completion

@@ -131,6 +131,24 @@ def test_a_server_without_the_path_does_not_tell(
         one.wait(ask(one.client))
 
 
+@pytest.mark.parametrize("amount", [f"1{'0' * 400}", "1e400", "true", '"much"'])
+def test_a_balance_that_is_no_amount_is_an_error(gateway: EmbeddedGateway, connect: Connect, amount: str) -> None:
+    """An amount that no float holds, or that is none, is a MalformedAnswerError."""
+    gateway.enqueue(Fault(status=200, body=f'{{"balance": {amount}}}'), endpoint="balance")
+    one = connect(max_retries=0)
+    with pytest.raises(MalformedAnswerError, match="holds no balance"):
+        one.wait(one.client.balance())
+
+
+@pytest.mark.parametrize("choice", ['{"text": 5}', '{"text": null}', '{"message": {}}', "{}"])
+def test_a_gap_that_nothing_fills_is_an_error(gateway: EmbeddedGateway, connect: Connect, choice: str) -> None:
+    """A choice without text and without a finish reason is a MalformedAnswerError, as in a chat."""
+    gateway.enqueue(Fault(status=200, body=f'{{"choices": [{choice}]}}'), endpoint="fim")
+    one = connect(max_retries=0)
+    with pytest.raises(MalformedAnswerError, match="holds nothing, not even a finish reason"):
+        one.wait(one.client.fill_in("a"))
+
+
 def test_an_old_server_tells_less(connect: Connect) -> None:
     """The server of 2026-02 has no embeddings, no list of their models and no endpoints of a model."""
     with EmbeddedGateway(version="2026-02") as old:

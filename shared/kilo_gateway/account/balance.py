@@ -28,8 +28,20 @@ def parse_balance(body: Any, *, organization_id: str | None) -> Balance:
     Raises: ValueError when it holds no amount.
     """
     amount = body.get("balance") if isinstance(body, dict) else None
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount):
+    number = _finite(amount)
+    if number is None:
         raise ValueError("holds no balance")
     is_depleted = body.get("isDepleted")
-    known = is_depleted if isinstance(is_depleted, bool) else amount <= 0
-    return Balance(float(amount), known, organization_id)
+    known = is_depleted if isinstance(is_depleted, bool) else number <= 0
+    return Balance(number, known, organization_id)
+
+
+def _finite(amount: Any) -> float | None:
+    """Return a JSON number; None for anything else, and for a number that no float holds."""
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        return None
+    try:
+        number = float(amount)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
