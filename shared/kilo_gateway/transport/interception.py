@@ -202,7 +202,9 @@ def _received(response: Any, pieces: list[bytes]) -> InterceptedAnswer:
 def _response(answer: InterceptedAnswer, library: Any) -> Any:
     extensions = {"http_version": b"HTTP/1.1", "reason_phrase": answer.reason.encode("ascii", "ignore")}
     stream = _body_of(library)(answer.pieces)
-    return library.Response(answer.status, headers=answer.headers, stream=stream, extensions=extensions)
+    # httpx encodes text as ASCII, although it reads what a server wrote beyond that.
+    headers = [(name.encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in answer.headers]
+    return library.Response(answer.status, headers=headers, stream=stream, extensions=extensions)
 
 
 class _PiecewiseBody:

@@ -125,6 +125,17 @@ def test_compressed_answers_are_recorded_readable() -> None:
     assert "recorded: '20" in FILE.read_text()
 
 
+@pytest.mark.parametrize("value", [b"caf\xe9", "caf\u00e9".encode(), b"\xff\xfe"])
+def test_headers_beyond_ascii_do_not_stop_a_recording(value: bytes) -> None:
+    """A header of the server's own comes back as it is, in whatever encoding, and the call is recorded."""
+    headers = [(b"content-type", b"application/json"), (b"x-region", value)]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=b'{"data":[]}', headers=headers))
+    with use_cassette("c") as cassette, httpx.Client(transport=transport) as client:
+        answer = client.get("https://api.kilo.ai/api/gateway/models")
+        assert answer.headers["x-region"] == httpx.Headers(headers)["x-region"]
+    assert cassette.recorded == 1
+
+
 def test_a_transport_that_wraps_another_is_recorded_once() -> None:
     """A transport of the caller's around httpx's own does not record twice."""
 
