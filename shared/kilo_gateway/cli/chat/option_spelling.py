@@ -81,7 +81,9 @@ def _take_option(attached: str | None, rest: deque[str]) -> str:
 
 def _take(rest: deque[str], complaint: str) -> str:
     if not rest:
-        raise click.UsageError(f"{complaint}. See kilo-gateway chat --help.")
+        context = click.get_current_context(silent=True)
+        command = "kilo-gateway chat" if context is None else context.command_path
+        raise click.UsageError(f"{complaint}. See {command} --help.")
     return rest.popleft()
 
 
