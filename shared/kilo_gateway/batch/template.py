@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.errors import InvalidSettingError
@@ -28,7 +29,12 @@ class Template:
         Raises:
             InvalidSettingError: names the column and those that there are.
         """
-        missing = [name for name in self.columns if name not in columns]
+        if not self.columns:
+            raise InvalidSettingError(
+                "The template names no column, so every row would ask the same: name one, as in 'Label this: {text}'."
+            )
+        known = set(map(_plain, columns))
+        missing = [name for name in self.columns if _plain(name) not in known]
         if missing:
             raise InvalidSettingError(
                 f"The template names {', '.join(f'{{{name}}}' for name in missing)}, and there is no such column; "
@@ -37,4 +43,15 @@ class Template:
 
     def fill(self, cells: Mapping[str, str]) -> str:
         """Return the prompt of a row."""
-        return _PLACE.sub(lambda match: _BRACES.get(match[0]) or cells[match[1]], self._text)
+        return _PLACE.sub(lambda match: _BRACES.get(match[0]) or _cell(cells, match[1]), self._text)
+
+
+def _cell(cells: Mapping[str, str], name: str) -> str:
+    if name in cells:
+        return cells[name]
+    return next(text for column, text in cells.items() if _plain(column) == _plain(name))
+
+
+def _plain(name: str) -> str:
+    """Return a column's name as people see it: without outer blanks, and with accents written in one way."""
+    return unicodedata.normalize("NFC", name).strip()

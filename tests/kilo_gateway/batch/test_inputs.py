@@ -131,6 +131,23 @@ def test_an_unknown_column_is_refused(tmp_path: Path) -> None:
         job.check(lambda model_id: None)
 
 
+@pytest.mark.parametrize("text", ["", "Label this.", "Label this: {text", "{{text}}"])
+def test_a_template_without_a_column_is_refused(tmp_path: Path, text: str) -> None:
+    """A template with which every row would ask the same is refused before anything is paid for."""
+    path = write(tmp_path / "in.csv", "text,note", "a,b")
+    job = BatchJob(InputFile(path, model=MODEL, template=Template(text)), tmp_path / "out.csv")
+    with pytest.raises(InvalidSettingError, match="names no column, so every row would ask the same"):
+        job.check(lambda model_id: None)
+
+
+@pytest.mark.parametrize(("header", "name"), [(" text ,note", "text"), ("cafe\u0301,note", "caf\u00e9")])
+def test_columns_are_found_as_people_see_them(tmp_path: Path, header: str, name: str) -> None:
+    """Blanks around a column's name, and the way in which its accents are written, do not matter."""
+    path = write(tmp_path / "in.csv", header, "good,b")
+    [row] = InputFile(path, model=MODEL, template=Template(f"Say {{{name}}}")).requests()
+    assert row.body["messages"][0]["content"] == "Say good"
+
+
 def test_plain_lines_and_a_template(tmp_path: Path) -> None:
     """Each object of a plain file is a prompt; values that are no text are written as JSON."""
     path = write(tmp_path / "in.jsonl", json.dumps({"text": "good", "stars": 4, "tags": ["a"]}))
