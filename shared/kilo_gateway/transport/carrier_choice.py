@@ -14,7 +14,15 @@ from kilo_gateway.transport.engine.fitness import HAS_POLL, has_green_sockets
 from kilo_gateway.transport.engine.looped import AsyncEngineCarrier
 from kilo_gateway.transport.lazy_httpx import httpx
 from kilo_gateway.transport.patches import is_patched
-from kilo_gateway.transport.route import Route, explaining, make_context, tls_context, uses_proxy, wants_engine
+from kilo_gateway.transport.route import (
+    Route,
+    check_proxies,
+    explaining,
+    make_context,
+    tls_context,
+    uses_proxy,
+    wants_engine,
+)
 from kilo_gateway.transport.sockets.loops import is_asyncio
 
 if TYPE_CHECKING:
@@ -90,6 +98,7 @@ class _CarrierChoiceBase(ABC, Generic[C]):
 
     def _client_options(self) -> dict[str, Any]:
         """Return the arguments of a stock client; cookies are refused, for accounts share connections."""
+        check_proxies()
         return {
             "limits": httpx.Limits(**_LIMITS),
             "verify": tls_context(self._route),

@@ -133,7 +133,7 @@ def _proxy_before(url: str) -> str | None:
         return None
     proxies = getproxies()
     proxy = proxies.get(parsed.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parsed.host):
+    if not proxy or proxy_bypass(parsed.host) or _is_named_with_port(url, proxies.get("no", "")):
         return None
     try:
         split = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -141,6 +141,13 @@ def _proxy_before(url: str) -> str | None:
     except ValueError:
         return None
     return f"The proxy {one_line(named, _LONGEST_REASON)} before {host_of(url)}"
+
+
+def _is_named_with_port(url: str, no_proxy: str) -> bool:
+    """Return whether NO_PROXY names the host with port or scheme, as httpx reads it and urllib does not."""
+    parsed = httpx.URL(url)
+    named = {host_of(url), f"{parsed.scheme}://{parsed.host}", f"{parsed.scheme}://{host_of(url)}"}
+    return not named.isdisjoint(entry.strip().lower() for entry in no_proxy.split(","))
 
 
 def _render_bound(failure: httpx.TimeoutException, name: str) -> str:

@@ -7,6 +7,7 @@ import ssl
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import certifi
@@ -30,6 +31,9 @@ _VARIABLES = tuple(
     for word in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
     for name in (word, word.upper())
 )
+
+_KEY_LOG = "SSLKEYLOGFILE"
+"""Where Python writes the secrets of TLS, when it is set."""
 
 ENGINE_VARIABLE = "KILOCODE_HTTP_ENGINE"
 _HTTPX = "httpx"
@@ -86,9 +90,19 @@ def explaining() -> Iterator[None]:
         ) from None
 
 
+def check_proxies() -> None:
+    """Refuse a proxy whose port is none. Raises ValueError."""
+    proxies = getproxies()
+    for scheme in _PROXIED & proxies.keys():
+        try:
+            _ = urlsplit(proxies[scheme]).port
+        except ValueError:
+            raise ValueError("a proxy's port is a number from 1 to 65535") from None
+
+
 def _set_variables() -> str:
     """Return the variables that are set, those of certificates with their path, those of proxies without."""
-    names = dict.fromkeys(name.upper() for name in _VARIABLES if os.environ.get(name))
+    names = dict.fromkeys(name.upper() for name in (*_VARIABLES, _KEY_LOG) if os.environ.get(name))
     shown = (
         f"{name} ({os.environ[name]!r})" if name.startswith("SSL") and name in os.environ else name for name in names
     )

@@ -174,6 +174,17 @@ def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> N
             asyncio.run(async_carrier(route_of("http://gateway.example/", environ)))
 
 
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:99999", "http://127.0.0.1:-1"])
+def test_a_proxy_with_a_port_that_is_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that no socket takes is a typed error that names the variable, for both clients."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    route = route_of("https://gateway.example/", {"HTTPS_PROXY": proxy})
+    with pytest.raises(InvalidSettingError, match=r"Check HTTPS_PROXY\."):
+        sync_carrier(route)
+    with pytest.raises(InvalidSettingError, match=r"Check HTTPS_PROXY\."):
+        asyncio.run(async_carrier(route))
+
+
 def test_idle_connections_end_with_the_process() -> None:
     """At the end of the process idle connections are closed; those that a daemon thread may still read are left."""
     free = sync_carrier(PLAIN)._free  # type: ignore[union-attr]

@@ -178,7 +178,15 @@ def test_a_proxy_is_named_and_the_gateway_is_not_blamed(
     assert error.retry == advice
 
 
-@pytest.mark.parametrize("variables", [{"NO_PROXY": "gateway.example"}, {"HTTP_PROXY": "http://proxy.example:1"}])
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"NO_PROXY": "gateway.example"},
+        {"NO_PROXY": "x, gateway.example:443"},
+        {"NO_PROXY": "https://Gateway.example"},
+        {"HTTP_PROXY": "http://proxy.example:1"},
+    ],
+)
 def test_a_proxy_for_other_hosts_is_not_named(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the proxy that this URL goes through is blamed."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128" if "NO_PROXY" in variables else "")
