@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kilo_gateway.testing.cassettes.naming import SUFFIX, file_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _MARKER = "kilo_cassette"
@@ -40,17 +40,26 @@ def _is_of_module(name: str, module: Path) -> bool:
     for test in _tests_of(module):
         if plain == test or plain.startswith((f"{test}[", f"{test}-")) or file_name(test) == name:
             return True
-    return False
+    return _inherits(module, plain)
 
 
 def _tests_of(module: Path) -> Iterator[str]:
-    """Yield the tests as cassettes are called: `test`, `Class.test`."""
-    for node in _parse(module).body:
+    """Yield the tests as cassettes are called: `test`, `Class.test`, `Class.Inner.test`."""
+    yield from _tests_in(_parse(module).body)
+
+
+def _tests_in(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name
         elif isinstance(node, ast.ClassDef):
-            methods = (one for one in node.body if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)))
-            yield from (f"{node.name}.{method.name}" for method in methods)
+            yield from (f"{node.name}.{test}" for test in _tests_in(node.body))
+
+
+def _inherits(module: Path, test: str) -> bool:
+    """Return whether the test's class has other classes before it, whose tests it inherits."""
+    classes = (node for node in _parse(module).body if isinstance(node, ast.ClassDef))
+    return any(node.bases and test.startswith(f"{node.name}.test") for node in classes)
 
 
 def _functions_of(module: Path) -> set[str]:

@@ -18,6 +18,7 @@ FACTS = "kilo_cassette"
 _OUTPUT = "kilo_cassettes"
 """What a worker of pytest-xdist tells its controller."""
 _EMBEDDED = "embedded gateway"
+_OTHER = "another server"
 _LOUD = (
     "There was no key: the embedded gateway, which is no language model, answered. For real answers set "
     "KILOCODE_API_KEY and record again with --kilo-record=rewrite."
@@ -104,7 +105,9 @@ class CassetteReport:
         recorded = {
             self._shown(one["path"]): one["from"] or "hosts that were named" for one in self._facts if one["recorded"]
         }
-        yield from (f"recorded  {path} from the {origin}" for path, origin in recorded.items())
+        yield from (
+            f"recorded  {path} from {'' if origin == _OTHER else 'the '}{origin}" for path, origin in recorded.items()
+        )
         if recorded:
             yield "Read what was recorded before you commit it."
         if _EMBEDDED in recorded.values():

@@ -79,7 +79,7 @@ class SessionFactory:
         """Return the path of the cassette of a test."""
         name = _name_of(item)
         owner = getattr(item, "cls", None)
-        test = f"{owner.__name__}.{item.name}" if owner is not None else item.name
+        test = f"{owner.__qualname__.replace('.<locals>', '')}.{item.name}" if owner is not None else item.name
         default = cassette_path(item.path, test, folder=self._folder)
         return default if name is None else named_path(default.parent, str(name))
 

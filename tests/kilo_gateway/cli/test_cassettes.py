@@ -80,6 +80,19 @@ def test_unused_ones(run: Callable[..., Any], project: Path) -> None:
     assert not [path for path in unused if "test_langchain" in path]
 
 
+def test_tests_of_classes_are_no_unused_ones(run: Callable[..., Any], project: Path) -> None:
+    """Tests of a class within a class, and those that a class inherits, have their cassettes."""
+    module = project / "tests" / "test_core.py"
+    code = (
+        "class TestA:\n    class TestB:\n        def test_c(self): ...\n\nclass TestD(Base): ...\n\nclass TestE: ...\n"
+    )
+    module.write_text(f"{module.read_text()}\n{code}")
+    folder = project / "tests" / "cassettes" / "test_core"
+    for name in ("TestA.TestB.test_c", "TestD.test_e[1]", "TestE.test_f"):
+        shutil.copy(folder / "test_a_stream.kilo.yaml", folder / f"{name}.kilo.yaml")
+    assert run("cassettes", "unused").stdout == "tests/cassettes/test_core/TestE.test_f.kilo.yaml\n"
+
+
 def test_a_place_that_is_none(run: Callable[..., Any]) -> None:
     """A path that is not there is wrong usage."""
     assert "tests" in run("cassettes", "check", status=2).stderr

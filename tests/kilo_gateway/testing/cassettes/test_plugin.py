@@ -58,6 +58,10 @@ class TestOld(TestCase):
     ("name", "code"),
     [
         ("TestThis.test_method", "class TestThis:\n    def test_method(self, kilo_cassette): ask('x')"),
+        (
+            "TestThis.TestInner.test_method",
+            "class TestThis:\n    class TestInner:\n        def test_method(self, kilo_cassette): ask('x')",
+        ),
         ("test_more[a-1]", "@pytest.mark.parametrize('x', ['a-1'])\ndef test_more(kilo_cassette, x): ask(x)"),
         ("shared", "@pytest.mark.kilo_cassette('shared')\ndef test_named(): ask('x')"),
         ("sub/shared", "@pytest.mark.kilo_cassette(name='sub/shared')\ndef test_named(): ask('x')"),
