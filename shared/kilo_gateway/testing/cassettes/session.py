@@ -18,6 +18,7 @@ from kilo_gateway.testing.cassettes.environment import (
     secrets_of,
 )
 from kilo_gateway.testing.cassettes.errors import CassetteError, UnusedInteractionsError
+from kilo_gateway.testing.cassettes.in_use import in_use
 from kilo_gateway.testing.cassettes.modes import may_record
 from kilo_gateway.testing.cassettes.naming import shown
 from kilo_gateway.testing.cassettes.network import blocked
@@ -115,6 +116,7 @@ class CassetteSession:
             self.prepare()
         if self._problem is not None:
             raise self._problem
+        self._stack.enter_context(in_use(shown(self.path)))
         origin = self._store.origin
         self.cassette = Cassette(
             self._store,

@@ -358,6 +358,85 @@ def test_a_cassette_that_cannot_be_read_is_named() -> None:
         ask()
 
 
+@pytest.mark.parametrize("mark", ["<<<<<<< HEAD", ">>>>>>> branch"])
+def test_a_cassette_with_the_marks_of_a_merge_says_so(mark: str) -> None:
+    """A merge that was not resolved is named with its line."""
+    FILE.parent.mkdir()
+    FILE.write_text(f"kilo_cassette: 1\n{mark}\ninteractions: []\n")
+    with pytest.raises(UnreadableCassetteError, match="line 2: the mark of a merge"), use_cassette("c"):
+        ask()
+
+
+def test_a_cassette_that_cannot_be_written_is_named() -> None:
+    """Where a file stands in the way of the folder, the error says which cassette and why."""
+
+    def lose_the_folder() -> None:
+        with use_cassette("c"):
+            ask()
+            FILE.parent.rmdir()
+            FILE.parent.touch()
+
+    FILE.parent.mkdir()
+    with pytest.raises(CassetteError, match=r"c.kilo.yaml cannot be written: "):
+        lose_the_folder()
+
+
+def test_cassettes_beside_each_other_are_refused() -> None:
+    """Two tasks or two threads with a cassette each get a sentence, and leave everything as it was."""
+    before = httpx.HTTPTransport.handle_request
+
+    async def one(name: str) -> str:
+        async with use_cassette(name):
+            await asyncio.sleep(0)
+            return await asyncio.to_thread(ask)
+
+    async def both() -> list[Any]:
+        return await asyncio.gather(one("a"), one("b"), return_exceptions=True)
+
+    first, second = asyncio.run(both())
+    assert isinstance(first, str)
+    assert isinstance(second, CassetteError)
+    assert "b.kilo.yaml begins while another task or thread uses" in str(second)
+    refused: list[CassetteError] = []
+
+    def within() -> None:
+        with pytest.raises(CassetteError, match="begins while another") as caught, use_cassette("b"):
+            ask()
+        refused.append(caught.value)
+
+    def around() -> None:
+        with use_cassette("c"):
+            inner = threading.Thread(target=within)
+            inner.start()
+            inner.join()
+
+    outer = threading.Thread(target=around)
+    outer.start()
+    outer.join()
+    assert len(refused) == 1
+    assert httpx.HTTPTransport.handle_request is before
+
+
+def test_a_cassette_within_another_is_fine() -> None:
+    """A task or a thread that was begun within a cassette may use one of its own."""
+
+    async def inner() -> str:
+        async with use_cassette("a"):
+            return await asyncio.to_thread(ask)
+
+    async def outer() -> list[str]:
+        async with use_cassette("c"):
+            return [await asyncio.create_task(inner()), await asyncio.to_thread(ask)]
+
+    assert asyncio.run(outer()) == asyncio.run(outer())
+    with use_cassette("c"):
+        threaded: list[str] = []
+        thread = threading.Thread(target=lambda: threaded.append(asyncio.run(inner())))
+        thread.start()
+        thread.join()
+        assert threaded == [ask()]
+
+
 def test_stories_are_not_mixed(own_gateway: EmbeddedGateway) -> None:
     """Answers of another gateway are not added to a cassette."""
     with use_cassette("c"):
