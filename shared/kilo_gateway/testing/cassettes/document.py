@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,6 +18,9 @@ FORMAT = 1
 
 _HEAD = "# Answers of a gateway, recorded for a test. Read this file before you commit it.\n"
 _UNKNOWN = CassetteOrigin("unknown", "http://127.0.0.1/")
+
+_LOWEST_STATUS, _HIGHEST_STATUS = 100, 999
+_MERGE_MARK = re.compile(r"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 Interaction = dict[str, Any]
 """As vcrpy shapes it: `{"request": {method, uri, headers, body}, "response": {status, headers, body: {string}}}`."""
@@ -85,6 +89,9 @@ def parse_document(text: str) -> Document:
     Raises:
         ValueError: it cannot be used; says why and what to do.
     """
+    if mark := _MERGE_MARK.search(text):
+        line = text.count("\n", 0, mark.start()) + 1
+        raise ValueError(f"line {line}: the mark of a merge that is not resolved; take one side, or record it again")
     content = load(text)
     if not isinstance(content, Mapping):
         raise ValueError("it is no cassette")  # noqa: TRY004 - wrong data, not a wrong call
@@ -123,8 +130,8 @@ def _parse_interaction(value: Any, origin: CassetteOrigin) -> Interaction:
     data, _ = parse_recorded_body(request.get("body"))
     body, pieces = parse_recorded_body(response.get("body"))
     status = response["status"]
-    if type(status) is not int:
-        raise ValueError("the status must be a number")
+    if type(status) is not int or not _LOWEST_STATUS <= status <= _HIGHEST_STATUS:
+        raise ValueError(f"the status must be a number from {_LOWEST_STATUS} to {_HIGHEST_STATUS}")
     uri = request["uri"] if "uri" in request else urljoin(origin.base_url, request["path"])
     return {
         "request": {

@@ -16,7 +16,7 @@ from vcr.request import Request
 
 from kilo_gateway.testing.cassettes.check import findings_in
 from kilo_gateway.testing.cassettes.document import Document, parse_document, render_document
-from kilo_gateway.testing.cassettes.errors import SecretFoundError, UnreadableCassetteError
+from kilo_gateway.testing.cassettes.errors import CassetteError, SecretFoundError, UnreadableCassetteError
 from kilo_gateway.testing.cassettes.naming import file_signature
 
 if TYPE_CHECKING:
@@ -161,6 +161,12 @@ class Store:
         """
         pairs = zip(content["requests"], content["responses"], strict=True)
         interactions = [_interaction(request, response) for request, response in pairs]
+        try:
+            self._write(interactions)
+        except OSError as error:
+            raise CassetteError(f"The cassette {self.path} cannot be written: {error.strerror or error}") from error
+
+    def _write(self, interactions: list[Interaction]) -> None:
         with _locked(self.path):
             if file_signature(self.path) not in {self._signature, None}:
                 theirs = read_document(self.path)
