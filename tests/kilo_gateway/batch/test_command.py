@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -312,3 +314,14 @@ def test_a_program_around_the_command_keeps_its_handlers(run: Run) -> None:
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     assert CliRunner().invoke(batch, ["in.jsonl", "out.jsonl"]).exit_code == 0
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+
+
+def test_a_pipe_is_read_like_stdin(run: Run) -> None:
+    """A named pipe, as `<(...)` of a shell is, is put into a file first, for it can be read once only."""
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: Path("pipe").write_text(Path("in.jsonl").read_text()))
+    writer.start()
+    done = run("pipe", "out.jsonl")
+    writer.join()
+    assert done.exit_code == 0
+    assert len(Path("out.jsonl").read_text().splitlines()) == 2

@@ -55,20 +55,22 @@ class BatchCommand:
 
 
 def input_path(command: BatchCommand, stack: ExitStack) -> Path:
-    """Return where the input is: stdin is put into a file first, for it is read more than once.
+    """Return where the input is: stdin or a pipe is put into a file first, for it is read more than once.
 
     Raises:
         InvalidSettingError: no such file.
     """
-    if command.source != "-":
-        path = Path(command.source)
+    path = Path(command.source)
+    is_pipe = command.source != "-" and path.is_fifo()
+    if command.source != "-" and not is_pipe:
         if not path.is_file():
             raise InvalidSettingError(
                 f"{path} is not a file; name one." if path.exists() else f"There is no file {path}; check the path."
             )
         return path
     file = stack.enter_context(tempfile.NamedTemporaryFile(suffix=".jsonl"))  # noqa: SIM115 - the stack closes it
-    shutil.copyfileobj(sys.stdin.buffer, file)
+    source = stack.enter_context(path.open("rb")) if is_pipe else sys.stdin.buffer
+    shutil.copyfileobj(source, file)
     file.flush()
     return Path(file.name)
 
