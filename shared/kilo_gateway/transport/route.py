@@ -95,7 +95,7 @@ def check_proxies() -> None:
     proxies = getproxies()
     for scheme in _PROXIED & proxies.keys():
         try:
-            _ = urlsplit(proxies[scheme]).port
+            _ = urlsplit(f"//{proxies[scheme].rpartition('://')[2]}").port
         except ValueError:
             raise ValueError("a proxy's port is a number from 1 to 65535") from None
 

@@ -174,7 +174,7 @@ def test_a_proxy_that_cannot_be(name: str, monkeypatch: pytest.MonkeyPatch) -> N
             asyncio.run(async_carrier(route_of("http://gateway.example/", environ)))
 
 
-@pytest.mark.parametrize("proxy", ["http://127.0.0.1:99999", "http://127.0.0.1:-1"])
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:99999", "http://127.0.0.1:-1", "127.0.0.1:99999"])
 def test_a_proxy_with_a_port_that_is_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that no socket takes is a typed error that names the variable, for both clients."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
