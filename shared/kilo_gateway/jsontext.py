@@ -122,7 +122,10 @@ def _find_non_finite(value: Any, depth: int) -> str | None:
     if depth > _DEPTH:
         return _TOO_DEEP
     for key, item in _entries(value):
-        if type(item) not in _LEAVES and (found := _find_non_finite(item, depth + 1)) is not None:
+        kind = type(item)
+        if kind in _LEAVES or (kind is dict and _LEAVES.issuperset(map(type, item.values()))):
+            continue  # saves a call for nearly every message
+        if (found := _find_non_finite(item, depth + 1)) is not None:
             return f".{key}{found}" if is_mapping else f"[{key}]{found}"
     return None
 
