@@ -16,19 +16,20 @@ from kilo_gateway.errors import InvalidRequestError
 from kilo_gateway.jsontext import dumps, find_non_finite
 from kilo_gateway.tool_arguments import describe_flaw, parse_arguments
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT = re.compile(r"\s*<(think|thinking|thought|reasoning)>(?:.*?</\1>|.*)", re.DOTALL | re.IGNORECASE)
 _END_OF_THOUGHT = "</think>"
 """Stands alone where the prompt's template has opened the thoughts."""
 _START = re.compile(r'\{\s*["}]')
 """Where an object can begin; the braces of `{x}` and `f(){ return` are none."""
-_LAST_COMMA = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
-"""A string of JSON, in which commas are text, or a comma with nothing behind it."""
+_LAST_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"?|,(?=\s*[}\]])', re.DOTALL)
+"""A string of JSON, in which commas are text, or a comma with nothing behind it; a string that was cut off is looked
+through once."""
 _DECODER = json.JSONDecoder(strict=False)
 """Takes line breaks within strings, which many models write."""
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 M = TypeVar("M", bound=BaseModel)
 

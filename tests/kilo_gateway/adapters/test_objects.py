@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import Any
 
@@ -140,3 +141,11 @@ def test_arguments_that_json_cannot_carry(arguments: Any) -> None:
     """NaN and infinity are refused with the tool's name; they would arrive as null."""
     with pytest.raises(InvalidRequestError, match=r"The arguments of 'f' cannot be sent: .*finite numbers only"):
         render_arguments(arguments, name="f")
+
+
+def test_a_long_string_that_was_cut_off_is_looked_through_once() -> None:
+    """Code that was cut off within JSON is full of escaped quotes, none of which takes a look of its own."""
+    text = '{"code": "' + r"say \"a\", " * 8_000
+    began = time.process_time()
+    assert find_object(text) is None
+    assert time.process_time() - began < 5  # of 50 and more where every quote is tried
