@@ -19,6 +19,8 @@ import pytest
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+gc.disable()  # until all is imported: what stays for good need not be looked through ten times on the way
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; programs under test inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -72,3 +74,4 @@ def pytest_collection_finish() -> None:
     """Leave ten thousand tests out of every garbage collection that follows."""
     gc.collect()
     gc.freeze()
+    gc.enable()
