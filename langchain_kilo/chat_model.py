@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.language_models.chat_models import BaseChatModel
@@ -21,11 +20,9 @@ from langchain_kilo.tools import render_tool_choice, render_tools
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput, ModelProfile
-    from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, Generation
+    from langchain_core.outputs import ChatGeneration, ChatResult, Generation
     from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
 
@@ -124,41 +121,10 @@ class ChatKilo(ChatFields, BaseChatModel):
         """Return what the catalog, as known now, says of the model; None while the object is being made."""
         return None if self._current_clients is None else render_profile(self._known_catalog().get(self.model))
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return asking.generate(self, messages, stop, run_manager, kwargs)
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        return await asking.agenerate(self, messages, stop, run_manager, kwargs)
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        return asking.stream(self, messages, stop, run_manager, kwargs)
-
-    def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        return asking.astream(self, messages, stop, run_manager, kwargs)
+    _generate = asking.generate
+    _agenerate = asking.agenerate
+    _stream = asking.stream
+    _astream = asking.astream
 
     def _generate_with_cache(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -292,26 +258,18 @@ class ChatKilo(ChatFields, BaseChatModel):
     def _llm_type(self) -> str:
         return "kilo-chat"
 
-    @property
-    def _identifying_params(self) -> Mapping[str, Any]:
-        return tracing.identifying_params(self)
-
-    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        return tracing.invocation_params(self, stop, kwargs)
+    _identifying_params = property(tracing.identifying_params)
+    _get_invocation_params = tracing.invocation_params
+    _get_ls_params = tracing.langsmith_params
+    _combine_llm_outputs = tracing.combine_outputs
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Return the cache key of a call. LangChain's own part of it may be older than the last change of a field."""
         own = super()._get_llm_string(stop=stop, **tracing.mask_arguments(kwargs))
         return f"{own}---{sorted(self._identifying_params.items())}"
 
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return tracing.langsmith_params(self, stop, kwargs)
-
     def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
         return tracing.without_costs(super()._convert_cached_generations(cache_val))
-
-    def _combine_llm_outputs(self, llm_outputs: Sequence[Mapping[str, Any] | None], /) -> dict[str, Any]:
-        return tracing.combine_outputs(llm_outputs)
 
     def get_token_ids(self, text: str) -> list[int]:
         """Return the tokens' ids by `custom_get_token_ids`.
@@ -335,8 +293,3 @@ class ChatKilo(ChatFields, BaseChatModel):
         What was really used is in `usage_metadata` of each answer.
         """
         return tracing.count_message_tokens(self, messages, tools)
-
-
-# LangChain asks for the signature of these at each call; it is made once, which saves a dozen microseconds of each.
-for _method in (ChatKilo._generate, ChatKilo._agenerate):
-    _method.__signature__ = signature(_method)  # type: ignore[union-attr] # where `inspect` looks for it

@@ -1,4 +1,7 @@
-"""What LangChain is told about a model object for traces, caches and dumps. No secret is among it."""
+"""What LangChain is told about a model object for traces, caches and dumps. No secret is among it.
+
+What takes a model first is a method of ChatKilo.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def identifying_params(model: ChatKilo) -> dict[str, Any]:
     return mask_arguments({name: value for name in _IDENTIFYING if (value := fields.get(name)) is not None})
 
 
-def invocation_params(model: ChatKilo, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+def invocation_params(model: ChatKilo, /, stop: list[str] | None = None, **given: Any) -> dict[str, Any]:
     """Return what LangChain tells callbacks of a call.
 
     Its own way leads through a deprecated method and costs 20 us of each call; `test_tracing.py` holds the two equal.
@@ -47,7 +50,7 @@ def invocation_params(model: ChatKilo, stop: list[str] | None, given: Mapping[st
     return {**model.asdict(), "stop": stops, **mask_arguments(given)}
 
 
-def langsmith_params(model: ChatKilo, stop: list[str] | None, given: Mapping[str, Any]) -> LangSmithParams:
+def langsmith_params(model: ChatKilo, /, stop: list[str] | None = None, **given: Any) -> LangSmithParams:
     """Return what LangSmith shows; the call's own values count."""
     said = {**{name: getattr(model, name) for name in ("temperature", "max_tokens")}, **given}
     params = LangSmithParams(
@@ -71,7 +74,7 @@ def without_costs(generations: list[ChatGeneration]) -> list[ChatGeneration]:
     return generations
 
 
-def combine_outputs(llm_outputs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+def combine_outputs(_: ChatKilo, llm_outputs: Sequence[Mapping[str, Any] | None], /) -> dict[str, Any]:
     """Return the tokens and costs of several calls, added up."""
     total: dict[str, Any] = {}
     names: list[str] = []
