@@ -8,7 +8,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from kilo_gateway import __version__
-from kilo_gateway.adapters.arguments import FIELD_OF, check_option_values
+from kilo_gateway.adapters.arguments import FIELD_OF, check_option_values, without_none
 from kilo_gateway.adapters.fields import ChatFields
 from kilo_gateway.errors import KiloError
 from langchain_kilo import asking, tracing, translator
@@ -176,16 +176,12 @@ class ChatKilo(ChatFields, BaseChatModel):
         """
         try:
             rendered = render_tools(tools, strict=strict)
-            bound = {
-                "tool_choice": render_tool_choice(tool_choice, rendered),
-                "parallel_tool_calls": parallel_tool_calls,
-            }
+            choice = render_tool_choice(tool_choice, rendered)
         except KiloError as error:
             raise chat_error(error) from error.__cause__
-        given = {name: value for name, value in bound.items() if value is not None}
-        if rendered or self.tools:
-            given["tools"] = rendered
-        return self.bind(**given, **kwargs)
+        sent = rendered if rendered or self.tools else None
+        given = {"tool_choice": choice, "parallel_tool_calls": parallel_tool_calls, "tools": sent}
+        return self.bind(**without_none(given), **kwargs)
 
     def with_structured_output(
         self,

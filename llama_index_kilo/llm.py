@@ -29,10 +29,10 @@ from llama_index_kilo.parameters import check_arguments
 from llama_index_kilo.profile import describe, dump_description
 from llama_index_kilo.streaming import OneCallStream, PartialResponse, with_one_call
 from llama_index_kilo.structured_answers import check_output_class
-from llama_index_kilo.tools import NoToolCallError, keep_one_call, parse_selections, render_tool, render_tool_choice
+from llama_index_kilo.tools import keep_one_call, no_tool_call, parse_selections, render_tool, render_tool_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
+    from collections.abc import Sequence
 
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.llms.llm import ToolSelection
@@ -96,21 +96,12 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
     @property
     def metadata(self) -> LLMMetadata:
         """What is known of the model: what the constructor said, else what the catalog as known now says."""
-        return describe(self._model_info(), **self._said_of_model())
-
-    def _said_of_model(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "context_window": self.context_window,
-            "max_tokens": self.max_tokens or self.max_completion_tokens,
-            "calls_tools": self.is_function_calling_model,
-        }
+        return describe(self)
 
     def to_payload(self) -> dict[str, Any]:
         """Return what traces may show of this model; nothing secret."""
-        described = dump_description(self._model_info(), **self._said_of_model())
         facts = {"model": self.model, "temperature": self.temperature, "max_tokens": self.max_tokens}
-        return {"class_name": self.class_name(), **described, **facts}
+        return {"class_name": self.class_name(), **dump_description(self), **facts}
 
     @_chat_callback
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
@@ -194,23 +185,8 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
         check_output_class(output_cls)
         return super().as_structured_llm(output_cls, **kwargs)
 
-    def _structured_stream_call(
-        self,
-        output_cls: type[M],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> Generator[Any, None, None]:
-        return structured.stream(self, output_cls, prompt, llm_kwargs, prompt_args)
-
-    async def _structured_astream_call(
-        self,
-        output_cls: type[M],
-        prompt: PromptTemplate,
-        llm_kwargs: dict[str, Any] | None = None,
-        **prompt_args: Any,
-    ) -> AsyncGenerator[Any, None]:
-        return await structured.astream(self, output_cls, prompt, llm_kwargs, prompt_args)
+    _structured_stream_call = structured.stream
+    _structured_astream_call = structured.astream
 
     def _prepare_chat_with_tools(
         self,
@@ -300,9 +276,5 @@ class KiloLLM(ChatFields, FunctionCallingLLM):
         """
         selections = parse_selections(response, is_whole=not isinstance(response, PartialResponse))
         if error_on_no_tool_call and not selections:
-            raise NoToolCallError(
-                f"Model {self.model!r} was expected to call a tool and answered without a call. "
-                "Ask with tool_required=True, or choose another model.",
-                model=self.model,
-            )
+            raise no_tool_call(self.model)
         return selections

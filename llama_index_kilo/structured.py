@@ -1,4 +1,7 @@
-"""Structured prediction: by JSON schema where the catalog says the model takes one, else by a tool it must call."""
+"""Structured prediction: by JSON schema where the catalog says the model takes one, else by a tool it must call.
+
+`stream` and `astream` are methods of KiloLLM.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,12 @@ async def apredict(
 
 
 def stream(
-    llm: KiloLLM, output_cls: type[M], prompt: PromptTemplate, llm_kwargs: dict[str, Any] | None, args: dict[str, Any]
+    llm: KiloLLM,
+    /,
+    output_cls: type[M],
+    prompt: PromptTemplate,
+    llm_kwargs: dict[str, Any] | None = None,
+    **args: Any,
 ) -> Generator[Any, None, None]:
     """Yield the object as it grows; the last one is an instance of the class."""
     request = options_for_instance(llm, output_cls, llm_kwargs)
@@ -87,7 +95,12 @@ def stream(
 
 
 async def astream(
-    llm: KiloLLM, output_cls: type[M], prompt: PromptTemplate, llm_kwargs: dict[str, Any] | None, args: dict[str, Any]
+    llm: KiloLLM,
+    /,
+    output_cls: type[M],
+    prompt: PromptTemplate,
+    llm_kwargs: dict[str, Any] | None = None,
+    **args: Any,
 ) -> AsyncGenerator[Any, None]:
     """Return what `stream` yields, as an asynchronous generator."""
     request = options_for_instance(llm, output_cls, llm_kwargs)

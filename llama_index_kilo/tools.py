@@ -29,6 +29,15 @@ class NoToolCallError(AnswerError, ValueError):
     """The model was expected to call a tool and answered without one."""
 
 
+def no_tool_call(model: str) -> NoToolCallError:
+    """Return the error of an answer without a call."""
+    return NoToolCallError(
+        f"Model {model!r} was expected to call a tool and answered without a call. "
+        "Ask with tool_required=True, or choose another model.",
+        model=model,
+    )
+
+
 def render_tool(tool: BaseTool, *, strict: bool) -> dict[str, Any]:
     """Return a tool as the wire has it; `strict` asks the provider to hold the arguments to the schema."""
     spec: dict[str, Any] = tool.metadata.to_openai_tool(skip_length_check=True)
