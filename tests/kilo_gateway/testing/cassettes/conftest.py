@@ -1,4 +1,4 @@
-"""Cassette tests start with no settings of this machine, no CI, and an empty working directory."""
+"""Tests that record or replay start with no settings of this machine, no CI, and an empty working directory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _plugins() -> list[importlib.metadata.Distribution]:
 collect_ignore = ["user_project"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the working directory of the test."""
     for name in [name for name in os.environ if name.startswith("KILO")] + ["CI", "BUILD_NUMBER"]:

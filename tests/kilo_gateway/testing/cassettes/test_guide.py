@@ -13,6 +13,7 @@ import pytest
 from kilo_gateway.testing import check_cassettes
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 GUIDE = (Path(__file__).parents[4] / "docs/testing-with-cassettes.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, re.DOTALL)

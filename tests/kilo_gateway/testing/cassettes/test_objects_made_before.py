@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 MODEL = "anthropic/claude-sonnet-4.6"
 EMBEDDER = "openai/text-embedding-3-small"

@@ -29,6 +29,8 @@ from kilo_gateway.testing import (
 )
 from kilo_gateway.testing.cassettes.environment import PLACEHOLDER_KEY
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 MODEL = "anthropic/claude-sonnet-4.6"
 KEY = "kilo-real-key-0123456789"
 SHAPED = "sk-or-v1-0123456789abcdef0123456789abcdef"

@@ -15,6 +15,7 @@ from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 MODEL = "anthropic/claude-sonnet-4.6"
 HELLO = [{"role": "user", "content": "Hello"}]

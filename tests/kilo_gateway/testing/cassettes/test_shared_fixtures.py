@@ -10,6 +10,7 @@ import pytest
 from kilo_gateway.testing.cassettes import decorator
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 ASK = """
 import asyncio

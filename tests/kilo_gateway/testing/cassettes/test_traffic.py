@@ -16,6 +16,8 @@ from kilo_gateway import AsyncKiloClient, KiloClient
 from kilo_gateway.testing import EmbeddedGateway, NetworkBlockedError, use_cassette
 from kilo_gateway.testing.cassettes.network import _Guard
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 FILE = Path("cassettes/c.kilo.yaml")
 
 

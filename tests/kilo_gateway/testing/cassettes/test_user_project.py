@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("folder")
 
 ROOT = Path(__file__).parents[4]
 PROJECT = Path(__file__).parent / "user_project"
