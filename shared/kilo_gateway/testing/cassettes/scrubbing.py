@@ -68,6 +68,10 @@ class Scrubber:
             elif _CREDENTIAL.search(name):
                 self.learn(one for one in (value, value.partition(" ")[2]) if len(one) >= _SHORTEST_LEARNT)
 
+    def knows(self, text: str) -> bool:
+        """Return whether a value that was noted stands in the text, in whatever spelling."""
+        return any(spelling in text for spelling in self._spellings)
+
     def text(self, text: str) -> str:
         """Return the text without secrets."""
         return replace_spans(text, find_secrets(text, self._spellings), REDACTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +32,12 @@ def scrub_events(
     `value` cleans JSON, `text` cleans what is no JSON, `find` says where secrets stand in the texts put together.
     """
     parsed = [_parse_event(event) for event in events]
-    cleaned = deepcopy([json for _, json in parsed])
+    cleaned = [json for _, json in parsed]
     # First the texts as a whole: the first piece of a key may look like a key itself, and its rest like nothing.
-    for places in _threads([json for json in cleaned if json is not None]).values():
-        _scrub_thread(places, find)
+    if any(find(_joined(places)) for places in _threads(cleaned).values()):
+        cleaned = deepcopy(cleaned)
+        for places in _threads(cleaned).values():
+            _scrub_thread(places, find)
     scrubbed = []
     for event, (head, before), after in zip(events, parsed, cleaned, strict=True):
         clean = None if after is None else value(after)
@@ -85,13 +88,14 @@ def _number(item: Any, position: int) -> Any:
 
 
 def _scrub_thread(places: Sequence[Place], find: Callable[[str], list[Span]]) -> None:
-    starts: list[int] = []
-    whole = ""
-    for container, key in places:
-        starts.append(len(whole))
-        whole += container[key]
-    for span in reversed(find(whole)):
+    lengths = [len(container[key]) for container, key in places]
+    starts = list(itertools.accumulate(lengths, initial=0))[:-1]
+    for span in reversed(find(_joined(places))):
         _overwrite(places, starts, span)
+
+
+def _joined(places: Sequence[Place]) -> str:
+    return "".join(container[key] for container, key in places)
 
 
 def _overwrite(places: Sequence[Place], starts: Sequence[int], span: Span) -> None:

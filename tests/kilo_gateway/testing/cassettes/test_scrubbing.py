@@ -12,10 +12,11 @@ import pytest
 from vcr.request import Request
 
 from kilo_gateway.errors.redaction import REDACTED
+from kilo_gateway.testing.cassettes import secret_shapes
 from kilo_gateway.testing.cassettes.document import Document, render_document
 from kilo_gateway.testing.cassettes.origin import CassetteOrigin
 from kilo_gateway.testing.cassettes.scrubbing import Scrubber
-from kilo_gateway.testing.cassettes.secret_shapes import find_shapes
+from kilo_gateway.testing.cassettes.secret_shapes import Span, find_shapes
 
 KEY = "my-own-kilo-key-0123"
 SHAPED = "sk-or-v1-0123456789abcdef0123456789abcdef"
@@ -85,6 +86,49 @@ def test_key_shaped_texts_go(text: str) -> None:
     assert REDACTED in scrubbed
     assert scrubbed.startswith("Here: ")
     assert not list(find_shapes(scrubbed))
+
+
+STARTS = (
+    *("sk-", "gsk_", "hf-", "r8_", "npm_", "kilo-", "pplx-", "fw_", "xai-", "tvly-", "pypi-", "glpat-", "csk-"),
+    *("sk_live_", "pk_test_", "rk_live_", "lsv2_pt_", "lsv2_sk_", "nvapi-", "shpca_", "shpss_", "dop_v1_", "tgp_v1_"),
+    *("jina_", "pa-", "whsec_", "lin_api_", "ntn_", "figd_", "dckr_pat_", "pscale_tkn_", "sbp_", "hvs.", "dp.pt."),
+    *("PMAK-", "ATATT3x", "secret_", "AQ.", "ya29.", "FwoGZXIvYXdzE", "IQoJb3JpZ2lu", "gho_", "ghp_", "ghu_", "ghs_"),
+    *("ghr_", "github_pat_", "xoxb-", "xapp-", "Bearer ", "bearer ", "Basic ", "basic ", "://x:", "://", "?sig="),
+    *(
+        "API_KEY=",
+        "account\u212aey=",
+        "auth-Token=",
+        "client\u017fecret=",
+        "PASSWORD=",
+        "&X-Signature=",
+        ";credential=",
+    ),
+    *("signing KEY: ", "Private-Token>", "acces\u017f Secret provided: ", "PASSWD=", "pas\u017fword: "),
+)
+
+
+def _find_the_plain_way(text: str) -> list[Span]:
+    return [
+        Span(*match.span("secret" if "secret" in pattern.groupindex else 0), kind)
+        for kind, _, pattern in secret_shapes._PATTERNS
+        for match in pattern.finditer(text)
+    ]
+
+
+@pytest.mark.parametrize("text", [*KEY_SHAPED, *HARMLESS, "ASIA" + "IOSFODNN7EXAMPLE", "://:b@", "?key=12345678"])
+def test_a_quick_look_overlooks_nothing(text: str) -> None:
+    """Looking for a shape's clues first finds in every part of a text, however short, what its pattern finds."""
+    for cut in range(len(text) + 1):
+        for part in (text[:cut], text[cut:]):
+            assert list(find_shapes(part)) == _find_the_plain_way(part)
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_quick_look_knows_every_start(start: str) -> None:
+    """Each way in which a shape begins, in small letters, in capitals and in those that count as them, has its clue."""
+    found = list(find_shapes(f"{start}{MIXED}@"))
+    assert found
+    assert found == _find_the_plain_way(f"{start}{MIXED}@")
 
 
 @pytest.mark.parametrize("text", HARMLESS)
