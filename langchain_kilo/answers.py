@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from kilo_gateway import render_metadata
-from kilo_gateway.adapters.copies import Copies
+from kilo_gateway.adapters.copies import copier
 from kilo_gateway.adapters.secrets import mask_headers
 from langchain_kilo.reasoning import with_aliases
 from langchain_kilo.tools import parse_calls
@@ -46,8 +46,9 @@ _MESSAGE = AIMessage(
     invalid_tool_calls=[],
     usage_metadata=None,
 )
-_MESSAGES = Copies(_MESSAGE)
-_GENERATIONS = Copies(ChatGeneration(message=_MESSAGE, generation_info=None))
+_FIELDS = ("content", "additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls", "usage_metadata")
+_copy_message = copier(_MESSAGE, *_FIELDS)
+_copy_generation = copier(ChatGeneration(message=_MESSAGE, generation_info=None), "text", "message", "generation_info")
 
 
 def parse_result(completion: Completion, *, with_headers: bool = False) -> ChatResult:
@@ -56,8 +57,7 @@ def parse_result(completion: Completion, *, with_headers: bool = False) -> ChatR
     for place in range(len(completion.choices)):
         message = parse_message(completion, place, with_headers=with_headers)
         information = generation_info(message.response_metadata)
-        said = {"text": message.content, "message": message, "generation_info": information}
-        generations.append(_GENERATIONS.make(said))
+        generations.append(_copy_generation(message.content, message, information))
     return ChatResult(generations=generations, llm_output=llm_output(completion))
 
 
@@ -74,7 +74,7 @@ def parse_message(completion: Completion, choice_index: int = 0, *, with_headers
         "invalid_tool_calls": invalid,
         "usage_metadata": usage_metadata(completion.usage),
     }
-    return with_aliases(AIMessage(**said) if calls or invalid else _MESSAGES.make(said), metadata)
+    return with_aliases(AIMessage(**said) if calls or invalid else _copy_message(**said), metadata)
 
 
 def response_metadata(completion: Completion, choice_index: int = 0, *, with_headers: bool = False) -> dict[str, Any]:

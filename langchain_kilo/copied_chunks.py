@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from kilo_gateway.adapters.copies import Copies
+from kilo_gateway.adapters.copies import copier
 from langchain_kilo.chunks import KiloMessageChunk
 
 if TYPE_CHECKING:
@@ -20,31 +20,36 @@ if TYPE_CHECKING:
     from kilo_gateway import ToolCallDelta
 
 
+FRAGMENT_FIELDS = ("tool_calls", "invalid_tool_calls", "tool_call_chunks")
+"""The fields of a message that its fragments decide."""
+
+
 class TextChunks:
     """Makes the chunks of text of all streams, whose message metadata are the same on each."""
 
-    def __init__(self, metadata: dict[str, Any], **fields: Any) -> None:
-        message = KiloMessageChunk(content="text", response_metadata=metadata, **fields)
-        self._messages = Copies(message)
-        self._chunks = Copies(ChatGenerationChunk(message=message))
+    def __init__(self, metadata: dict[str, Any]) -> None:
+        message = KiloMessageChunk(content="text", response_metadata=metadata)
+        self._make_message = copier(message, "content")
+        self._make_chunk = copier(ChatGenerationChunk(message=message), "text", "message")
 
     def make(self, text: str) -> ChatGenerationChunk:
         """Return a chunk with this text, which shares no container with another."""
-        return self._chunks.make({"text": text, "message": self._messages.make({"content": text})})
+        return self._make_chunk(text, self._make_message(text))
 
 
-class ToolChunks(TextChunks):
+class ToolChunks:
     """Makes the chunks of fragments of tool calls."""
 
     def __init__(self, metadata: dict[str, Any]) -> None:
-        super().__init__(metadata, tool_call_chunks=[tool_call_chunk(args="text")])
+        fragments = [tool_call_chunk(args="text")]
+        message = KiloMessageChunk(content="text", response_metadata=metadata, tool_call_chunks=fragments)
+        self._make_message = copier(message, "content", *FRAGMENT_FIELDS)
+        self._make_chunk = copier(ChatGenerationChunk(message=message), "text", "message")
 
-    def make_tools(self, text: str, deltas: list[ToolCallDelta]) -> ChatGenerationChunk | None:
+    def make(self, text: str, deltas: list[ToolCallDelta]) -> ChatGenerationChunk | None:
         """Return the chunk of these fragments; None where LangChain's parser is needed."""
         said = read_fragments(deltas)
-        if said is None:
-            return None
-        return self._chunks.make({"text": text, "message": self._messages.make({"content": text, **said})})
+        return None if said is None else self._make_chunk(text, self._make_message(text, *said))
 
 
 def render_fragments(deltas: list[ToolCallDelta]) -> list[ToolCallChunk]:
@@ -52,8 +57,8 @@ def render_fragments(deltas: list[ToolCallDelta]) -> list[ToolCallChunk]:
     return [tool_call_chunk(name=one.name, args=one.arguments, id=one.id, index=one.position) for one in deltas]
 
 
-def read_fragments(deltas: list[ToolCallDelta]) -> dict[str, list[Any]] | None:
-    """Return the fields of a message that LangChain's constructor makes of fragments; None where its parser is needed.
+def read_fragments(deltas: list[ToolCallDelta]) -> tuple[list[Any], ...] | None:
+    """Return FRAGMENT_FIELDS as LangChain's constructor makes them of fragments; None where its parser is needed.
 
     Its parser of partial JSON runs over each fragment, which costs more than all the rest. What it finds is known for
     every fragment that does not begin an object: nothing is a call without arguments, anything else is invalid.
@@ -67,4 +72,4 @@ def read_fragments(deltas: list[ToolCallDelta]) -> dict[str, list[Any]] | None:
             return None
         else:
             invalid.append(invalid_tool_call(name=one.name, args=one.arguments, id=one.id, error=None))
-    return {"tool_calls": calls, "invalid_tool_calls": invalid, "tool_call_chunks": render_fragments(deltas)}
+    return calls, invalid, render_fragments(deltas)

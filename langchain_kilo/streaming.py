@@ -8,7 +8,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_kilo.answers import PROVIDER, generation_info, late_kwargs, response_metadata, usage_metadata
 from langchain_kilo.chunks import ORDER_KEY, KiloMessageChunk
-from langchain_kilo.copied_chunks import TextChunks, ToolChunks, read_fragments, render_fragments
+from langchain_kilo.copied_chunks import FRAGMENT_FIELDS, TextChunks, ToolChunks, read_fragments, render_fragments
 from langchain_kilo.reasoning import TEXT, with_aliases
 from langchain_kilo.tools import parse_calls
 
@@ -77,7 +77,7 @@ class ChunkWriter:
             if call.id is not None:
                 self._places[call.id] = call.position
         if delta.tool_calls and len(fields) == _PLAIN_FIELDS:
-            chunk = _TOOL_CHUNKS.make_tools(delta.text, delta.tool_calls)
+            chunk = _TOOL_CHUNKS.make(delta.text, delta.tool_calls)
             if chunk is not None:
                 return chunk
         message = tool_chunk(delta.tool_calls, fields) if delta.tool_calls else KiloMessageChunk(**fields)
@@ -114,6 +114,6 @@ def tool_chunk(deltas: list[ToolCallDelta], fields: dict[str, Any]) -> KiloMessa
     if said is None:
         return KiloMessageChunk(**fields, tool_call_chunks=render_fragments(deltas))
     message = KiloMessageChunk(**fields)
-    for name, value in said.items():
+    for name, value in zip(FRAGMENT_FIELDS, said, strict=True):
         setattr(message, name, value)
     return message

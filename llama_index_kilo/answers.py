@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from kilo_gateway import Completion, render_metadata
-from kilo_gateway.adapters.copies import Copies
+from kilo_gateway.adapters.copies import copier
 from kilo_gateway.adapters.media import split_data_url
 from llama_index_kilo.messages import DETAILS
 from llama_index_kilo.tools import parse_tool_call_block
@@ -27,9 +27,14 @@ if TYPE_CHECKING:
     from kilo_gateway import CompletionChoice, Usage
 
 # Copies, as constructors would validate what is valid: a third of what reading an answer costs here.
-_TEXTS = Copies(TextBlock(text=""))
-_MESSAGES = Copies(ChatMessage(role=MessageRole.ASSISTANT, blocks=[], additional_kwargs={}))
-_RESPONSES = Copies(ChatResponse(message=ChatMessage(), raw={}, logprobs=None, additional_kwargs={}))
+text_block = copier(TextBlock(text=""), "text")
+_message = copier(
+    ChatMessage(role=MessageRole.ASSISTANT, blocks=[], additional_kwargs={}), "blocks", "additional_kwargs"
+)
+_response = copier(
+    ChatResponse(message=ChatMessage(), raw={}, logprobs=None, additional_kwargs={}),
+    *("message", "raw", "logprobs", "additional_kwargs"),
+)
 
 
 def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:
@@ -43,18 +48,12 @@ def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:
         if source is not None:
             metadata["text_source"] = source
         blocks, extras = _render_blocks(choice, text, completion.usage), _message_extras(choice)
-    said = {
-        "message": _MESSAGES.make({"blocks": blocks, "additional_kwargs": extras}),
-        "raw": render_raw(completion),
-        "logprobs": _parse_logprobs(choice),
-        "additional_kwargs": metadata | _token_counts(completion.usage),
-    }
-    return _RESPONSES.make(said)
-
-
-def text_block(text: str) -> TextBlock:
-    """Return a block of text."""
-    return _TEXTS.make({"text": text})
+    return _response(
+        message=_message(blocks=blocks, additional_kwargs=extras),
+        raw=render_raw(completion),
+        logprobs=_parse_logprobs(choice),
+        additional_kwargs=metadata | _token_counts(completion.usage),
+    )
 
 
 def parse_completion_response(response: ChatResponse) -> CompletionResponse:

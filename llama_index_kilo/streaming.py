@@ -13,7 +13,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from kilo_gateway.adapters.copies import Copies
+from kilo_gateway.adapters.copies import copier
 from kilo_gateway.adapters.shown_costs import describe_usage
 from llama_index_kilo.answers import parse_chat_response, text_block
 from llama_index_kilo.tools import keep_one_call
@@ -32,9 +32,14 @@ class PartialResponse(ChatResponse):
     """A response of a stream that goes on: the arguments of its last call may be incomplete."""
 
 
-_MESSAGES = Copies(ChatMessage(role=_ASSISTANT, blocks=[]))
-_MESSAGES_WITH_CALLS = Copies(ChatMessage(role=_ASSISTANT, blocks=[], additional_kwargs={}))
-_RESPONSES = Copies(PartialResponse(message=ChatMessage(), delta="", raw={}, additional_kwargs={}))
+_message = copier(ChatMessage(role=_ASSISTANT, blocks=[]), "blocks")
+_message_with_calls = copier(
+    ChatMessage(role=_ASSISTANT, blocks=[], additional_kwargs={}), "blocks", "additional_kwargs"
+)
+_response = copier(
+    PartialResponse(message=ChatMessage(), delta="", raw={}, additional_kwargs={}),
+    *("message", "delta", "raw", "additional_kwargs"),
+)
 
 
 class ResponseWriter:
@@ -66,13 +71,8 @@ class ResponseWriter:
             self._text += delta.text
         for call in delta.tool_calls:
             self._take_call(call)
-        said = {
-            "message": self._render_message(),
-            "delta": delta.text,
-            "raw": {"usage": None, **cast("dict[str, Any]", delta.chunk)},
-            "additional_kwargs": extras,
-        }
-        return _RESPONSES.make(said)
+        raw = {"usage": None, **cast("dict[str, Any]", delta.chunk)}
+        return _response(self._render_message(), delta.text, raw, extras)
 
     def finish(self, completion: Completion) -> ChatResponse:
         """Return the whole answer, its delta being the text that no snapshot has shown yet."""
@@ -87,10 +87,9 @@ class ResponseWriter:
         if self._text or not (blocks or self._calls):
             blocks.append(text_block(self._text))
         if not self._calls:
-            return _MESSAGES.make({"blocks": blocks})
+            return _message(blocks)
         blocks.extend(call.block for call in self._calls)
-        extras = {"tool_calls": [call.wire for call in self._calls]}
-        return _MESSAGES_WITH_CALLS.make({"blocks": blocks, "additional_kwargs": extras})
+        return _message_with_calls(blocks, {"tool_calls": [call.wire for call in self._calls]})
 
     def _take_call(self, delta: ToolCallDelta) -> None:
         while len(self._calls) <= delta.position:

@@ -99,7 +99,7 @@ def deltas_of(fragments: list[tuple[str | None, str | None, str]]) -> list[ToolC
 @pytest.mark.parametrize("text", ["", "Yes."])
 def test_fragments_have_the_same_fields(text: str, fragments: list[tuple[str | None, str | None, str]]) -> None:
     """A chunk of fragments is that of the constructors in every field, set ones included, and in a sum."""
-    made, wanted = ToolChunks(METADATA).make_tools(text, deltas_of(fragments)), with_fragments(text, fragments)
+    made, wanted = ToolChunks(METADATA).make(text, deltas_of(fragments)), with_fragments(text, fragments)
     assert made is not None
     assert made == wanted
     assert list(vars(made.message)) == list(vars(wanted.message))
@@ -111,17 +111,17 @@ def test_fragments_have_the_same_fields(text: str, fragments: list[tuple[str | N
 
 def test_fragments_that_begin_an_object_are_left_to_langchain() -> None:
     """Only its parser of partial JSON knows what it reads in those."""
-    assert ToolChunks(METADATA).make_tools("", deltas_of([("c", "f", ' {"a"')])) is None
+    assert ToolChunks(METADATA).make("", deltas_of([("c", "f", ' {"a"')])) is None
 
 
 def test_chunks_of_fragments_share_nothing() -> None:
     """What is added to one chunk of fragments is in no other."""
     chunks, fragments = ToolChunks(METADATA), FRAGMENTS["two calls"]
-    first = chunks.make_tools("", deltas_of(fragments))
+    first = chunks.make("", deltas_of(fragments))
     assert first is not None
     for value in vars(first.message).values():
         if isinstance(value, dict):
             value["more"] = 1
         elif isinstance(value, list):
             value.clear()
-    assert chunks.make_tools("", deltas_of(fragments)) == with_fragments("", fragments)
+    assert chunks.make("", deltas_of(fragments)) == with_fragments("", fragments)

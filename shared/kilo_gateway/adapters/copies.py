@@ -7,38 +7,59 @@ equal to what the constructors make of the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from collections.abc import Callable
 
-M = TypeVar("M", bound="BaseModel")
+M = TypeVar("M", bound=BaseModel)
 
-_set = object.__setattr__  # pydantic's own would look at each attribute
+# Pydantic's own `__setattr__` would look at each attribute.
+_SETTERS = {
+    "set_fields": BaseModel.__dict__["__dict__"].__set__,
+    "set_names": BaseModel.__dict__["__pydantic_fields_set__"].__set__,
+    "set_extra": BaseModel.__dict__["__pydantic_extra__"].__set__,
+    "set_private": BaseModel.__dict__["__pydantic_private__"].__set__,
+}
 
 
-class Copies(Generic[M]):
-    """Makes objects like one, which share no container with it."""
+def copier(model: M, *names: str) -> Callable[..., M]:
+    """Return a function of the values of some fields, in this order, that makes objects like one with these values.
 
-    def __init__(self, model: M) -> None:
-        self._class = type(model)
-        self._fields = model.__dict__
-        self._containers = [name for name, value in self._fields.items() if isinstance(value, (list, dict))]
-        self._set_fields = model.__pydantic_fields_set__
-        self._extra = model.__pydantic_extra__
-        self._private = model.__pydantic_private__
+    The fields are among those that were given to the constructor. No two objects share a container of the others.
+    The function is compiled from source, as those of dataclasses are: a dict whose items are written out is made in
+    half the time that copying and changing one takes.
+    """
+    values: dict[str, Any] = {
+        "new": object.__new__,
+        "model_class": type(model),
+        "extra": model.__pydantic_extra__,
+        "names_set": model.__pydantic_fields_set__,
+        "private": model.__pydantic_private__,
+        **_SETTERS,
+    }
+    items = []
+    for place, (name, value) in enumerate(model.__dict__.items()):
+        values[f"field_{place}"] = value
+        items.append(f"{name!r}: {name if name in names else _fresh(f'field_{place}', value)}")
+    lines = (
+        f"def make({', '.join(names)}):",
+        "made = new(model_class)",
+        f"set_fields(made, {{{', '.join(items)}}})",
+        "set_names(made, names_set.copy())",
+        f"set_extra(made, {_fresh('extra', values['extra'])})",
+        f"set_private(made, {_fresh('private', values['private'])})",
+        "return made",
+    )
+    exec("\n    ".join(lines), values)  # noqa: S102 - of names of fields only
+    make: Callable[..., M] = values["make"]
+    return make
 
-    def make(self, said: dict[str, Any]) -> M:
-        """Return a copy with other values in some of the fields that were given to the constructor."""
-        fields = self._fields.copy()
-        fields.update(said)
-        for name in self._containers:
-            if name not in said:
-                fields[name] = fields[name].copy()
-        made = object.__new__(self._class)
-        extra, private = self._extra, self._private
-        _set(made, "__dict__", fields)
-        _set(made, "__pydantic_fields_set__", self._set_fields.copy())
-        _set(made, "__pydantic_extra__", None if extra is None else extra.copy())
-        _set(made, "__pydantic_private__", None if private is None else private.copy())
-        return made
+
+def _fresh(name: str, value: Any) -> str:
+    """Return the expression of a value, or of a copy of a container."""
+    if not isinstance(value, (dict, list)):
+        return name
+    return f"{name}.copy()" if value else repr(value)
