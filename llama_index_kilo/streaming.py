@@ -32,6 +32,10 @@ class PartialResponse(ChatResponse):
     """A response of a stream that goes on: the arguments of its last call may be incomplete."""
 
 
+_thinking_block = copier(ThinkingBlock(content=""), "content")
+_call_block = copier(
+    ToolCallBlock(tool_call_id=None, tool_name="", tool_kwargs=""), "tool_call_id", "tool_name", "tool_kwargs"
+)
 _message = copier(ChatMessage(role=_ASSISTANT, blocks=[]), "blocks")
 _message_with_calls = copier(
     ChatMessage(role=_ASSISTANT, blocks=[], additional_kwargs={}), "blocks", "additional_kwargs"
@@ -65,7 +69,7 @@ class ResponseWriter:
         extras: dict[str, Any] = {}
         if delta.reasoning:
             self._thoughts += delta.reasoning
-            self._thinking = ThinkingBlock(content=self._thoughts)
+            self._thinking = _thinking_block(self._thoughts)
             extras["thinking_delta"] = delta.reasoning
         if delta.text:
             self._text += delta.text
@@ -115,7 +119,7 @@ class _PartialCallBlock:
         self._render()
 
     def _render(self) -> None:
-        self.block = ToolCallBlock(tool_call_id=self._id, tool_name=self._name, tool_kwargs=self._arguments)
+        self.block = _call_block(self._id, self._name, self._arguments)
         function = {"name": self._name, "arguments": self._arguments}
         self.wire: dict[str, Any] = {"id": self._id, "type": "function", "function": function}
 
