@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-_FRAGMENT_KEYS = frozenset({"index", "id", "type", "function"})
+FRAGMENT_KEYS = frozenset({"index", "id", "type", "function"})
 _NO_IDS = frozenset({"null", "none", "nil", "undefined"})
 """What a server writes that turned an absent id into text."""
 _MARKS = re.compile(r'\\.|[\\"{}]', re.DOTALL)
-_FUNCTION_KEYS = frozenset({"name", "arguments"})
+FUNCTION_KEYS = frozenset({"name", "arguments"})
 _HOLDERS = ("function", "custom", "function_call")
 """Where a call's name and arguments stand; some servers write them beside the id."""
 _ARGUMENT_KEYS = ("arguments", "parameters", "input", "args")
@@ -38,7 +38,7 @@ def parse_fragment(item: Any) -> ToolCallFragment | None:
     """Return what the item says; None when it says nothing."""
     if not isinstance(item, dict):
         return None
-    function, known = item.get("function"), _FRAGMENT_KEYS
+    function, known = item.get("function"), FRAGMENT_KEYS
     if not isinstance(function, dict):
         function, known = _find_function(item)
     if not isinstance(function.get("arguments"), str):
@@ -51,7 +51,7 @@ def parse_fragment(item: Any) -> ToolCallFragment | None:
         name=name if isinstance(name, str) else "",
         arguments=_render_arguments(function.get("arguments")),
         extra=None if item.keys() <= known else _unknown(item, known),
-        function_extra=None if function.keys() <= _FUNCTION_KEYS else _unknown(function, _FUNCTION_KEYS),
+        function_extra=None if function.keys() <= FUNCTION_KEYS else _unknown(function, FUNCTION_KEYS),
     )
     says_something = fragment.id or fragment.name or fragment.arguments or fragment.extra or fragment.function_extra
     return fragment if says_something else None
@@ -61,9 +61,9 @@ def _find_function(item: dict[str, Any]) -> tuple[dict[str, Any], frozenset[str]
     """Return the function of a call in another server's spelling, and the keys of the call that are understood."""
     for key in _HOLDERS:
         if isinstance(function := item.get(key), dict):
-            return function, _FRAGMENT_KEYS | {key}
+            return function, FRAGMENT_KEYS | {key}
     own = {key: item[key] for key in ("name", *_ARGUMENT_KEYS) if key in item}
-    return own, _FRAGMENT_KEYS | own.keys()
+    return own, FRAGMENT_KEYS | own.keys()
 
 
 def _with_arguments(function: dict[str, Any]) -> dict[str, Any]:

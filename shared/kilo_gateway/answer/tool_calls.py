@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from kilo_gateway.answer.fragments import ToolCallFragment, parse_fragment
+from kilo_gateway.answer.fragments import FRAGMENT_KEYS, FUNCTION_KEYS, ToolCallFragment, parse_fragment
 from kilo_gateway.answer.partial_call import PartialCall
 
 if TYPE_CHECKING:
@@ -72,10 +72,31 @@ class ToolCallAssembler:
             return []
         deltas: list[ToolCallDelta] = []
         for item in fragments:
+            if self._continue(item, deltas):
+                continue
             fragment = parse_fragment(item)
             if fragment is not None:
                 self._take(self._find(fragment), fragment, deltas)
         return deltas
+
+    def _continue(self, item: Any, deltas: list[ToolCallDelta]) -> bool:
+        """Take the next piece of a known call's arguments, as nearly all fragments are; return whether it is one.
+
+        The plain way, which reads any fragment, takes twice the time; `test_tool_calls.py` holds the two equal.
+        """
+        if item.__class__ is not dict or item.get("id") is not None or not item.keys() <= FRAGMENT_KEYS:
+            return False
+        index, function = item.get("index"), item.get("function")
+        call = self._by_index.get(index) if index.__class__ is int else None
+        if call is None or function.__class__ is not dict or not function.keys() <= FUNCTION_KEYS:
+            return False
+        piece = function.get("arguments")
+        if not isinstance(piece, str) or not piece or function.get("name") or item.get("type") not in (None, call.type):
+            return False
+        self._last = call
+        if arguments := call.arguments.add(piece):
+            deltas.append(ToolCallDelta(call.position, None, None, arguments))
+        return True
 
     def add_whole(self, item: Any) -> None:
         """Take a call of an answer that was not streamed: never a continuation of another one, and in its place."""

@@ -105,6 +105,9 @@ class ChoiceAccumulator:
         others = {key: value for key, value in delta.items() if key not in _PLAIN_KEYS and (value or value == 0)}
         if not others and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
+        if len(others) == 1 and not thought and isinstance(fragments := others.get("tool_calls"), (dict, list)):
+            calls = self.tools.add(fragments)  # most deltas of a call hold nothing else
+            return Delta(self.index, text, "", calls, chunk) if text or calls else None
         if (len(others) > 1 or "tool_calls" not in others) and is_odd(others):
             self._thinking.add(find_thinking(others))
             has_details = "reasoning_details" in others

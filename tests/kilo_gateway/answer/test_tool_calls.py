@@ -275,6 +275,36 @@ def test_any_interleaving_gives_the_same_calls(case: tuple[list[dict[str, Any]],
     assert assemble(fragments) == calls
 
 
+anything = st.sampled_from([None, 0, True, [], {}, "", "f", "null", "{}", '{"a": 1}', "}", "\\", "function", "custom"])
+usual = st.builds(
+    part,
+    st.sampled_from([0, 1, None]),
+    st.sampled_from([None, None, None, "a"]),
+    st.sampled_from([None, None, None, "f"]),
+    st.sampled_from(["1", ", 2", "}", '{"x":', "\\"]),
+)
+odd = st.fixed_dictionaries(
+    {"index": st.sampled_from([0, 1, 1.0, "1", None, True])},
+    optional={
+        "id": st.sampled_from([None, "", "a", "b"]),
+        "type": anything,
+        "function": st.fixed_dictionaries({}, optional={"name": anything, "arguments": anything, "more": anything}),
+        "more": anything,
+    },
+)
+
+
+@given(st.lists(usual | odd, min_size=6, max_size=12))
+def test_continuing_a_call_equals_reading_the_fragment(items: list[dict[str, Any]]) -> None:
+    """Whatever fragments follow one another, the short way adds what the plain way adds."""
+    begin = [part(0, "a", "f", '{"x":'), part(1, None, "g", "")]
+    short, plain = ToolCallAssembler(), ToolCallAssembler()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ToolCallAssembler, "_continue", lambda *_: False)
+        expected = [plain.add([item]) for item in begin + items], plain.finish("gen"), plain.calls()
+    assert ([short.add([item]) for item in begin + items], short.finish("gen"), short.calls()) == expected
+
+
 def test_ids_and_names_are_reported_once() -> None:
     """A gateway that repeats id and name on every fragment does not make consumers concatenate them."""
     deltas = ToolCallAssembler().add([part(0, "a", "f", "{"), part(0, "a", "f", ""), part(0, "a", "f", "}")])
