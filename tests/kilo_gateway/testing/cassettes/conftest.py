@@ -7,9 +7,11 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.fixtures import FixtureFunctionDefinition
 from _pytest.pytester import SysModulesSnapshot
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 _PLUGINS = ("kilo_gateway", "recording", "asyncio", "anyio")
 """What a run within a run loads: looking through all that is installed would take most of its time."""
+_UNUSED = (
+    *("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "pastebin"),
+    *("setuponly", "setupplan", "stepwise", "subtests"),
+)
+"""What pytest has of its own and no test here is about."""
 _IMPORTED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """Plugins named on the command line are rewritten, which comes too late for those that this run has loaded."""
 
@@ -52,6 +59,22 @@ def _installed_modules_stay(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: p
     monkeypatch.setattr("_pytest.pytester.SysModulesSnapshot", lambda preserve: SysModulesSnapshot(preserve=is_kept))
 
 
+@cache
+def _fixtures_of(module: ModuleType) -> list[str]:
+    return [name for name in dir(module) if isinstance(getattr(module, name, None), FixtureFunctionDefinition)]
+
+
+@pytest.fixture
+def _plugins_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run within a run remember which names of an installed plugin are fixtures, of thousands that are none."""
+
+    def names(holder: object) -> list[str]:
+        is_installed = isinstance(holder, ModuleType) and holder.__name__.startswith(("_pytest.", "pytest_", "kilo_"))
+        return _fixtures_of(holder) if is_installed else dir(holder)
+
+    monkeypatch.setattr("_pytest.fixtures.dir", names, raising=False)
+
+
 @pytest.fixture
 def pytester(_installed_modules_stay: None, pytester: pytest.Pytester) -> pytest.Pytester:
     """Return pytest's own fixture, made when installed modules stay."""
@@ -59,13 +82,16 @@ def pytester(_installed_modules_stay: None, pytester: pytest.Pytester) -> pytest
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def run(
+    _plugins_are_looked_through_once: None, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """Run pytest in the test's folder, with this plugin and pytest-recording, and return the result."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setattr("sys.dont_write_bytecode", True)  # a test written anew within a second would be the old one
     plugins = _plugins()
     monkeypatch.setattr("importlib.metadata.distributions", lambda: plugins)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--tb=short " + " ".join(f"-p {name}" for name in _PLUGINS))
+    named = [*_PLUGINS, *(f"no:{name}" for name in _UNUSED)]
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--tb=short " + " ".join(f"-p {name}" for name in named))
 
     def run_pytest(*arguments: str, is_strict_about_warnings: bool = True) -> Any:
         warnings = ["-W", "error", *_IMPORTED] if is_strict_about_warnings else []

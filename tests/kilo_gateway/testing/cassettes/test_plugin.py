@@ -45,8 +45,23 @@ def test_a_marked_test_is_recorded_then_replayed(pytester: pytest.Pytester, run:
     second.stdout.fnmatch_lines(["replayed  1 cassette, the network blocked"])
 
 
-UNITTEST = """
+NAMED = """
 from unittest import TestCase
+
+class TestThis:
+    def test_method(self, kilo_cassette): ask('x')
+
+    class TestInner:
+        def test_method(self, kilo_cassette): ask('x')
+
+@pytest.mark.parametrize('x', ['a-1'])
+def test_more(kilo_cassette, x): ask(x)
+
+@pytest.mark.kilo_cassette('shared')
+def test_named(): ask('x')
+
+@pytest.mark.kilo_cassette(name='sub/shared')
+def test_below(): ask('x')
 
 class TestOld(TestCase):
     @pytest.mark.kilo_cassette
@@ -55,28 +70,12 @@ class TestOld(TestCase):
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("TestThis.test_method", "class TestThis:\n    def test_method(self, kilo_cassette): ask('x')"),
-        (
-            "TestThis.TestInner.test_method",
-            "class TestThis:\n    class TestInner:\n        def test_method(self, kilo_cassette): ask('x')",
-        ),
-        ("test_more[a-1]", "@pytest.mark.parametrize('x', ['a-1'])\ndef test_more(kilo_cassette, x): ask(x)"),
-        ("shared", "@pytest.mark.kilo_cassette('shared')\ndef test_named(): ask('x')"),
-        ("sub/shared", "@pytest.mark.kilo_cassette(name='sub/shared')\ndef test_named(): ask('x')"),
-        (
-            "TestOld.test_unit",
-            UNITTEST,
-        ),
-    ],
-)
-def test_names_of_cassettes(pytester: pytest.Pytester, run: Any, name: str, code: str) -> None:
+def test_names_of_cassettes(pytester: pytest.Pytester, run: Any) -> None:
     """A cassette is called after its class, test and parameters, or as the marker says."""
-    pytester.makepyfile(test_it=BASIC.replace("@pytest.mark.kilo_cassette\ndef test_it", "def not_a_test") + code)
-    run().assert_outcomes(passed=1)
-    assert cassettes(pytester) == [f"cassettes/test_it/{name}.kilo.yaml"]
+    pytester.makepyfile(test_it=BASIC.replace("@pytest.mark.kilo_cassette\ndef test_it", "def not_a_test") + NAMED)
+    run().assert_outcomes(passed=6)
+    names = ["TestOld.test_unit", "TestThis.TestInner.test_method", "TestThis.test_method", "shared", "sub/shared"]
+    assert cassettes(pytester) == [f"cassettes/test_it/{name}.kilo.yaml" for name in [*names, "test_more[a-1]"]]
 
 
 def test_parameters_that_no_file_name_can_hold(pytester: pytest.Pytester, run: Any) -> None:
@@ -423,13 +422,11 @@ class TestIt(ChatModelIntegrationTests):
 """
 
 
-def test_beside_langchain_tests(pytester: pytest.Pytester, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beside_langchain_tests(pytester: pytest.Pytester, run: Any) -> None:
     """LangChain's standard tests are recorded by one marker on the class, their own `vcr` test included."""
-    monkeypatch.delenv("PYTEST_ADDOPTS")
-    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # its classes bring fixtures of several plugins
     pytester.makepyfile(test_it=LANGCHAIN)
     chosen = "test_invoke or test_stream_time or test_batch or test_tool_calling or test_stream"
-    arguments = ["-p", "no:randomly", "-k", f"({chosen}) and not v3 and not async and not model_override"]
+    arguments = ["-p", "benchmark", "-k", f"({chosen}) and not v3 and not async and not model_override"]
     arguments += ["-W", "ignore::pytest_benchmark.logger.PytestBenchmarkWarning"]  # its fixture may go unused
     first = run(*arguments)
     outcomes = first.parseoutcomes()

@@ -47,16 +47,14 @@ def cassettes(pytester: pytest.Pytester) -> list[str]:
     return sorted(path.name.removesuffix(".kilo.yaml") for path in pytester.path.rglob("*.kilo.yaml"))
 
 
-@pytest.mark.parametrize("kind", list(FIXTURES))
-def test_a_shared_fixture_has_a_cassette_of_its_own(pytester: pytest.Pytester, run: Any, kind: str) -> None:
+def test_a_shared_fixture_has_a_cassette_of_its_own(pytester: pytest.Pytester, run: Any) -> None:
     """What a wider fixture asks is recorded once, and replayed whichever of its tests runs, in any order."""
-    pytester.makepyfile(test_it=ASK + FIXTURES[kind] + TWO)
-    tests = 4 if kind == "parameters" else 2
+    pytester.makepyfile(**{f"test_{kind}": ASK + fixture + TWO for kind, fixture in FIXTURES.items()})
+    tests = 2 * len(FIXTURES) + 2
     run().assert_outcomes(passed=tests)
-    fixture = {"parameters": "fixture-wide[a]", "setup_module": "fixture-setup_module-test_it"}.get(
-        kind, "fixture-wide"
-    )
-    assert fixture in cassettes(pytester)
+    names = {"parameters": "fixture-wide[[]a]", "setup_module": "fixture-setup_module-test_setup_module"}
+    for kind in FIXTURES:
+        assert list(pytester.path.glob(f"cassettes/test_{kind}/{names.get(kind, 'fixture-wide')}.kilo.yaml")), kind
     result = run("--kilo-record=none", "--kilo-strict")
     result.assert_outcomes(passed=tests)
     assert "orphaned" not in result.stdout.str()

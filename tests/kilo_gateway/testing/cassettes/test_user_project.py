@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("folder")
@@ -33,21 +34,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     packages = subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
     (Path(packages) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     wheel = next((home / "dist").glob("*.whl"))
-    install = ["-m", "pip", "--python", str(program), "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
-    subprocess.run([sys.executable, *install, "--target", packages, str(wheel)], check=True, capture_output=True)
+    install = ["pip", "install", "--python", str(program), "--no-config", "--no-cache", "--no-deps", "--no-index"]
+    subprocess.run([find_uv_bin(), *install, str(wheel)], check=True, capture_output=True)
     return program
 
-
-_OTHER_PLUGINS = (
-    "asyncio",
-    "benchmark",
-    "codspeed",
-    "hypothesispytest",
-    "langsmith_plugin",
-    "randomly",
-    "syrupy",
-    "xdist",
-)
 
 PROBE = """
 import json, pathlib, socket
@@ -78,11 +68,10 @@ def test_a_project_records_replays_and_fails_readably(
     assert cassettes == ["TestWithUnittest.test_departure.kilo.yaml", "test_departure.kilo.yaml", "test_stop.kilo.yaml"]
 
     (project / "probe.py").write_text(PROBE)
-    monkeypatch.setenv("PYTHONPATH", str(project))  # where sitecustomize is, which takes the network away
-    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")  # here the plugin comes by its entry point
-    without = " ".join(f"-p no:{name}" for name in _OTHER_PLUGINS)
-    monkeypatch.setenv("PYTEST_ADDOPTS", f"-p probe {without}")
-    replayed = pytester.run(python, "-m", "pytest")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(project))  # where sitecustomize is, which takes the network away
+        patch.setenv("PYTEST_ADDOPTS", "-p kilo_gateway -p probe")  # the name of its entry point
+        replayed = pytester.run(python, "-m", "pytest")
     replayed.assert_outcomes(passed=3)
     replayed.stdout.fnmatch_lines(["replayed  3 cassettes, the network blocked"])
     found = json.loads((project / "probe.json").read_text())
@@ -91,7 +80,6 @@ def test_a_project_records_replays_and_fails_readably(
 
     module = project / "src/train_times/__init__.py"
     module.write_text(module.read_text().replace("in one sentence", "in two words"))
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
     changed = run("-k", "test_departure", "--tb=short").stdout.str()
     for words in (
         "messages[0].content (system)",
