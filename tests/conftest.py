@@ -11,7 +11,10 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import certifi
 import pytest
 
 # Compiled modules are kept, whatever the environment says: a suite that compiles the frameworks
@@ -50,6 +53,17 @@ def pytest_xdist_auto_num_workers() -> int | None:
 def _no_implicit_event_loop() -> None:
     """Let `asyncio.get_event_loop` make no loop of its own in the main thread: LlamaIndex would never close it."""
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_issuers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let TLS contexts read three of certifi's issuers: all of them take 20 ms for each context."""
+    few = tmp_path_factory.mktemp("issuers") / "cacert.pem"
+    issuers = Path(certifi.where()).read_text().split("-----END CERTIFICATE-----\n")
+    few.write_text("-----END CERTIFICATE-----\n".join([*issuers[:3], ""]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("certifi.where", lambda: str(few))
+        yield
 
 
 @pytest.fixture(scope="session")
