@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socketserver
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from contextvars import copy_context
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +22,8 @@ from kilo_gateway.gate import forget_gates
 from kilo_gateway.testing import EmbeddedGateway
 
 from .cli.executable import Forks
+from .scripts import Scripts
+from .wire_server import WireServer
 
 MODEL = "openai/gpt-4.1-mini"
 ASK = [{"role": "user", "content": "Hello"}]
@@ -66,6 +65,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def forks() -> Iterator[Forks]:
     """The process that runs of the command line are forked from."""
     server = Forks()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
+    """The interpreter that scripts are forked from."""
+    server = Scripts(tmp_path_factory.mktemp("scripts"))
     yield server
     server.close()
 
@@ -185,53 +192,6 @@ def connect(gateway: EmbeddedGateway, open_session: Connect) -> Connect:
     return lambda **arguments: open_session(
         **{"api_key": gateway.api_key, "base_url": gateway.base_url, "model": MODEL, **arguments}
     )
-
-
-@dataclass
-class WireServer:
-    """A bare HTTP server for what the embedded gateway does not do: TLS, proxying, bytes in one write."""
-
-    answer: Callable[[BaseHTTPRequestHandler], None]
-    tls: ssl.SSLContext | None = None
-    targets: list[str] = field(default_factory=list)
-    """The request targets as sent."""
-    headers: list[dict[str, str]] = field(default_factory=list)
-    connections: set[Any] = field(default_factory=set)
-
-    def start(self, stack: ExitStack) -> None:
-        """Serve until the stack ends."""
-        wire = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                wire.targets.append(self.path)
-                wire.headers.append({name.lower(): value for name, value in self.headers.items()})
-                wire.connections.add(self.client_address)
-                self.rfile.read(int(self.headers.get("content-length", 0)))
-                wire.answer(self)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, *_: Any) -> None:
-                """A client that goes away is part of many tests."""
-
-        self.server: socketserver.TCPServer = Server(("127.0.0.1", 0), Handler)
-        if self.tls is not None:
-            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True)
-        thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        stack.callback(thread.join, 5)
-        stack.callback(self.server.server_close)
-        stack.callback(self.server.shutdown)
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port."""
-        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.server.server_address[1]}"
 
 
 @pytest.fixture

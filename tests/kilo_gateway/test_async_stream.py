@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -54,11 +52,9 @@ def client_of(gateway: Any) -> AsyncKiloClient:
     return AsyncKiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL)
 
 
-def test_a_stream_left_when_its_loop_ends_prints_nothing(gateway: Any) -> None:
+def test_a_stream_left_when_its_loop_ends_prints_nothing(gateway: Any, scripts: Any) -> None:
     """A loop that ends with a stream in the middle, alone or inside a generator, ends without a word."""
-    flags = ("-X", "dev", "-W", "error::ResourceWarning")
-    command = [sys.executable, *flags, "-c", LEAVE, gateway.base_url, gateway.api_key, MODEL]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = scripts.run(LEAVE, gateway.base_url, gateway.api_key, MODEL)
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 5
 

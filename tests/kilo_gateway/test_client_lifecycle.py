@@ -7,8 +7,6 @@ import copy
 import gc
 import os
 import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,12 +38,6 @@ def connections(gateway: Any) -> set[int]:
 async def read(client: AsyncKiloClient) -> str:
     """Return the text of one streamed answer."""
     return "".join([delta.text async for delta in client.stream(ASK)])
-
-
-def run_script(script: str, *values: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run a script in a fresh interpreter."""
-    command = [sys.executable, *flags, "-c", script, *values]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_calls_share_a_connection(connect: Any, gateway: Any) -> None:
@@ -198,10 +190,10 @@ print("done")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_forks_never_share_a_socket(gateway: Any) -> None:
+def test_forks_never_share_a_socket(gateway: Any, scripts: Any) -> None:
     """Parent and child both call after each of five forks: all are answered, none on another's connection."""
     gateway.enqueue(Reply(text="Yes.", times=99))
-    done = run_script(FORKS, gateway.base_url, gateway.api_key, MODEL)
+    done = scripts.run(FORKS, gateway.base_url, gateway.api_key, MODEL)
     assert (done.stdout, done.stderr) == ("done\n", "")
     used: dict[str, set[int]] = {}
     for request in gateway.requests:
@@ -250,10 +242,9 @@ print("done")
 """
 
 
-def test_nothing_is_left_open(gateway: Any) -> None:
-    """A fresh interpreter in development mode that makes and abandons calls ends without a warning."""
-    flags = ("-X", "dev", "-W", "error::ResourceWarning", "-W", "error::RuntimeWarning")
-    done = run_script(CLEAN, gateway.base_url, gateway.api_key, MODEL, flags=flags)
+def test_nothing_is_left_open(gateway: Any, scripts: Any) -> None:
+    """An interpreter in development mode that makes and abandons calls ends without a warning."""
+    done = scripts.run(CLEAN, gateway.base_url, gateway.api_key, MODEL)
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 

@@ -29,11 +29,20 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("KILOCODE_HTTP_ENGINE", request.param)
 
 
-def run_quietly(script: str, gateway: Any, *arguments: str) -> None:
+def run_afresh(script: str, gateway: Any) -> None:
     """Hold that a script in an interpreter of its own ends well, says `done` and nothing else."""
     flags = ("-X", "dev", "-W", "error::ResourceWarning", "-W", "ignore::DeprecationWarning")
-    command = [sys.executable, *flags, "-c", script, gateway.base_url, gateway.api_key, MODEL, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, *flags, "-c", script, gateway.base_url, gateway.api_key, MODEL]
+    _check_is_quiet(subprocess.run(command, capture_output=True, text=True, timeout=60, check=False))
+
+
+@pytest.fixture
+def run_quietly(scripts: Any) -> Any:
+    """The same for a script that does not care what is imported already."""
+    return lambda script, gateway: _check_is_quiet(scripts.run(script, gateway.base_url, gateway.api_key, MODEL))
+
+
+def _check_is_quiet(done: Any) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
 
 
@@ -114,7 +123,7 @@ print("done")
 
 @pytest.mark.usefixtures("engine")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_workers_that_are_forked_from_busy_threads(gateway: Any) -> None:
+def test_workers_that_are_forked_from_busy_threads(gateway: Any, run_quietly: Any) -> None:
     """Workers as of celery or gunicorn, forked while threads are in mid-call, answer and end; no socket is shared."""
     gateway.enqueue(Reply(text="Yes.", times=100_000))
     run_quietly(WORKERS, gateway)
@@ -153,55 +162,59 @@ print("done")
 """
 
 
-def test_a_notebook(gateway: Any) -> None:
+def test_a_notebook(gateway: Any, run_quietly: Any) -> None:
     """In cells of a loop that runs already, which nest_asyncio lets run in itself, every kind of call is answered."""
     run_quietly(NOTEBOOK, gateway)
 
 
 LIVE = """
-import asyncio, atexit, sys, threading
-held, begun = [], threading.Semaphore(0)
-atexit.register(lambda: next(held[0]))  # the last to run: what is in use can still be read
+import asyncio, atexit, os, sys, threading
+held, begun = {}, threading.Semaphore(0)
+read_again = lambda: [next(held[engine, "blocking"]) for engine in ("", "httpx")]
+atexit.register(read_again)  # the last to run: what is in use can still be read
 from kilo_gateway import AsyncKiloClient, KiloClient
 given = {"base_url": sys.argv[1], "api_key": sys.argv[2], "model": sys.argv[3]}
 said = [{"role": "user", "content": "Hello"}]
 
 def hold(stream):
-    held.append(stream)
+    held[engine, "blocking"] = stream
     next(stream)
     begun.release()
 
-async def hold_awaited():
+async def hold_awaited(name):
     asyncio.get_running_loop().slow_callback_duration = 60  # a slow machine is no fault
-    held.append(AsyncKiloClient(**given).stream(said))
-    await anext(held[-1])
+    held[engine, name] = stream = AsyncKiloClient(**given).stream(said)
+    await anext(stream)
     begun.release()
+    return stream
 
 async def hold_for_ever():
-    await hold_awaited()
-    async for _ in held[-1]:
+    async for _ in await hold_awaited("for ever"):
         pass
 
 def read(stream):
+    next(stream)
+    begun.release()
     for _ in stream:
-        begun.release()
+        pass
 
-hold(KiloClient(**given).stream(said))
-asyncio.run(hold_awaited())
-threading.Thread(target=asyncio.run, args=(hold_for_ever(),), daemon=True).start()
-threading.Thread(target=read, args=(KiloClient(**given).stream(said),), daemon=True).start()
-threading.Thread(target=KiloClient(**given).complete, args=(said,), daemon=True).start()
-for _ in range(4):
-    begun.acquire()
+for engine in ("", "httpx"):
+    os.environ["KILOCODE_HTTP_ENGINE"] = engine
+    hold(KiloClient(**given).stream(said))
+    asyncio.run(hold_awaited("ended"))
+    threading.Thread(target=asyncio.run, args=(hold_for_ever(),), daemon=True).start()
+    threading.Thread(target=read, args=(KiloClient(**given).stream(said),), daemon=True).start()
+    threading.Thread(target=KiloClient(**given).complete, args=(said,), daemon=True).start()
+    for _ in range(4):
+        begun.acquire()
 print("done")
 """
 
 
-@pytest.mark.usefixtures("engine")
 def test_the_end_of_an_interpreter(gateway: Any) -> None:
     """A process that ends with streams held, read by daemon threads and waited for by loops ends in silence."""
     gateway.enqueue(Reply(text="word " * 3000, event_delay_seconds=0.02, times=9))
-    run_quietly(LIVE, gateway)
+    run_afresh(LIVE, gateway)
 
 
 GREEN = """
@@ -230,4 +243,4 @@ except RequestTimeoutError:
 def test_green_threads(gateway: Any) -> None:
     """Under gevent twenty calls at once take the time of one, and time bounds hold."""
     gateway.enqueue(*[Reply(text="Yes.", delay_seconds=0.3) for _ in range(22)], Reply(delay_seconds=30.0))
-    run_quietly(GREEN, gateway)
+    run_afresh(GREEN, gateway)

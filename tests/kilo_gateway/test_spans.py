@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -230,7 +228,7 @@ def test_without_an_sdk_there_are_no_spans(connect: Any, gateway: EmbeddedGatewa
     assert span_of_call() is None
 
 
-def test_calls_do_not_import_opentelemetry(gateway: EmbeddedGateway) -> None:
+def test_calls_do_not_import_opentelemetry(gateway: EmbeddedGateway, scripts: Any) -> None:
     """An application that does not use OpenTelemetry never loads it."""
     code = (
         "import sys\nfrom kilo_gateway import KiloClient\n"
@@ -238,5 +236,4 @@ def test_calls_do_not_import_opentelemetry(gateway: EmbeddedGateway) -> None:
         "client.complete([{'role': 'user', 'content': 'Hello'}])\n"
         "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert scripts.run(code).stdout == "[]\n"

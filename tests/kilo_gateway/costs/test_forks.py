@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+from typing import Any
 
 import pytest
 
@@ -48,11 +47,10 @@ print(status, budget.reserved)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_does_not_wait_for_locks_of_its_parent(gateway: EmbeddedGateway) -> None:
+def test_a_child_does_not_wait_for_locks_of_its_parent(gateway: EmbeddedGateway, scripts: Any) -> None:
     """A child that is forked while another thread holds every lock calls at once; what was reserved is spent to it."""
     gateway.enqueue(Reply(text="Yes.", usage={"prompt_tokens": 1, "completion_tokens": 1, "cost": 0.004}, times=9))
-    command = [sys.executable, "-W", "ignore", "-c", WITH_LOCKS_HELD, gateway.base_url, gateway.api_key]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = scripts.run(WITH_LOCKS_HELD, gateway.base_url, gateway.api_key)
     assert (done.stdout, done.stderr) == ("0 0.02\n", "")
 
 
@@ -83,10 +81,9 @@ print(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_keeps_the_pause_and_not_the_queue(gateway: EmbeddedGateway) -> None:
+def test_a_child_keeps_the_pause_and_not_the_queue(gateway: EmbeddedGateway, scripts: Any) -> None:
     """A child that is forked in a pause sends nothing in it, and is not behind the threads of its parent after it."""
     busy = {"error": {"code": 429, "message": "Slow"}}
     gateway.enqueue(Fault(status=429, headers={"Retry-After": "1"}, body=busy), Reply(text="Yes.", times=99))
-    command = [sys.executable, "-W", "ignore", "-c", IN_A_PAUSE, gateway.base_url, gateway.api_key]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = scripts.run(IN_A_PAUSE, gateway.base_url, gateway.api_key)
     assert (done.stdout, done.stderr) == ("0\n", "")

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from typing import Any
+
+from kilo_gateway.testing import Reply
 
 _CALL = """
-import sys, threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import sys
 from kilo_gateway import KiloClient
-
-class Answer(BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        body = b'{"choices": [{"message": {"role": "assistant", "content": "Yes"}, "finish_reason": "stop"}]}'
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *arguments):
-        pass
-
-server = HTTPServer(("127.0.0.1", 0), Answer)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-client = KiloClient(api_key="k", base_url=f"http://127.0.0.1:{server.server_port}/")
+client = KiloClient(base_url=sys.argv[1], api_key=sys.argv[2], model="openai/gpt-4.1-mini")
 ask = lambda: client.complete([{"role": "user", "content": "Well?"}]).text
 assert ask() == "Yes"
 print(sorted({"httpx", "httpcore", "h11"} & set(sys.modules)))
@@ -38,7 +24,8 @@ print(seen)
 """
 
 
-def test_a_plain_call_loads_no_other_http_library() -> None:
+def test_a_plain_call_loads_no_other_http_library(gateway: Any, scripts: Any) -> None:
     """A call of our own engine loads neither httpx nor httpcore; who then loads one and wraps it sees every request."""
-    done = subprocess.run([sys.executable, "-c", _CALL], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n") == ["[]", "['POST']", ""]
+    gateway.enqueue(Reply(text="Yes", times=3))
+    done = scripts.run(_CALL, gateway.base_url, gateway.api_key)
+    assert (done.stdout, done.stderr) == ("[]\n['POST']\n", "")

@@ -7,8 +7,6 @@ import gc
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -266,11 +264,10 @@ loop.close()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_stream_dropped_in_a_child_goes_on_in_the_parent(gateway: Any) -> None:
+def test_a_stream_dropped_in_a_child_goes_on_in_the_parent(gateway: Any, scripts: Any) -> None:
     """A child that drops what it inherited of a stream neither ends it nor stops its parent from waiting for it."""
     gateway.enqueue(Reply(text="one two three four", event_delay_seconds=0.1))
-    command = [sys.executable, "-c", DROPS_IN_CHILD, gateway.base_url, gateway.api_key]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = scripts.run(DROPS_IN_CHILD, gateway.base_url, gateway.api_key)
     assert (done.stdout.strip(), done.stderr) == ("two three four", "")
 
 
@@ -291,11 +288,10 @@ print("done")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_fork_without_hooks_shares_no_socket(gateway: Any) -> None:
+def test_a_fork_without_hooks_shares_no_socket(gateway: Any, scripts: Any) -> None:
     """A child that was forked without Python's fork hooks makes connections of its own; the parent keeps its one."""
     gateway.enqueue(Reply(text="Yes.", times=9))
-    command = [sys.executable, "-c", C_FORKS, gateway.base_url, gateway.api_key]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = scripts.run(C_FORKS, gateway.base_url, gateway.api_key)
     assert (done.stdout, done.stderr) == ("done\n", "")
     used: dict[str, set[int]] = {}
     for request in gateway.requests:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -104,8 +102,7 @@ print(len(seen))
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_somebody_who_waits_for_the_import(gateway: Any, when: str) -> None:
+def test_somebody_who_waits_for_the_import(gateway: Any, scripts: Any, when: str) -> None:
     """A tracer that wraps httpx when it is imported, as ddtrace and New Relic do, sees every call."""
-    command = [sys.executable, "-c", AWAITS_IMPORT, gateway.base_url, gateway.api_key, when]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = scripts.run(AWAITS_IMPORT, gateway.base_url, gateway.api_key, when)
     assert (done.stdout, done.stderr) == ("1\n", "")
