@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-import anyio
-
+from kilo_gateway import lookups
+from kilo_gateway.async_loop import AsyncCallLoop
 from kilo_gateway.async_stream import AsyncChatStream
 from kilo_gateway.catalog import discovery
-from kilo_gateway.client_base import ClientBase
 from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import Embeddings
 from kilo_gateway.errors import KiloError
-from kilo_gateway.errors.waits import Retry
-from kilo_gateway.gate.entering import wait_in_queue_async
-from kilo_gateway.lookups import (
-    balance_lookup,
-    defaults_lookup,
-    embedding_models_lookup,
-    endpoints_lookup,
-    models_by_provider_lookup,
-    providers_lookup,
-)
 from kilo_gateway.model_list import known_models_after, read_models, request_of_models
 from kilo_gateway.settings.auth import with_request_id
-from kilo_gateway.transport.connections import async_carrier
 from kilo_gateway.transport.exchange import AsyncExchange
-from kilo_gateway.transport.given_client import AsyncHttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,18 +22,15 @@ if TYPE_CHECKING:
     from kilo_gateway.account.balance import Balance
     from kilo_gateway.account.defaults import Defaults
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.call import Answer, GatewayCall
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.catalog.embedding_models import EmbeddingCatalog
     from kilo_gateway.catalog.models import ModelInfo
     from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.request.options import EmbeddingOptions, RequestOptions
-    from kilo_gateway.stream.reader import StreamReader
-    from kilo_gateway.transport.carrier import AsyncCarrier
 
 
-class AsyncKiloClient(ClientBase[AsyncHttpClient]):
+class AsyncKiloClient(AsyncCallLoop):
     """A client that is awaited. One object may be used from any number of event loops, one after another or at once.
 
     Arguments are those of `KiloClient`.
@@ -58,8 +41,6 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
             print(delta.text, end="")
         ```
     """
-
-    _is_async = True
 
     async def complete(
         self,
@@ -147,27 +128,27 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
 
     async def balance(self) -> Balance:
         """Return what is left, of the organization where one is set; needs a key; as `KiloClient.balance`."""
-        return await self._ask(self._lookup_call(balance_lookup(self.settings)))
+        return await self._ask(self._lookup_call(lookups.balance_lookup(self.settings)))
 
     async def defaults(self) -> Defaults:
         """Return the models that the account, or the organization, is meant to begin with; as `KiloClient.defaults`."""
-        return await self._ask(self._lookup_call(defaults_lookup(self.settings)))
+        return await self._ask(self._lookup_call(lookups.defaults_lookup(self.settings)))
 
     async def model_endpoints(self, model: str) -> tuple[ModelEndpoint, ...]:
         """Return who hosts a model, with prices and limits; as `KiloClient.model_endpoints`."""
-        return await self._ask(self._lookup_call(endpoints_lookup(self.settings, model)))
+        return await self._ask(self._lookup_call(lookups.endpoints_lookup(self.settings, model)))
 
     async def providers(self) -> tuple[Provider, ...]:
         """Return everybody who hosts models, without their models; as `KiloClient.providers`."""
-        return await self._ask(self._lookup_call(providers_lookup(self.settings)))
+        return await self._ask(self._lookup_call(lookups.providers_lookup(self.settings)))
 
     async def models_by_provider(self) -> tuple[Provider, ...]:
         """Return everybody who hosts models, with the ids of their models; as `KiloClient.models_by_provider`."""
-        return await self._ask(self._lookup_call(models_by_provider_lookup(self.settings)))
+        return await self._ask(self._lookup_call(lookups.models_by_provider_lookup(self.settings)))
 
     async def embedding_models(self) -> EmbeddingCatalog:
         """Return the embedding models: ids, dimensions, the default, short names; as `KiloClient.embedding_models`."""
-        return await self._ask(self._lookup_call(embedding_models_lookup(self.settings)))
+        return await self._ask(self._lookup_call(lookups.embedding_models_lookup(self.settings)))
 
     async def __aenter__(self) -> Self:
         return self
@@ -179,62 +160,3 @@ class AsyncKiloClient(ClientBase[AsyncHttpClient]):
 
     async def aclose(self) -> None:
         """Do nothing: connections belong to the event loop, or to the httpx client that was passed in."""
-
-    async def _carrier(self) -> AsyncCarrier:
-        return await async_carrier(self._route, self._http_client)
-
-    async def _ask(self, call: GatewayCall[Answer]) -> Answer:
-        await self._prepare(call)
-        while True:
-            await self._acquire_permits(call)
-            exchange = AsyncExchange(self._outgoing(call))
-            try:
-                await self._open(exchange, call)
-                answer = call.parse_answer(await exchange.read())
-            except KiloError as error:
-                wait = await self._wait_after(call, error)
-            else:
-                call.note_answer(answer)
-                return answer
-            finally:
-                exchange.abort()
-                self._note_abandoned(call)
-            await anyio.sleep(wait)
-
-    async def _acquire_permits(self, call: GatewayCall[Any]) -> None:
-        call.note_start()
-        if not call.has_budget and self._takes_free_permit(call):
-            return
-        try:
-            while (wait := call.reserve(await self._prices(call), now=monotonic())) is not None:  # noqa: ASYNC110 - see reserve
-                await anyio.sleep(wait)
-            for gate in self._gates(call):
-                permit = gate.free or await wait_in_queue_async(gate, deadline=self._deadline(call), model=call.ref)
-                call.permits = (*call.permits, (gate, permit))
-        except BaseException as error:
-            call.note_unsent(error)
-            self._return_permits(call)
-            raise
-
-    async def _prices(self, call: GatewayCall[Any]) -> Catalog | None:
-        return await self.discover() if call.has_budget else None
-
-    async def _open(self, exchange: AsyncExchange, call: GatewayCall[Any]) -> None:
-        await exchange.open(await self._carrier())
-        if not call.accepts(exchange.status, exchange.headers):
-            raise call.parse_error(exchange.status, exchange.headers, await exchange.read_refusal())
-        self._note_success(call)
-
-    async def _prepare(self, call: GatewayCall[Any]) -> None:
-        if self._needs_live_list(call):
-            await self.discover()
-        self._check_key(call)
-
-    async def _wait_after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
-        wait = self._seconds_to_wait(call, error, reader)
-        if wait is None:
-            self._use_successor(call, error, await self.discover(refresh=True))
-            return 0.0
-        if call.on_retry is not None and isawaitable(noted := call.on_retry(Retry(error, call.attempt, wait))):
-            await noted
-        return wait

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.async_client import AsyncKiloClient
+    from kilo_gateway.async_loop import AsyncCallLoop
     from kilo_gateway.call import ChatCall
     from kilo_gateway.stream.delta import Delta
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class AsyncChatStream:
     """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
 
-    def __init__(self, client: AsyncKiloClient, call: ChatCall) -> None:
+    def __init__(self, client: AsyncCallLoop, call: ChatCall) -> None:
         self._client = client
         self._call = call
         self._attempt: _Attempt | None = None
@@ -104,7 +104,7 @@ class AsyncChatStream:
 class _Attempt:
     """One request, and the reading of its answer."""
 
-    def __init__(self, client: AsyncKiloClient, call: ChatCall) -> None:
+    def __init__(self, client: AsyncCallLoop, call: ChatCall) -> None:
         self.reader = call.fresh_reader()
         self.exchange = AsyncExchange(client._outgoing(call))
         self._client = client

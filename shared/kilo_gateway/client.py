@@ -1,31 +1,17 @@
-"""KiloClient: the calls a user makes, driven over the network by a blocking loop. Every rule is decided elsewhere."""
+"""KiloClient: the calls a user makes. Every rule is decided elsewhere."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from kilo_gateway import lookups
 from kilo_gateway.catalog import discovery
-from kilo_gateway.client_base import ClientBase
 from kilo_gateway.clock import monotonic
 from kilo_gateway.embeddings import Embeddings
-from kilo_gateway.errors import KiloError
-from kilo_gateway.errors.waits import Retry
-from kilo_gateway.gate.entering import wait_in_queue
-from kilo_gateway.lookups import (
-    balance_lookup,
-    defaults_lookup,
-    embedding_models_lookup,
-    endpoints_lookup,
-    models_by_provider_lookup,
-    providers_lookup,
-)
 from kilo_gateway.model_list import fetch_models
 from kilo_gateway.settings.auth import with_request_id
+from kilo_gateway.sync_loop import CallLoop
 from kilo_gateway.sync_stream import ChatStream
-from kilo_gateway.transport.connections import sync_carrier
-from kilo_gateway.transport.exchange import Exchange
-from kilo_gateway.transport.given_client import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,18 +20,15 @@ if TYPE_CHECKING:
     from kilo_gateway.account.balance import Balance
     from kilo_gateway.account.defaults import Defaults
     from kilo_gateway.answer.completion import Completion
-    from kilo_gateway.call import Answer, GatewayCall
     from kilo_gateway.catalog.catalog import Catalog
     from kilo_gateway.catalog.embedding_models import EmbeddingCatalog
     from kilo_gateway.catalog.models import ModelInfo
     from kilo_gateway.catalog.providers import ModelEndpoint, Provider
     from kilo_gateway.errors.waits import OnRetry
     from kilo_gateway.request.options import EmbeddingOptions, RequestOptions
-    from kilo_gateway.stream.reader import StreamReader
-    from kilo_gateway.transport.carrier import Carrier
 
 
-class KiloClient(ClientBase[HttpClient]):
+class KiloClient(CallLoop):
     """A client that blocks. Safe to share between threads and across a fork; holds no connection of its own.
 
     Arguments are the settings of `kilo_gateway.Settings`, which says what each does, or one such object; an HTTP client
@@ -57,8 +40,6 @@ class KiloClient(ClientBase[HttpClient]):
         print(answer.text, answer.usage.cost)
         ```
     """
-
-    _is_async = False
 
     def complete(
         self,
@@ -171,7 +152,7 @@ class KiloClient(ClientBase[HttpClient]):
 
         Source: GET /api/profile/balance, servers of 2026-02 and newer. On an older one a NotFoundError says so.
         """
-        return self._ask(self._lookup_call(balance_lookup(self.settings)))
+        return self._ask(self._lookup_call(lookups.balance_lookup(self.settings)))
 
     def defaults(self) -> Defaults:
         """Return the models that the account, or the organization, is meant to begin with.
@@ -179,35 +160,35 @@ class KiloClient(ClientBase[HttpClient]):
         Source: GET /api/defaults and /api/organizations/{id}/defaults, servers of 2026-02. Where a server does not
         have them, a NotFoundError says so.
         """
-        return self._ask(self._lookup_call(defaults_lookup(self.settings)))
+        return self._ask(self._lookup_call(lookups.defaults_lookup(self.settings)))
 
     def model_endpoints(self, model: str) -> tuple[ModelEndpoint, ...]:
         """Return who hosts a model, with prices and limits.
 
         Source: GET /models/{id}/endpoints, servers of 2026-07 and newer. On an older one a NotFoundError says so.
         """
-        return self._ask(self._lookup_call(endpoints_lookup(self.settings, model)))
+        return self._ask(self._lookup_call(lookups.endpoints_lookup(self.settings, model)))
 
     def providers(self) -> tuple[Provider, ...]:
         """Return everybody who hosts models, without their models.
 
         Source: GET /providers, servers of 2026-02 and newer. On an older one a NotFoundError says so.
         """
-        return self._ask(self._lookup_call(providers_lookup(self.settings)))
+        return self._ask(self._lookup_call(lookups.providers_lookup(self.settings)))
 
     def models_by_provider(self) -> tuple[Provider, ...]:
         """Return everybody who hosts models, with the ids of their models.
 
         Source: GET /models-by-provider, servers of 2026-02 and newer. On an older one a NotFoundError says so.
         """
-        return self._ask(self._lookup_call(models_by_provider_lookup(self.settings)))
+        return self._ask(self._lookup_call(lookups.models_by_provider_lookup(self.settings)))
 
     def embedding_models(self) -> EmbeddingCatalog:
         """Return the embedding models: ids, dimensions, the default, short names.
 
         Source: GET /embedding-models, servers of 2026-07 and newer. On an older one a NotFoundError says so.
         """
-        return self._ask(self._lookup_call(embedding_models_lookup(self.settings)))
+        return self._ask(self._lookup_call(lookups.embedding_models_lookup(self.settings)))
 
     def __enter__(self) -> Self:
         return self
@@ -217,62 +198,3 @@ class KiloClient(ClientBase[HttpClient]):
 
     def close(self) -> None:
         """Do nothing: connections belong to the process, or to the httpx client that was passed in."""
-
-    def _carrier(self) -> Carrier:
-        return sync_carrier(self._route, self._http_client)
-
-    def _ask(self, call: GatewayCall[Answer]) -> Answer:
-        self._prepare(call)
-        while True:
-            self._acquire_permits(call)
-            exchange = Exchange(self._outgoing(call))
-            try:
-                self._open(exchange, call)
-                answer = call.parse_answer(exchange.read())
-            except KiloError as error:
-                wait = self._wait_after(call, error)
-            else:
-                call.note_answer(answer)
-                return answer
-            finally:
-                exchange.close()
-                self._note_abandoned(call)
-            time.sleep(wait)
-
-    def _acquire_permits(self, call: GatewayCall[Any]) -> None:
-        call.note_start()
-        if not call.has_budget and self._takes_free_permit(call):
-            return
-        try:
-            while (wait := call.reserve(self._prices(call), now=monotonic())) is not None:
-                time.sleep(wait)
-            for gate in self._gates(call):
-                permit = gate.free or wait_in_queue(gate, deadline=self._deadline(call), model=call.ref)
-                call.permits = (*call.permits, (gate, permit))
-        except BaseException as error:
-            call.note_unsent(error)
-            self._return_permits(call)
-            raise
-
-    def _prices(self, call: GatewayCall[Any]) -> Catalog | None:
-        return self.discover() if call.has_budget else None
-
-    def _open(self, exchange: Exchange, call: GatewayCall[Any]) -> None:
-        exchange.open(self._carrier())
-        if not call.accepts(exchange.status, exchange.headers):
-            raise call.parse_error(exchange.status, exchange.headers, exchange.read_refusal())
-        self._note_success(call)
-
-    def _prepare(self, call: GatewayCall[Any]) -> None:
-        if self._needs_live_list(call):
-            self.discover()
-        self._check_key(call)
-
-    def _wait_after(self, call: GatewayCall[Any], error: KiloError, reader: StreamReader | None = None) -> float:
-        wait = self._seconds_to_wait(call, error, reader)
-        if wait is None:
-            self._use_successor(call, error, self.discover(refresh=True))
-            return 0.0
-        if call.on_retry is not None:
-            call.on_retry(Retry(error, call.attempt, wait))
-        return wait

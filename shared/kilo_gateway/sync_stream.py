@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from kilo_gateway.answer.completion import Completion
     from kilo_gateway.call import ChatCall
-    from kilo_gateway.client import KiloClient
     from kilo_gateway.stream.delta import Delta
+    from kilo_gateway.sync_loop import CallLoop
 
 
 class ChatStream:
     """One streamed answer: iterate its deltas, then read `completion`. Leaving it early closes the connection."""
 
-    def __init__(self, client: KiloClient, call: ChatCall) -> None:
+    def __init__(self, client: CallLoop, call: ChatCall) -> None:
         self._call = call
         self._deltas = _run(client, call)
 
@@ -53,7 +53,7 @@ class ChatStream:
             self._deltas.close()
 
 
-def _run(client: KiloClient, call: ChatCall) -> Generator[Delta, None, None]:
+def _run(client: CallLoop, call: ChatCall) -> Generator[Delta, None, None]:
     client._prepare(call)
     while not call.is_left:
         client._acquire_permits(call)

@@ -54,9 +54,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         recorded.append(seconds)
         await anyio.lowlevel.checkpoint()  # others go on meanwhile
 
-    for module in ("client", "sync_stream"):
+    for module in ("sync_loop", "sync_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.time", SimpleNamespace(sleep=recorded.append))
-    for module in ("async_client", "async_stream"):
+    for module in ("async_loop", "async_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.anyio", SimpleNamespace(sleep=record))
     return recorded
 

@@ -41,9 +41,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         seconds.append(delay)
 
     # Patched where the clients look: other threads of the process, such as a tracer's, sleep on.
-    for module in ("client", "sync_stream"):
+    for module in ("sync_loop", "sync_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.time", SimpleNamespace(sleep=seconds.append))
-    for module in ("async_client", "async_stream"):
+    for module in ("async_loop", "async_stream"):
         monkeypatch.setattr(f"kilo_gateway.{module}.anyio", SimpleNamespace(sleep=note))
     return seconds
 

@@ -6,7 +6,7 @@ Making one touches no network, unless discovery at startup is asked for.
 from __future__ import annotations
 
 import os
-from inspect import Parameter, Signature
+from inspect import signature
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -38,21 +38,13 @@ _settings_in = itemgetter(*_SETTINGS)
 PER_CALL = frozenset(VARIABLES) - {"model", "timeout", "discover"}
 """Settings that a call may replace, making clients of its own; model and timeout are arguments of every call."""
 
-_ANYWHERE, _OTHERS = Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_KEYWORD
-
 _PICKLED: Any = ((), None)
 """What an object out of a pickle has in place of clients, so that it can say why it has no key."""
 
 _COPIES_SHARE = (
-    "http_client",
-    "http_async_client",
-    "async_http_client",
-    "rate_limiter",
-    "callbacks",
-    "callback_manager",
-    "cache",
+    "http_client", "http_async_client", "async_http_client", "rate_limiter", "callbacks", "callback_manager", "cache",
     "embeddings_cache",
-)
+)  # fmt: skip
 """Fields of the frameworks and of ours that copies have in common: connections, limits and stores."""
 
 
@@ -91,7 +83,7 @@ class ModelObject(BaseModel):
             self._set_up(arguments, *unnamed)
 
         # What pydantic shows once it has built a class: nobody is to write an argument without its name.
-        __init__.__signature__ = Signature([Parameter("self", _ANYWHERE), Parameter("arguments", _OTHERS)])
+        __init__.__signature__ = signature(lambda self, **arguments: None)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -172,14 +164,9 @@ class ModelObject(BaseModel):
     def _clients_key(self) -> tuple[Any, ...]:
         """Return what decides about the clients; another value of a field needs others."""
         fields = self.__dict__
-        settings = _settings_in(fields)
         headers = fields.get("default_headers")
-        return (
-            settings,
-            headers and dict(headers),  # a mapping that may be changed where it is
-            fields.get("http_client"),
-            fields.get(self._async_client_field),
-        )
+        kept = headers and dict(headers)  # a mapping that may be changed where it is
+        return _settings_in(fields), kept, fields.get("http_client"), fields.get(self._async_client_field)
 
     def _connect(self, settings: Settings) -> ClientPair:
         return ClientPair(settings, self.http_client, getattr(self, self._async_client_field))

@@ -171,7 +171,7 @@ def test_a_model_recovers_as_the_gateway_does(gateway: EmbeddedGateway) -> None:
 
 def test_a_fleet_does_not_storm_a_gateway_that_is_down(gateway: EmbeddedGateway, monkeypatch: Any) -> None:
     """When every call fails, all together try again as often as the stock allows, not three times each."""
-    monkeypatch.setattr("kilo_gateway.client.time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr("kilo_gateway.sync_loop.time", SimpleNamespace(sleep=lambda seconds: None))
     gateway.enqueue(Fault(status=500, body={"error": {"code": 500, "message": "Broken"}}, times=10_000))
     client = KiloClient(api_key=gateway.api_key, base_url=gateway.base_url, model=MODEL, max_retries=5)
     for _ in range(60):
