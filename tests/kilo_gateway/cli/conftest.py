@@ -1,4 +1,4 @@
-"""A gateway, and the command line run against it in processes of its own."""
+"""A gateway, and the command line run against it: in this process, or in one of its own where that is the subject."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import pytest
 from kilo_gateway.testing import EmbeddedGateway
 
 from .executable import Forks, Run
+from .in_process import Done, Shown, run_at_terminal, run_with_files
 
 MODEL = "openai/gpt-4.1-mini"
 Start = Callable[..., Run]
+Variables = dict[str, str | None] | None
 
 
 @pytest.fixture
@@ -29,13 +31,11 @@ def environ(gateway: EmbeddedGateway, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(forks: Forks, environ: dict[str, str], tmp_path: Path) -> Iterator[Start]:
-    """Start a run; keyword arguments are variables, None takes one away."""
+    """Start a run in a process of its own; keyword arguments are variables, None takes one away."""
     with ExitStack() as stack:
 
-        def begin(*words: str, variables: dict[str, str | None] | None = None, **how: Any) -> Run:
-            given = {**environ, **(variables or {})}
-            known = {name: value for name, value in given.items() if value is not None}
-            run = forks.start(words, known, tmp_path, **how)
+        def begin(*words: str, variables: Variables = None, **how: Any) -> Run:
+            run = forks.start(words, _changed(environ, variables), tmp_path, **how)
             stack.callback(run.close)
             return run
 
@@ -43,31 +43,30 @@ def start(forks: Forks, environ: dict[str, str], tmp_path: Path) -> Iterator[Sta
 
 
 @pytest.fixture
-def run(start: Start) -> Callable[..., Run]:
+def run(environ: dict[str, str], tmp_path: Path) -> Callable[..., Done]:
     """Run to the end, without a terminal; `stdin` is what it reads, and `status` what it must end with."""
 
-    def to_the_end(*words: str, stdin: bytes | str = b"", status: int = 0, **how: Any) -> Run:
-        one = start(*words, **how)
-        if stdin:
-            one.write(stdin.encode() if isinstance(stdin, str) else stdin)
-        one.close_stdin()
-        ended = one.wait()
-        assert ended == status, f"{ended}: {one.stdout!r} {one.stderr!r}"
-        return one
+    def to_the_end(*words: str, stdin: bytes | str = b"", status: int = 0, variables: Variables = None) -> Done:
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        done = run_with_files(words, _changed(environ, variables), tmp_path, given)
+        assert done.status == status, f"{done.status}: {done.stdout!r} {done.stderr!r}"
+        return done
 
     return to_the_end
 
 
 @pytest.fixture
-def show(start: Start) -> Callable[..., Run]:
+def show(environ: dict[str, str], tmp_path: Path) -> Callable[..., Shown]:
     """Run to the end at a pseudo-terminal."""
 
-    def to_the_end(*words: str, typed: str = "", status: int = 0, **how: Any) -> Run:
-        one = start(*words, terminal=("stdin", "stdout", "stderr"), **how)
-        if typed:
-            one.type(typed)
-        ended = one.wait()
-        assert ended == status, f"{ended}: {one.shown!r}"
-        return one
+    def to_the_end(*words: str, status: int = 0, variables: Variables = None, **size: Any) -> Shown:
+        done = run_at_terminal(words, _changed(environ, variables), tmp_path, **size)
+        assert done.status == status, f"{done.status}: {done.shown!r}"
+        return done
 
     return to_the_end
+
+
+def _changed(environ: dict[str, str], variables: Variables) -> dict[str, str]:
+    given = {**environ, **(variables or {})}
+    return {name: value for name, value in given.items() if value is not None}

@@ -78,11 +78,9 @@ class Run:
         """Everything that the pseudo-terminal was sent."""
         return self._outputs["terminal"].decode("utf-8", "replace")
 
-    def screen(self, width: int = 100, height: int = 60) -> str:
+    def screen(self) -> str:
         """Return what a person sees on the pseudo-terminal."""
-        screen = pyte.HistoryScreen(width, height, history=1000)
-        pyte.Stream(screen).feed(self.shown)
-        return "\n".join(line.rstrip() for line in screen.display).rstrip()
+        return screen_of(self.shown)
 
     def type(self, text: str) -> None:
         """Type at the pseudo-terminal."""
@@ -236,8 +234,20 @@ class Forks:
 
 
 def _collect(descriptor: int, into: bytearray, name: str) -> None:
+    collect(descriptor, into)
+    if name != "terminal":
+        os.close(descriptor)
+
+
+def collect(descriptor: int, into: bytearray) -> None:
+    """Read until nobody writes any more."""
     with contextlib.suppress(OSError):  # a pseudo-terminal without a program
         while data := os.read(descriptor, 65536):
             into += data
-    if name != "terminal":
-        os.close(descriptor)
+
+
+def screen_of(shown: str, width: int = 100, height: int = 60) -> str:
+    """Return what a person sees on a terminal that was sent a text."""
+    screen = pyte.HistoryScreen(width, height, history=1000)
+    pyte.Stream(screen).feed(shown)
+    return "\n".join(line.rstrip() for line in screen.display).rstrip()

@@ -23,20 +23,25 @@ def serve(connection: socket.socket, path: str) -> None:
 
     One thread does everything: a fork while another one runs may stop for ever.
     """
-    import httpcore  # noqa: F401 - what runs would import
+    sys.modules["httpx._main"] = None  # type: ignore[assignment] # as a run has it
+    import encodings.idna  # noqa: F401 - what runs would import
+
+    import httpcore  # noqa: F401
+    import httpx  # noqa: F401
     import jsonschema  # noqa: F401
     import markdown_it  # noqa: F401
     import prompt_toolkit  # noqa: F401
 
-    import kilo_gateway.client
-    import kilo_gateway.testing.cassettes.check  # noqa: F401
+    import kilo_gateway.client  # noqa: F401
     from kilo_gateway.cli import process  # noqa: F401
     from kilo_gateway.cli.batch import run as _batch  # noqa: F401
+    from kilo_gateway.cli.chat import command, editor, prompt  # noqa: F401
     from kilo_gateway.cli.chat import run as _run  # noqa: F401
     from kilo_gateway.errors import waits
     from kilo_gateway.gate import gate
 
     waits.FIRST_BACKOFF_SECONDS = gate.FIRST_PAUSE_SECONDS = 0.05  # nobody looks at how long a run waits
+    prompt._HINT_AFTER_SECONDS = 0.3  # type: ignore[misc]
     gc.collect()
     gc.freeze()  # a fork's collections would copy every page of what is imported
 

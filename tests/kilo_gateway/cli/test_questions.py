@@ -81,11 +81,11 @@ def test_where_the_prompt_comes_from(
     assert asked(gateway) == message
 
 
-def test_a_closed_stdin_is_none(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:
+def test_a_closed_stdin_is_none(gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
     """A prompt is asked without a stdin; without a prompt that is wrong usage."""
-    run("chat", "Hi", closed=(0,))
+    assert start("chat", "Hi", closed=(0,)).wait() == 0
     assert asked(gateway) == "Hi"
-    run("chat", closed=(0,), status=2)
+    assert start("chat", closed=(0,)).wait() == 2
 
 
 def test_a_silent_pipe_is_named(gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
