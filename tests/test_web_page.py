@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -28,9 +29,18 @@ def _of_the_guide(folder: Path) -> Any:
     return runpy.run_path(str(folder / "app.py"))["app"]
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for both pages."""
+    with Browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
 @pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: `make browser`")
 @pytest.mark.parametrize("find_app", [_of_the_example, _of_the_guide])
-def test_the_page_shows_an_answer(find_app: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_page_shows_an_answer(
+    browser: Browser, find_app: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A question typed into the page is answered on it, and markup in the answer stays text."""
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     with EmbeddedGateway() as gateway:
@@ -46,11 +56,11 @@ def test_the_page_shows_an_answer(find_app: Any, monkeypatch: pytest.MonkeyPatch
                 thread.join(0.01)
                 assert thread.is_alive(), "the server ended before it had started"
             port = server.servers[0].sockets[0].getsockname()[1]
-            with Browser(tmp_path) as browser:
-                tab = browser.open(f"http://127.0.0.1:{port}/")
-                tab.evaluate("question.value = 'When?', form.requestSubmit()")
-                tab.wait_for("document.title === 'Done'")
-                assert tab.evaluate("answer.textContent") == "The <b>night</b> train leaves at 20:29."
+            tab = browser.open(f"http://127.0.0.1:{port}/")
+            tab.evaluate("question.value = 'When?', form.requestSubmit()")
+            tab.wait_for("document.title === 'Done'")
+            assert tab.evaluate("answer.textContent") == "The <b>night</b> train leaves at 20:29."
+            browser.close_tabs()
         finally:
             server.should_exit = True
             thread.join()

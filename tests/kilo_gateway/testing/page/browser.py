@@ -20,6 +20,7 @@ PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"),
+    "--renderer-process-limit=1",  # for each site
     "--host-resolver-rules=MAP *.example 127.0.0.1, EXCLUDE localhost",
 )
 """Names under `.example` are this machine, as a site could make its own name mean."""
@@ -47,6 +48,7 @@ class Browser:
         os.close(from_browser)
         self._numbers = itertools.count(1)
         self._rest = b""
+        self._targets: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -71,9 +73,15 @@ class Browser:
     def open(self, url: str) -> Tab:
         """Return a new tab in which the URL is loaded."""
         target = self.ask("Target.createTarget", url=url)["targetId"]
+        self._targets.append(target)
         tab = Tab(self, self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         tab.wait_for(f"location.href.startsWith({json.dumps(url[:20])}) && document.readyState === 'complete'")
         return tab
+
+    def close_tabs(self) -> None:
+        """Close what was opened: a live page goes on to ask its server, even one that is gone."""
+        while self._targets:
+            self.ask("Target.closeTarget", targetId=self._targets.pop())
 
     def _next(self) -> dict[str, Any]:
         """Return the next answer; events, which nobody asked for, are left out."""
@@ -125,11 +133,14 @@ class Tab:
     def take_picture(self, path: Path, *, width: int, height: int, is_dark: bool = False) -> None:
         """Write a PNG of the page at a size."""
         self.resize(width, height)
-        scheme = "dark" if is_dark else "light"
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self._browser.ask("Emulation.setEmulatedMedia", self._session, features=features)
+        self.prefer("dark" if is_dark else "light")
         picture = self._browser.ask("Page.captureScreenshot", self._session, format="png")
         path.write_bytes(base64.b64decode(picture["data"]))
+
+    def prefer(self, scheme: str) -> None:
+        """Let the person in front of it prefer `light` or `dark` pages."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._browser.ask("Emulation.setEmulatedMedia", self._session, features=features)
 
     def resize(self, width: int, height: int) -> None:
         """Give the page another size, in pixels."""

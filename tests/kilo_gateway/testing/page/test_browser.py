@@ -15,8 +15,6 @@ from tests.kilo_gateway.testing.page.browser import PROGRAM, Browser
 from tests.kilo_gateway.testing.page.conftest import HELLO
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.kilo_gateway.testing.page.conftest import Served
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: `make browser`")
@@ -25,10 +23,17 @@ LIVE = "document.getElementById('state').className === 'live'"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def module_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One browser for all tests here."""
     with Browser(tmp_path_factory.mktemp("profile")) as running:
         yield running
+
+
+@pytest.fixture
+def browser(module_browser: Browser) -> Iterator[Browser]:
+    """The browser, without the tabs of other tests."""
+    yield module_browser
+    module_browser.close_tabs()
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def test_a_stream_grows_before_it_ends(browser: Browser, start: Callable[..., Se
     """The text of a stream is on the page while the model still speaks, and its end when it has ended."""
     with EmbeddedGateway() as real:
         served = start(upstream=real.base_url)
-        real.enqueue(Fault(reply=Reply(text="one two three"), stall_after_events=3, stall_seconds=2))
+        real.enqueue(Fault(reply=Reply(text="one two three"), stall_after_events=3, stall_seconds=1))
         tab = browser.open(served.serving.page)
         tab.wait_for(LIVE)
         stream = iter(served.client(api_key=real.api_key).stream(HELLO))
@@ -226,7 +231,7 @@ def test_a_name_that_means_this_machine_is_refused(browser: Browser, served: Ser
     assert tab.evaluate(asked) == [403, 403, 403, 403]
 
 
-def test_it_fits_every_window(browser: Browser, served: Served, tmp_path: Path) -> None:
+def test_it_fits_every_window(browser: Browser, served: Served) -> None:
     """Wide, narrow and dark: nothing is wider than the window, and the columns become one where there is no room."""
     long = "word" * 200
     served.client().complete([{"role": "user", "content": long}], user=long, task_id=None)
@@ -238,7 +243,7 @@ def test_it_fits_every_window(browser: Browser, served: Served, tmp_path: Path) 
         assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth") is True
         assert tab.evaluate(columns) == count
     colours = []
-    for is_dark in (False, True):
-        tab.take_picture(tmp_path / f"{is_dark}.png", width=1400, height=900, is_dark=is_dark)
+    for scheme in ("light", "dark"):
+        tab.prefer(scheme)
         colours.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert colours[0] != colours[1]
