@@ -34,6 +34,8 @@ _FILES = {"page.css": "text/css", "page.js": "text/javascript"}
 _PAUSE_SECONDS = 0.1
 """Between two looks: many small changes, such as those of a stream, go together."""
 _KEEPALIVE_SECONDS = 15.0
+_RETRY_MILLISECONDS = 500
+"""After which a page looks whether a server that is gone was started anew; browsers would wait for seconds."""
 _MARK = re.compile(r"([0-9a-f]{16})-(\d{1,15})")
 
 HEADERS = {
@@ -100,7 +102,7 @@ async def _events(board: Board, last: str) -> AsyncIterator[bytes]:
         return
     seen = int(found.group(2))
     with board.viewer() as changed:
-        yield b": connected\n\n"
+        yield b"retry: %d\n\n" % _RETRY_MILLISECONDS
         while True:
             changed.clear()
             if board.revision > seen:
