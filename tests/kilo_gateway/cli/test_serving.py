@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from kilo_gateway import KiloClient
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,6 +38,21 @@ def test_it_tells_scripts(start: Callable[..., Any]) -> None:
     running.wait_for("}\n", stream="stdout")
     told = json.loads(running.stdout)
     assert set(told) == {"base_url", "api_key", "page"}
+
+
+def test_it_stands_in_front_of_another_gateway(gateway: EmbeddedGateway, start: Callable[..., Any]) -> None:
+    """With `--upstream` it tells no key; a call shows on the page, without the key; it ends in silence."""
+    running = start("serve", "--json", "--upstream", gateway.base_url)
+    running.wait_for("}\n", stream="stdout")
+    told = json.loads(running.stdout)
+    assert told["api_key"] is None
+    client = KiloClient(base_url=told["base_url"], api_key=gateway.api_key, model="openai/gpt-5-mini")
+    client.complete([{"role": "user", "content": "Hello"}])
+    shown = httpx.get(told["page"], trust_env=False).text
+    running.interrupt(signal.SIGTERM)
+    assert (running.wait(), running.stdout.count("\n"), running.stderr) == (0, 1, "")
+    assert "Hello" in shown
+    assert gateway.api_key not in shown
 
 
 def test_a_taken_port(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None:

@@ -195,27 +195,21 @@ def foreground() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_module_runs_in_the_foreground_until_a_signal(
-    number: signal.Signals, foreground: subprocess.Popen[str]
-) -> None:
+def test_a_signal_ends_it(number: signal.Signals) -> None:
+    """`serve` returns on either signal, and leaves their handlers as they were."""
+    before = signal.getsignal(number)
+    serve(announce=lambda _: signal.raise_signal(number))
+    assert signal.getsignal(number) is before
+
+
+def test_the_module_runs_in_the_foreground_until_a_signal(foreground: subprocess.Popen[str]) -> None:
     """`python -m kilo_gateway.testing` serves, says where its page is, and ends cleanly and silently on a signal."""
     assert foreground.stdout is not None
     assert foreground.stderr is not None
     url, key = foreground.stdout.readline().strip(), foreground.stdout.readline().strip()
     answer = httpx.get(url + "models", headers={"authorization": f"Bearer {key}"}, trust_env=False)
     assert answer.status_code == 200
-    foreground.send_signal(number)
+    foreground.send_signal(signal.SIGTERM)
     assert foreground.wait(10) == 0
     (shown,) = foreground.stderr.read().splitlines()
     assert shown.startswith("What is sent here shows at http://127.0.0.1:")
-
-
-def test_a_missing_extra_is_named() -> None:
-    """Without the extra's packages the import error says what to install."""
-    code = (
-        "import sys; sys.modules['uvicorn'] = None\n"
-        "try:\n    from kilo_gateway.testing import EmbeddedGateway\n"
-        "except ImportError as error:\n    print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 'pip install "kilo-gateway[testing]"' in done.stdout

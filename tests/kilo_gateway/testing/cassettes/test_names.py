@@ -46,7 +46,8 @@ del sys.modules["pytest"]
 heavy = {'vcr', 'yaml', 'starlette', 'uvicorn', 'httpx', 'pydantic', 'langchain_core', 'llama_index', 'pytest'}
 print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))
 sys.modules['pytest'] = None
-for missing, name in (("vcr", "use_cassette"), ("uvicorn", "serve"), ("yaml", "check_cassettes")):
+for word in sys.argv[1:]:
+    name, _, missing = word.partition('=')
     sys.modules[missing] = None
     try:
         getattr(kilo_gateway.testing, name)
@@ -58,9 +59,11 @@ with kilo_gateway.testing.use_cassette('none', record='none'):
     pass
 print(sorted({'starlette', 'uvicorn'} & set(sys.modules) - before))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    needs = 'kilo_gateway.testing needs {}: pip install "kilo-gateway[testing]"'
-    assert done.stdout.splitlines() == ["[]", *(needs.format(name) for name in ("vcr", "uvicorn", "yaml")), "[]"]
+    needs = {"use_cassette": "vcr", "serve": "uvicorn", "EmbeddedGateway": "uvicorn", "check_cassettes": "yaml"}
+    words = [f"{name}={missing}" for name, missing in needs.items()]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    told = 'kilo_gateway.testing needs {}: pip install "kilo-gateway[testing]"'
+    assert done.stdout.splitlines() == ["[]", *map(told.format, needs.values()), "[]"]
 
 
 @pytest.mark.parametrize(

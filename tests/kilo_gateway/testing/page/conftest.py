@@ -71,7 +71,7 @@ def running(**arguments: Any) -> Iterator[Served]:
         announced.append(serving)
         ready.set()
 
-    thread = threading.Thread(target=lambda: serve(should_stop=done.is_set, announce=note, **arguments))
+    thread = threading.Thread(target=lambda: serve(should_stop=lambda: done.wait(60), announce=note, **arguments))
     thread.start()
     try:
         assert ready.wait(10)
