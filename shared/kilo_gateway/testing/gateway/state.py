@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kilo_gateway.testing.accounts import starting_accounts
-from kilo_gateway.testing.data_files import load_table
+from kilo_gateway.testing.data_files import own_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +28,7 @@ class GatewayState:
         self.options = options
         self._max_requests = max_requests
         self.accounts = starting_accounts()
-        tables = copy.deepcopy(load_table("catalog"))
+        tables = own_table("catalog")
         self.catalog: list[dict[str, Any]] = tables["models"]
         if options.version == "2026-02":
             later = set(tables["newest_only"])
