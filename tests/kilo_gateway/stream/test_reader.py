@@ -106,7 +106,7 @@ def test_recorded_streams_cut_anywhere(name: str) -> None:
     data = SAMPLES[name].read_bytes()
     whole = outcome(data)
     assert whole[0]
-    step = max(1, len(data) // 120)
+    step = max(1, len(data) // 40)
     assert all(outcome(data[:at], data[at:]) == whole for at in range(1, len(data), step))
     assert outcome(*(data[at : at + 1] for at in range(len(data)))) == whole
 
@@ -115,7 +115,7 @@ def test_recorded_streams_cut_anywhere(name: str) -> None:
 def test_recorded_streams_cut_off_anywhere(name: str) -> None:
     """A recorded stream that ends early raises, unless its finish reason had come; what had arrived is in it."""
     data = SAMPLES[name].read_bytes()
-    step = max(1, len(data) // 120)
+    step = max(1, len(data) // 60)
     for at in range(0, len(data), step):
         deltas, error, reader = read(data[:at])
         finished = any(choice.finish_reason for choice in reader.completion().choices)
@@ -240,17 +240,17 @@ def test_an_answer_that_is_no_stream_is_kept_in_part() -> None:
         list(reader.finish())
 
 
-def test_twenty_thousand_comments_cost_nothing() -> None:
+def test_thousands_of_comments_cost_nothing() -> None:
     """Memory stays flat while comments and consumed events go by."""
     reader = StreamReader(model="a/b")
     list(reader.feed(b": KILO PROCESSING\n\n"))
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    for _ in range(20_000):
+    for _ in range(5000):
         list(reader.feed(b": KILO PROCESSING\n\n"))
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 10_000
+    assert after - before < 2500
     assert peak - before < 50_000
 
 

@@ -81,8 +81,7 @@ def test_recorded_streams_survive_any_cut(path: Path) -> None:
     for line_end in (b"\n", b"\r\n", b"\r"):
         data = body.replace(b"\n", line_end)
         assert decode([data[i : i + 1] for i in range(len(data))]) == expected
-        points = range(len(data)) if len(data) < 2500 else [rng.randrange(len(data)) for _ in range(300)]
-        for point in points:
+        for point in rng.sample(range(len(data)), min(len(data), 50)):
             assert decode(cut(data, [point])) == expected
 
 
@@ -124,7 +123,7 @@ def test_an_event_is_returned_with_its_last_byte() -> None:
 
 @pytest.mark.parametrize("comment", [b": KILO PROCESSING\n\n", b": KILO PROCESSING\n", b"event: ping\r\n", b":\r"])
 def test_comments_leave_nothing_behind(comment: bytes) -> None:
-    """Twenty thousand comments, with or without blank lines between them, take no memory."""
+    """Five thousand comments, with or without blank lines between them, take no memory."""
     decoder = SseDecoder()
     decoder.feed(b"data: a\ndata: b\n")
     tracemalloc.start()
@@ -132,12 +131,12 @@ def test_comments_leave_nothing_behind(comment: bytes) -> None:
         for _ in range(1000):
             decoder.feed(comment)
         before, _ = tracemalloc.get_traced_memory()
-        for _ in range(20):
+        for _ in range(5):
             decoder.feed(comment * 1000)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 10_000
+    assert after - before < 2500
 
 
 def test_an_event_in_a_hundred_thousand_pieces_arrives_whole() -> None:
