@@ -178,16 +178,18 @@ def test_an_answer_that_is_too_large(mode: str, monkeypatch: pytest.MonkeyPatch)
 
 @cache
 def bomb(blocks: int) -> bytes:
-    """Return gzip bytes that inflate to so many times 16 MiB; each block is the same 16 KiB."""
+    """Return gzip bytes that inflate to so many MiB; each block is the same kibibyte."""
     packer = zlib.compressobj(wbits=31)
-    zeros = bytes(1 << 24)
+    zeros = bytes(1 << 20)
     first, other = (packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     return first + other * (blocks - 1)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_a_decompression_bomb(open_session: Any, serve: Any, stream: bool) -> None:
-    """A megabyte that inflates to a gigabyte is a typed error, and memory stays under 200 MB."""
+def test_a_decompression_bomb(open_session: Any, serve: Any, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What inflates to a thousand times its size is a typed error, and memory stays under three times the bound."""
+    monkeypatch.setattr(exchange_module, "MAX_BODY_BYTES", 8 << 20)
+    monkeypatch.setattr("kilo_gateway.stream.sse.MAX_EVENT_BYTES", 8 << 20)
     data = bomb(64)
 
     def answer(request: BaseHTTPRequestHandler) -> None:
@@ -203,8 +205,8 @@ def test_a_decompression_bomb(open_session: Any, serve: Any, stream: bool) -> No
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert isinstance(error, MalformedAnswerError)
-    assert peak < 200_000_000
-    assert held < 5_000_000  # the error is still there, and its traceback with all that its frames hold
+    assert peak < 24_000_000
+    assert held < 4_000_000  # the error is still there, and its traceback with all that its frames hold
 
 
 def test_compressed_answers(mode: str) -> None:
