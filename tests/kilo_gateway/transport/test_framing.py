@@ -59,8 +59,7 @@ FRAMED = {
 }
 
 
-@pytest.mark.parametrize("how", ["end", "reset"])
-@pytest.mark.parametrize("framing", FRAMED)
+@pytest.mark.parametrize(("framing", "how"), [*((framing, "end") for framing in FRAMED), ("chunks", "reset")])
 def test_cut_at_every_place(serve_raw: Any, open_session: Any, framing: str, how: str) -> None:
     """Cut by an end or a reset, wherever it is, no answer is taken for a whole one, and the next call has its own."""
     data, cuts = FRAMED[framing], iter(range(0, len(FRAMED[framing]), 5))
