@@ -89,7 +89,7 @@ def test_a_closed_stream_ends_and_asks_nothing_more(gateway: Any) -> None:
 
 def test_a_stream_closed_by_another_task_ends(gateway: Any) -> None:
     """A second reader is refused; closing a stream that another task reads ends that task's loop, without a retry."""
-    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.3))
+    gateway.enqueue(Reply(text="word " * 500, event_delay_seconds=0.1))
 
     async def main() -> None:
         stream, begun = client_of(gateway).stream(ASK), asyncio.Event()

@@ -80,7 +80,7 @@ def test_a_stream_never_begun_sends_nothing(connect: Any, gateway: Any) -> None:
 
 def test_a_hundred_streams_at_once(gateway: Any) -> None:
     """A hundred streams that the gateway holds for a while all complete; none waits for another's connection."""
-    gateway.enqueue(Reply(text="Yes.", delay_seconds=0.4, times=100))
+    gateway.enqueue(Reply(text="Yes.", delay_seconds=0.2, times=100))
 
     async def main() -> list[str]:
         client = AsyncKiloClient(**arguments(gateway), timeout=20)
@@ -206,7 +206,7 @@ def test_forks_never_share_a_socket(gateway: Any, scripts: Any) -> None:
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="descriptors cannot be counted on this system")
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_objects_come_and_go(gateway: Any, kind: str) -> None:
-    """Sixty objects made, used once and dropped leave no sockets behind."""
+    """Thirty objects made, used once and dropped leave no sockets behind."""
 
     def use() -> None:
         if kind == "sync":
@@ -217,10 +217,10 @@ def test_objects_come_and_go(gateway: Any, kind: str) -> None:
     use()
     gc.collect()
     before = len(list(DESCRIPTORS.iterdir()))
-    for _ in range(60):
+    for _ in range(30):
         use()
     gc.collect()
-    assert gateway.wait_until(lambda: len(list(DESCRIPTORS.iterdir())) < before + 15, 2)
+    assert gateway.wait_until(lambda: len(list(DESCRIPTORS.iterdir())) < before + 8, 2)
 
 
 CLEAN = """

@@ -36,7 +36,7 @@ class Peer:
 
     def request(self) -> bytes:
         """Return the next request whole; empty when the client has gone."""
-        data = b""
+        data = bytearray()
         while b"\r\n\r\n" not in data:
             more = self.sock.recv(65536)
             if not more:
@@ -47,9 +47,12 @@ class Peer:
             (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
         )
         while len(body) < length:
-            body += self.sock.recv(65536)
+            more = self.sock.recv(65536)
+            if not more:
+                return b""
+            body += more
         self._server.requests.append(self.number)
-        return head + b"\r\n\r\n" + body
+        return bytes(head + b"\r\n\r\n" + body)
 
     def send(self, data: bytes) -> None:
         """Send all of it."""

@@ -196,7 +196,7 @@ def test_a_slow_reader_is_felt_by_the_server(serve_raw: Any, open_session: Any, 
         nonlocal sent
         peer.request()
         peer.send(OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-        peer.sock.settimeout(0.5)
+        peer.sock.settimeout(0.2)
         for _ in range(1000):
             peer.send(chunk)
             sent += len(chunk)
@@ -205,14 +205,14 @@ def test_a_slow_reader_is_felt_by_the_server(serve_raw: Any, open_session: Any, 
     stream = session.client.stream(ASK)
     if mode == "sync":
         next(stream)
-        time.sleep(0.3)
+        time.sleep(0.15)
         taken = sent
         stream.close()
     else:
 
         async def read() -> int:
             await anext(stream)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.15)
             taken = sent
             await stream.aclose()
             return taken
@@ -257,23 +257,23 @@ def test_a_readers_pause_is_not_the_servers(serve_raw: Any, open_session: Any, m
             peer.send(OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
             for chunk in (*chunks, b"0\r\n\r\n"):
                 peer.send(chunk)
-                time.sleep(0.02)
+                time.sleep(0.01)
 
     server = serve_raw(play)
-    bounds = Timeouts(read=0.1, silence=0.1)
+    bounds = Timeouts(read=0.08, silence=0.08)
     session = open_session(base_url=server.base_url, timeout=bounds, **GIVEN)
 
     async def read() -> str:
         text = ""
         async for delta in session.client.stream(ASK):
-            await asyncio.sleep(0.15 * (not text))
+            await asyncio.sleep(0.12 * (not text))
             text += delta.text
         return text
 
     def read_blocking() -> str:
         text = ""
         for delta in session.client.stream(ASK):
-            time.sleep(0.15 * (not text))
+            time.sleep(0.12 * (not text))
             text += delta.text
         return text
 

@@ -137,10 +137,10 @@ def test_every_wait_ends(serve_raw: Any, ask: Any, drip: str, bound: str) -> Non
     def play(peer: Any) -> None:
         peer.request()
         peer.send(head)
-        while not peer.ending.wait(0.02):
+        while not peer.ending.wait(0.01):
             peer.send(drop)
 
-    call = ask(serve_raw(play).base_url, timeout=Timeouts(**{bound: 0.1}))  # type: ignore[arg-type]
+    call = ask(serve_raw(play).base_url, timeout=Timeouts(**{bound: 0.05}))  # type: ignore[arg-type]
     begun = time.monotonic()
     with pytest.raises(RequestTimeoutError):
         call(stream=True)
@@ -155,14 +155,14 @@ def test_total_on_an_awaited_client_of_the_callers(serve_raw: Any, drip: str) ->
     def play(peer: Any) -> None:
         peer.request()
         peer.send(head)
-        while not peer.ending.wait(0.02):
+        while not peer.ending.wait(0.01):
             peer.send(drop)
 
     server = serve_raw(play)
 
     async def main() -> None:
         async with httpx.AsyncClient() as own:
-            bounds = Timeouts(total=0.1)
+            bounds = Timeouts(total=0.05)
             client = AsyncKiloClient(base_url=server.base_url, http_client=own, timeout=bounds, **GIVEN)
             with pytest.raises(RequestTimeoutError, match=r"timeout\.total"):
                 await client.complete(ASK)
@@ -198,9 +198,9 @@ def test_a_handshake_that_is_cancelled_closes_its_socket(serve_raw: Any) -> None
 def test_a_handshake_is_bounded_by_connect(serve_raw: Any, ask: Any) -> None:
     """A server that accepts and never speaks TLS is given up after `connect`."""
     server = serve_raw(lambda peer: peer.ending.wait(5))
-    call = ask(server.base_url.replace("http:", "https:"), timeout=Timeouts(connect=0.2))
+    call = ask(server.base_url.replace("http:", "https:"), timeout=Timeouts(connect=0.1))
     begun = time.monotonic()
-    with pytest.raises(RequestTimeoutError, match=r"could not be reached within 0\.2 s"):
+    with pytest.raises(RequestTimeoutError, match=r"could not be reached within 0\.1 s"):
         call()
     assert time.monotonic() - begun < 1
 
