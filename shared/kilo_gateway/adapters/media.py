@@ -8,7 +8,8 @@ import binascii
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
     (8, b"WEBP", "image/webp"),
     (8, b"WAVE", "audio/wav"),
     (8, b"AVI ", "video/x-msvideo"),
@@ -17,11 +18,13 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BM", "image/bmp"),
     (0, b"II*\x00", "image/tiff"),
     (0, b"MM\x00*", "image/tiff"),
-    (0, b"%PDF", "application/pdf"),
+    (0, b"%PDF-", "application/pdf"),
     (0, b"ID3", "audio/mpeg"),
     (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xfa", "audio/mpeg"),
     (0, b"\xff\xf3", "audio/mpeg"),
     (0, b"\xff\xf2", "audio/mpeg"),
+    (0, b"\xff\xe3", "audio/mpeg"),
     (0, b"\xff\xf1", "audio/aac"),
     (0, b"\xff\xf9", "audio/aac"),
     (0, b"fLaC", "audio/flac"),
@@ -68,7 +71,12 @@ def sniff_mime_type(data: str) -> str | None:
         first = base64.b64decode(head[: len(head) - len(head) % 4], altchars=None)
     except (binascii.Error, ValueError):
         return None
-    return next((kind for offset, magic, kind in _MAGIC if first[offset:].startswith(magic)), None)
+    return sniff_bytes(first)
+
+
+def sniff_bytes(data: bytes) -> str | None:
+    """Return the media type that bytes show by how they begin; None when they show none."""
+    return next((kind for offset, magic, kind in _MAGIC if data.startswith(magic, offset)), None)
 
 
 def data_url(data: str, mime_type: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from kilo_gateway.adapters.media import audio_format
+from kilo_gateway.adapters.media import audio_format, sniff_bytes
 from kilo_gateway.cli.chat.option_spelling import SEPARATOR
 from kilo_gateway.cli.chat.prompt import read_bytes
 from kilo_gateway.cli.statuses import wrong_usage
@@ -23,23 +23,13 @@ MOST_BYTES: Final = 20 * 1024 * 1024
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 """What text does not hold; escape sequences of a terminal's recording may be text."""
-_SIGNS: Final = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (0, b"%PDF-", "application/pdf"),
-)
-"""Offset, bytes there, type."""
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16's, which it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MPEG_AUDIO: Final = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3")
+_MPEG: Final = "audio/mpeg"
 _SUFFIXES: Final = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -48,7 +38,7 @@ _SUFFIXES: Final = {
     ".webp": "image/webp",
     ".pdf": "application/pdf",
     ".wav": "audio/wav",
-    ".mp3": "audio/mpeg",
+    ".mp3": _MPEG,
 }
 
 
@@ -140,13 +130,13 @@ def _attach(source: str, name: str, data: bytes, stated: str) -> Attachment:
 
 def type_of(data: bytes, name: str, stated: str) -> str | None:
     """Return the media type by the content, else by the name, else as stated; None when nothing tells."""
-    sign = next((kind for offset, sign, kind in _SIGNS if data[offset:].startswith(sign)), None)
-    if sign is not None:
-        return sign
-    if is_text(data):
+    shown = sniff_bytes(data)
+    if shown in _SUFFIXES.values() and shown != _MPEG:
+        return shown
+    if is_text(data):  # which may begin as a sound does
         return "text/plain"
-    if data.startswith(_MPEG_AUDIO):
-        return "audio/mpeg"
+    if shown == _MPEG:
+        return shown
     return _SUFFIXES.get(Path(name).suffix.lower()) or stated.strip().lower() or None
 
 
