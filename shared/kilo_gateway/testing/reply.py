@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ _PLAIN_FIELDS = ("annotations", "images")
 
 EventSource = bytes | str | dict[str, Any]
 """One event of a stream: raw bytes or text as they are, or an object sent as `data: {json}`."""
+
+_EVENT = re.compile(rb".*?(?:\n\n|\r\n\r\n|\r\r)|.+", re.DOTALL)
+"""An event with the blank line after it, and what stands behind the last one; joined they are the same bytes."""
 
 
 @dataclass(kw_only=True)
@@ -70,21 +74,4 @@ class Reply:
     @classmethod
     def from_sse(cls, data: bytes, **fields: Any) -> Reply:
         """Return a reply that replays the bytes of a recorded stream exactly."""
-        return cls(events=_split_events(data), **fields)
-
-
-def _split_events(data: bytes) -> list[bytes]:
-    """Return the stream cut after each blank line; joined again it is the same bytes."""
-    events: list[bytes] = []
-    rest = data
-    while rest:
-        ends = [end for end in (_blank_line_end(rest, mark) for mark in (b"\n\n", b"\r\n\r\n", b"\r\r")) if end]
-        cut = min(ends) if ends else len(rest)
-        events.append(rest[:cut])
-        rest = rest[cut:]
-    return events
-
-
-def _blank_line_end(data: bytes, mark: bytes) -> int:
-    found = data.find(mark)
-    return 0 if found < 0 else found + len(mark)
+        return cls(events=_EVENT.findall(data), **fields)

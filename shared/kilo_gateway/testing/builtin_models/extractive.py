@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kilo_gateway.testing.builtin_models.conversation import split_question
@@ -85,11 +87,8 @@ def _joined(found: Iterable[RatedSentence]) -> str:
 def _summarise(prompt: Prompt) -> str:
     """Return the sentences that hold most of the text's frequent words, in their order."""
     rows = sentences(prompt.context[:_MAX_SUMMARY_TEXT])
-    counts: dict[str, int] = {}
     held = [content_stems(row) for row in rows]
-    for stems in held:
-        for one in stems:
-            counts[one] = counts.get(one, 0) + 1
+    counts = Counter(chain.from_iterable(held))
     ranked = sorted(range(len(rows)), key=lambda at: (-sum(counts[one] for one in held[at]), at))
     return " ".join(rows[at] for at in sorted(ranked[:_SUMMARY_SENTENCES])) or NOT_IN_TEXT
 

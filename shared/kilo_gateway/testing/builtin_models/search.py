@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from kilo_gateway.testing.builtin_models.words import STOP_WORDS, WEAK_WORDS, proper_stems, sentences, stem, words
+from kilo_gateway.testing.builtin_models.words import WEAK_WORDS, content_stems, proper_stems, sentences, stem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +47,7 @@ class RatedSentence:
 
 def find_answer(question: str, texts: Sequence[str], *, least_coverage: float) -> list[RatedSentence]:
     """Return the one or two sentences that answer the question, best first; empty when the texts hold no answer."""
-    stems = _question_stems(question)
+    stems = content_stems(question)
     if not stems:
         return []
     found = _scored(question, stems, texts)
@@ -59,10 +61,6 @@ def find_answer(question: str, texts: Sequence[str], *, least_coverage: float) -
     if second is not None and second.score >= best.score * _SECOND_SHARE and second.coverage >= best.coverage:
         return [best, second]
     return [best]
-
-
-def _question_stems(question: str) -> list[str]:
-    return list(dict.fromkeys(stem(word) for word in words(question) if word not in STOP_WORDS))
 
 
 def _scored(question: str, stems: list[str], texts: Sequence[str]) -> list[tuple[RatedSentence, set[str]]]:
@@ -123,21 +121,11 @@ def _said(sentence: str) -> str:
     return sentence[label.end() :] if label else sentence
 
 
-def _held_stems(rows: list[str], stems: list[str]) -> list[dict[str, int]]:
+def _held_stems(rows: list[str], stems: list[str]) -> list[Counter[str]]:
     """Return for each sentence how often it holds each stem; looks at no other word, so that long texts are quick."""
     pattern = re.compile(
         r"\b(?:" + "|".join(re.escape(one) for one in sorted(stems, key=len, reverse=True)) + r")\w{0,8}"
     )
+    root_of = cache(stem)
     wanted = set(stems)
-    cache: dict[str, str] = {}
-    held: list[dict[str, int]] = []
-    for row in rows:
-        counts: dict[str, int] = {}
-        for word in pattern.findall(row.lower()):
-            root = cache.get(word)
-            if root is None:
-                root = cache[word] = stem(word)
-            if root in wanted:
-                counts[root] = counts.get(root, 0) + 1
-        held.append(counts)
-    return held
+    return [Counter(root for root in map(root_of, pattern.findall(row.lower())) if root in wanted) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from zlib import crc32
 
 from kilo_gateway.testing.builtin_models.words import STOP_WORDS, stem, words
@@ -18,7 +19,7 @@ _SALT = 0x9E3779B9
 def embed_text(text: str, dimensions: int) -> list[float]:
     """Return the L2-normalised vector of a text; texts that share words lie near each other."""
     vector = [0.0] * dimensions
-    for word, count in _counted(text).items():
+    for word, count in Counter(words(text)).items():
         root = stem(word)
         scale = (_STOP_WEIGHT if word in STOP_WORDS else _WORD_WEIGHT) * (1 + math.log(count))
         _add(vector, root, scale)
@@ -30,13 +31,6 @@ def embed_text(text: str, dimensions: int) -> list[float]:
     if not length:
         vector[crc32(text.encode()) % dimensions] = length = 1.0
     return [value / length for value in vector]
-
-
-def _counted(text: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for word in words(text):
-        counts[word] = counts.get(word, 0) + 1
-    return counts
 
 
 def _add(vector: list[float], feature: str, weight: float) -> None:
