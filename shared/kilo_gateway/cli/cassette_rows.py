@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -30,8 +30,7 @@ class Summary:
 
     def describe(self) -> dict[str, Any]:
         """Return the row for scripts."""
-        names = ("path", "interactions", "models", "recorded")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self)
 
 
 def summaries(paths: Sequence[Path]) -> Iterator[Summary]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kilo_gateway.cli.text import wrap
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -40,19 +42,15 @@ class Formatter(click.HelpFormatter):
         column = max((len(term) for term, _ in listed if len(term) <= limit), default=limit) + col_spacing
         margin = " " * self.current_indent
         for term, meaning in listed:
-            lines = _wrap(meaning, max(self.width - self.current_indent - column, 20))
+            lines = wrap(" ".join(meaning.split()), max(self.width - self.current_indent - column, 20))
             fits = len(term) + col_spacing <= column and bool(lines)
             self.write(f"{margin}{term:<{column}}{lines.pop(0)}\n" if fits else f"{margin}{term}\n")
             self.write("".join(f"{margin}{'':{column}}{line}\n" for line in lines))
 
     def _wrapped(self, text: str, hang: str = "") -> None:
         margin = " " * self.current_indent
-        lines = _wrap(text, max(self.width - self.current_indent - len(hang), 20))
+        lines = wrap(" ".join(text.split()), max(self.width - self.current_indent - len(hang), 20))
         self.write("".join(f"{margin}{hang if number else ''}{line}\n" for number, line in enumerate(lines)))
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(" ".join(text.split()), width, break_long_words=False, break_on_hyphens=False)
 
 
 class _CommandContext(click.Context):

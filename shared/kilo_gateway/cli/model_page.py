@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.cli.model_rows import abilities, lab_of, model_object, price_object, render_price
 from kilo_gateway.cli.streams import text_width
 from kilo_gateway.cli.tables import Column, render_count, write_fact, write_table
+from kilo_gateway.cli.text import wrap
 from kilo_gateway.errors import KiloError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def write_page(out: Output, model: ModelInfo, endpoints: Sequence[ModelEndpoint]
         write_table(out, _COLUMNS, rows)
     if model.description and out.is_terminal:
         out.line()
-        out.line(textwrap.fill(model.description, text_width(), break_long_words=False, break_on_hyphens=False))
+        out.line("\n".join(wrap(model.description, text_width())))
 
 
 def _facts(model: ModelInfo) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.cli.streams import terminal_width, text_width
-from kilo_gateway.cli.text import show_on_one_line
+from kilo_gateway.cli.text import show_on_one_line, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,25 +77,14 @@ def _two_lines(columns: Sequence[Column], row: Sequence[str], width: int) -> lis
         for column, cell in zip(columns[1:], row[1:], strict=True)
         if cell
     )
-    return [row[0], *_wrap(rest, width, first=_GAP, hang=_GAP)]
+    return [row[0], *wrap(rest, width, first=_GAP, hang=_GAP)]
 
 
 def write_fact(out: Output, text: str) -> None:
     """Write a line; on a terminal it is wrapped between words."""
     clean = show_on_one_line(text)
     width = terminal_width(out.stream) or text_width()
-    out.line("\n".join(_wrap(clean, width, hang=_GAP)) if out.is_terminal else clean)
-
-
-def _wrap(text: str, width: int, *, first: str = "", hang: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=hang,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    out.line("\n".join(wrap(clean, width, hang=_GAP)) if out.is_terminal else clean)
 
 
 def _cells(text: str) -> int:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.jsontext import mend_surrogates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CONTROLS = re.compile(r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """C0 but newline and tab, DEL and C1; a carriage return only where no newline follows."""
@@ -26,22 +30,30 @@ def show_on_one_line(text: str) -> str:
     return _ONE_LINE_CONTROLS.sub(_spell, plain)
 
 
+def wrap(text: str, width: int, *, first: str = "", hang: str = "") -> list[str]:
+    """Return the lines of a text broken between words only; `first` begins the first line, `hang` those after it."""
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def render_json_line(value: Any) -> str:
     """Return one line of JSON in ASCII, without any control character, lone surrogates as U+FFFD."""
-    return json.dumps(_mended(value), default=str).replace(_DELETE, "\\u007f")
+    return json.dumps(map_texts(value, mend_surrogates), default=str).replace(_DELETE, "\\u007f")
 
 
 def _spell(found: re.Match[str]) -> str:
     return f"\\x{ord(found[0]):02x}"
 
 
-def _mended(value: Any) -> Any:
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every text in it changed, keys too."""
     if isinstance(value, str):
-        return mend_surrogates(value)
+        return change(value)
     if isinstance(value, dict):
-        return {_mended(key): _mended(item) for key, item in value.items()}
+        return {map_texts(key, change): map_texts(item, change) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_mended(item) for item in value]
+        return [map_texts(item, change) for item in value]
     return value
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from kilo_gateway.cli.streams import abandon, is_reader_gone, terminal_width
+from kilo_gateway.cli.text import wrap
 from kilo_gateway.errors.text import one_line
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class BatchScreen:
         width = terminal_width(self._stream) if self.is_terminal else None
         if width is None or len(text) < width or text.startswith("error:"):
             return text
-        return textwrap.fill(text, width - 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        return "\n".join(wrap(text, width - 1, hang="  "))
 
     def draw(self, picture: str) -> None:
         """Draw the picture anew."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from kilo_gateway.cli.log.home import database_path, is_on
 from kilo_gateway.cli.log.store import Log, LogEntry, new_id, now, write_entry
 from kilo_gateway.cli.statuses import wrong_usage
 from kilo_gateway.cli.streams import stderr
-from kilo_gateway.cli.text import show_on_one_line
+from kilo_gateway.cli.text import map_texts, show_on_one_line
 from kilo_gateway.settings.settings import VARIABLES
 
 if TYPE_CHECKING:
@@ -65,18 +66,13 @@ class Recorder:
             "attachments": [one.describe() for one in turn.attachments],
             "messages": turn.whole_messages(),
         }
-        return LogEntry(**{name: mask_secrets(value, secrets) for name, value in values.items()})
+        return LogEntry(**map_texts(values, partial(_without, secrets)))
 
 
-def mask_secrets(value: Any, secrets: list[str]) -> Any:
-    """Return a JSON value with every secret in its texts as `***`."""
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, _MASK)
-        return value
-    if isinstance(value, dict):
-        return {mask_secrets(key, secrets): mask_secrets(item, secrets) for key, item in value.items()}
-    return [mask_secrets(item, secrets) for item in value] if isinstance(value, list) else value
+def _without(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, _MASK)
+    return text
 
 
 def find_conversation(path: Path | None, conversation: str | None) -> list[LogEntry]:
