@@ -127,7 +127,7 @@ def _invalid_blocks(message: AIMessageChunk) -> list[Block]:
 def _media_blocks(metadata: Mapping[str, Any]) -> list[Block]:
     """Return the pictures and the voice that the model made."""
     urls = (_url_of(item) for item in _objects(metadata.get("images")))
-    blocks = [_media_block("image", url) for url in urls if url]
+    blocks = [_picture(url) for url in urls if url]
     audio = metadata.get("audio")
     if isinstance(audio, Mapping) and isinstance(audio.get("data"), str):
         extras = {name: audio[name] for name in ("id", "transcript", "expires_at") if audio.get(name) is not None}
@@ -143,11 +143,11 @@ def _url_of(image: Mapping[str, Any]) -> str | None:
     return url if isinstance(url, str) else None
 
 
-def _media_block(kind: str, url: str) -> Block:
+def _picture(url: str) -> Block:
     found = split_data_url(url)
     if found is None:
-        return {"type": kind, "url": url}
-    return {"type": kind, "base64": found[1], **({"mime_type": found[0]} if found[0] else {})}
+        return {"type": "image", "url": url}
+    return {"type": "image", "base64": found[1], **({"mime_type": found[0]} if found[0] else {})}
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:
