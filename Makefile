@@ -98,7 +98,7 @@ format: $(STAMP) ## Mend what ruff can mend
 serve: $(STAMP) ## Run the embedded gateway in the foreground
 	@$(BIN)/python -m kilo_gateway.testing
 
-bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a picture (QUICK=1: seven minutes)
+bench: $(BENCH_STAMP) ## Measure us beside the nearest packages: tables and a picture (QUICK=1: two minutes)
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) --png docs/performance.png
 	@$(BENCH)/bin/python -m benchmarks.batch $(if $(QUICK),--quick) --png docs/batch-performance.png
 	@$(if $(QUICK),true,$(BENCH)/bin/python -m benchmarks.chain_storm)

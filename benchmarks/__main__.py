@@ -55,7 +55,9 @@ def _grow(everybody: dict[str, Contender], run: Any, size: Size) -> Curves:
         for name, contender in everybody.items():
             print(f"\rgrowth of a {what}, {name} ...", end="\033[K", file=sys.stderr, flush=True)
             curves[what, name] = {
-                count: statistics.median(measure(contender, run, count) for _ in range(_repeats(size, count)))
+                count: statistics.median(
+                    measure(contender, run, count, calls=size.calls) for _ in range(_repeats(size, count))
+                )
                 for count in size.curve
             }
     print("\r\033[K", end="", file=sys.stderr)
@@ -76,7 +78,7 @@ def allow_many_files() -> None:
 def main() -> None:
     """Run the benchmark; see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two to four minutes instead of ten to twenty")
+    parser.add_argument("--quick", action="store_true", help="two minutes instead of a quarter of an hour")
     parser.add_argument("--only", default="", metavar="TEXT", help="works whose name holds this; no curves")
     parser.add_argument("--ours", action="store_true", help="without peers")
     parser.add_argument("--png", type=Path, help="where to draw cost against concurrency")

@@ -86,25 +86,25 @@ def _acall(contender: Contender, run: Any, size: Size) -> float:
     return _cpu(lambda: int(run(many())))
 
 
-def calls_at_once(contender: Contender, run: Any, count: int, *, delay_ms: int = 50) -> float:
-    """Return the microseconds of CPU of a call when so many are under way."""
+def calls_at_once(contender: Contender, run: Any, count: int, *, calls: int, delay_ms: int = 50) -> float:
+    """Return the microseconds of CPU of a call when so many are under way; about `calls` calls, or one turn of all."""
 
     async def many() -> int:
         return len(await asyncio.gather(*(contender.acall(f"delay_ms={delay_ms}") for _ in range(count))))
 
     run(many())  # connections are made outside of the measurement
-    repeats = max(1, 200 // count)
+    repeats = max(1, calls // count)
     return _cpu(lambda: sum(int(run(many())) for _ in range(repeats)))
 
 
-def chunks_at_once(contender: Contender, run: Any, count: int, *, chunks: int = 50) -> float:
-    """Return the microseconds of CPU of a chunk when so many streams are under way."""
+def chunks_at_once(contender: Contender, run: Any, count: int, *, calls: int, chunks: int = 50) -> float:
+    """Return the microseconds of CPU of a chunk when so many streams are under way; a quarter of `calls` streams."""
 
     async def many() -> int:
         return sum(await asyncio.gather(*(contender.astream(f"chunks={chunks}") for _ in range(count))))
 
     run(many())
-    repeats = max(1, 50 // count)
+    repeats = max(1, calls // 4 // count)
     return _cpu(lambda: sum(int(run(many())) for _ in range(repeats)))
 
 
@@ -138,11 +138,11 @@ def _first_call(contender: Contender, run: Any, size: Size) -> float:
 
 
 def _calls_at_once(contender: Contender, run: Any, size: Size) -> float:
-    return calls_at_once(contender, run, size.at_once)
+    return calls_at_once(contender, run, size.at_once, calls=size.calls)
 
 
 def _chunks_at_once(contender: Contender, run: Any, size: Size) -> float:
-    return chunks_at_once(contender, run, size.at_once)
+    return chunks_at_once(contender, run, size.at_once, calls=size.calls)
 
 
 WORKS = (
