@@ -75,8 +75,9 @@ class _Event:
 
     def with_text(self, text: str) -> Chunk:
         """Return what parsing gives; it shares no list or object with another."""
-        choice = {**self._choice, "delta": {**self._delta, "content": text}}
-        return {**self._chunk, "choices": [choice]}  # type: ignore[typeddict-item] # as it was sent
+        delta, choice, chunk = self._delta.copy(), self._choice.copy(), self._chunk.copy()
+        delta["content"], choice["delta"], chunk["choices"] = text, delta, [choice]
+        return chunk  # type: ignore[return-value] # as it was sent
 
 
 def _cut(payload: bytes, chunk: dict[str, Any]) -> _Event | None:
