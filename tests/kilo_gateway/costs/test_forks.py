@@ -84,6 +84,6 @@ print(os.waitpid(child, 0)[1])
 def test_a_child_keeps_the_pause_and_not_the_queue(gateway: EmbeddedGateway, scripts: Any) -> None:
     """A child that is forked in a pause sends nothing in it, and is not behind the threads of its parent after it."""
     busy = {"error": {"code": 429, "message": "Slow"}}
-    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.6"}, body=busy), Reply(text="Yes.", times=99))
+    gateway.enqueue(Fault(status=429, headers={"Retry-After": "0.8"}, body=busy), Reply(text="Yes.", times=99))
     done = scripts.run(IN_A_PAUSE, gateway.base_url, gateway.api_key)
     assert (done.stdout, done.stderr) == ("0\n", "")

@@ -260,20 +260,20 @@ def test_a_readers_pause_is_not_the_servers(serve_raw: Any, open_session: Any, m
                 time.sleep(0.01)
 
     server = serve_raw(play)
-    bounds = Timeouts(read=0.08, silence=0.08)
+    bounds = Timeouts(read=0.1, silence=0.1)
     session = open_session(base_url=server.base_url, timeout=bounds, **GIVEN)
 
     async def read() -> str:
         text = ""
         async for delta in session.client.stream(ASK):
-            await asyncio.sleep(0.12 * (not text))
+            await asyncio.sleep(0.15 * (not text))
             text += delta.text
         return text
 
     def read_blocking() -> str:
         text = ""
         for delta in session.client.stream(ASK):
-            time.sleep(0.12 * (not text))
+            time.sleep(0.15 * (not text))
             text += delta.text
         return text
 
