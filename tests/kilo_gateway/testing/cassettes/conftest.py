@@ -50,9 +50,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def _installed_modules_stay(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Let a run within a run forget the modules of its own folder only: others, imported twice, would be two."""
-    folder = f"{tmp_path_factory.getbasetemp()}{os.sep}"
+    folder, known = f"{tmp_path_factory.getbasetemp()}{os.sep}", set(sys.modules)
 
     def is_kept(name: str) -> bool:
+        if name in known:  # kept in any case
+            return False
         file = getattr(sys.modules[name], "__file__", None)
         return file is None or not file.startswith(folder)
 

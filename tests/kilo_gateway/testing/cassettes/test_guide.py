@@ -32,8 +32,11 @@ def test_every_block_is_of_a_kind_that_is_tested() -> None:
     assert len(PYTHON) == len(of("python"))
 
 
-def test_the_guide_works_from_beginning_to_end(pytester: pytest.Pytester, run: Any) -> None:
+def test_the_guide_works_from_beginning_to_end(
+    pytester: pytest.Pytester, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its commands pass, its files are written as shown, its failure reads as shown, its settings are known."""
+    monkeypatch.setattr("llama_index.core.global_tokenizer", str.split)  # its own takes a second to load
     for name, block in PYTHON.items():
         (pytester.path / name).write_text(block)
 

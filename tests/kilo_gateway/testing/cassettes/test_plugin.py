@@ -133,7 +133,7 @@ def test_who_decides_the_mode(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     pytester.makepyfile(test_it=BASIC)
-    run(*arguments).assert_outcomes(**{outcome: 1})
+    run("--tb=no", *arguments).assert_outcomes(**{outcome: 1})
     assert bool(cassettes(pytester)) is (outcome == "passed")
 
 
@@ -157,7 +157,7 @@ def test_markers_of_module_and_test_add_up(pytester: pytest.Pytester, run: Any) 
         "def test_modules(): ask('x')\n"
     )
     pytester.makepyfile(test_it=code)
-    run().assert_outcomes(passed=1, failed=2)
+    run("--tb=no").assert_outcomes(passed=1, failed=2)
 
 
 def test_models_made_by_wider_fixtures(pytester: pytest.Pytester, run: Any) -> None:

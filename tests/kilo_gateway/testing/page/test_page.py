@@ -198,17 +198,17 @@ def test_contents_are_escaped_everywhere(module_served: Served) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
+    max_leaves=8,
 )
 NAMES = st.sampled_from(
     ["model", "messages", "tools", "role", "content", "tool_calls", "function", "reasoning_effort", "input", "stream"]
 )
 BODIES = st.recursive(
-    JSON, lambda inner: st.dictionaries(NAMES, inner | st.lists(inner, max_size=3), max_size=6), max_leaves=20
+    JSON, lambda inner: st.dictionaries(NAMES, inner | st.lists(inner, max_size=3), max_size=6), max_leaves=12
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(body=BODIES, answer=BODIES, status=st.sampled_from([200, 200, 404, 503]), is_stream=st.booleans())
 def test_whatever_passes_can_be_shown(body: Any, answer: Any, status: int, is_stream: bool) -> None:
     """No request and no answer, however odd, makes the page fail."""
