@@ -68,7 +68,7 @@ def plan_answer(schema: Any, *, method: str | None, strict: bool | None, profile
         tool=tool,
         response_format=response_format if tool is None else None,
         parser=StructuredParser(
-            schema_class=schema if answer_type is None and is_model_class(schema) else None,
+            schema_class=schema if answer_type is None and is_basemodel_subclass(schema) else None,
             answer_type=answer_type,
             function_name=None if tool is None else tool["function"]["name"],
             hint=f" Try another method than {chosen!r}.",
@@ -108,11 +108,6 @@ def check_method(method: str, *, strict: bool | None, has_schema: bool) -> Metho
 
 
 _USABLE = "Pass a pydantic class, a TypedDict, a dataclass, a type such as list[City] or City | None, or a JSON schema."
-
-
-def is_model_class(schema: Any) -> bool:
-    """Return whether answers become instances: of pydantic classes of both versions."""
-    return isinstance(schema, type) and is_basemodel_subclass(schema)
 
 
 def describe_answer(schema: Any, answer_type: AnswerType | None) -> dict[str, Any]:

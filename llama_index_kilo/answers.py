@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -50,7 +50,7 @@ def parse_chat_response(completion: Completion, place: int = 0) -> ChatResponse:
         blocks, extras = _render_blocks(choice, text, completion.usage), _message_extras(choice)
     return _response(
         message=_message(blocks=blocks, additional_kwargs=extras),
-        raw=render_raw(completion),
+        raw={"usage": None, **completion.body},  # without the key LlamaIndex guesses the tokens
         logprobs=_parse_logprobs(choice),
         additional_kwargs=metadata | _token_counts(completion.usage),
     )
@@ -65,11 +65,6 @@ def parse_completion_response(response: ChatResponse) -> CompletionResponse:
         logprobs=response.logprobs,
         delta=response.delta,
     )
-
-
-def render_raw(completion: Completion) -> dict[str, Any]:
-    """Return the answer as sent, with `usage` always there: without the key LlamaIndex guesses the tokens."""
-    return {"usage": None, **cast("dict[str, Any]", completion.body)}
 
 
 def _find_text(choice: CompletionChoice) -> tuple[str, str | None]:
