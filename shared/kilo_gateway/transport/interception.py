@@ -67,10 +67,12 @@ class Interceptor(Protocol):
         """Return the answer, or None when the request is to be sent."""
 
     def redirect(self, request: InterceptedRequest) -> Destination | None:
-        """Return where to send it instead; None for its own address."""
+        """Return where to send it instead; None, the default, for its own address."""
+        return None
 
     def receive(self, request: InterceptedRequest, answer: InterceptedAnswer) -> InterceptedAnswer:
-        """Take note of the answer of the network; return what its caller gets."""
+        """Take note of the answer of the network; return what its caller gets, by default the same."""
+        return answer
 
 
 @dataclass

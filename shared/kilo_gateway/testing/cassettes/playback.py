@@ -12,7 +12,7 @@ from kilo_gateway.errors.bodies import REPLAYED_HEADER, find_error, parse_error,
 from kilo_gateway.testing.cassettes.bodies import parse_exact_json, render_compact_json, split_events
 from kilo_gateway.testing.cassettes.environment import at_gateway
 from kilo_gateway.testing.cassettes.errors import CassetteError
-from kilo_gateway.transport.interception import InterceptedAnswer
+from kilo_gateway.transport.interception import InterceptedAnswer, Interceptor
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,7 +85,7 @@ class Playback:
         return InterceptedAnswer(answer.status, answer.reason, answer.headers, pieces)
 
 
-class OutsideGuard:
+class OutsideGuard(Interceptor):
     """Refuses requests to the gateway that no cassette of a test takes: nothing would ever replay them."""
 
     def __init__(self, base_url: str, test: str) -> None:
@@ -107,13 +107,6 @@ class OutsideGuard:
             "the end of a module or session fixture. Make the call before the fixture yields, in the test, or within "
             "use_cassette('name')."
         )
-
-    def redirect(self, request: InterceptedRequest) -> Destination | None:
-        """Do nothing: no request gets this far."""
-
-    def receive(self, request: InterceptedRequest, answer: InterceptedAnswer) -> InterceptedAnswer:
-        """Return the answer."""
-        return answer
 
 
 def _vcr_request(request: InterceptedRequest, url: str | None = None) -> Request:

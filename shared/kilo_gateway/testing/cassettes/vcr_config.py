@@ -39,12 +39,9 @@ def kilo_vcr_config(**overrides: Any) -> dict[str, Any]:
         scrubber.learn_headers({str(name): str(value) for name, value in request.headers.items()})
         return scrubber.request(request)
 
-    def scrub_response(response: dict[str, Any]) -> dict[str, Any]:
-        return scrubber.response(response)
-
     return {
         "before_record_request": scrub_request,
-        "before_record_response": scrub_response,
+        "before_record_response": scrubber.response,
         "decode_compressed_response": True,
         "match_on": ["method", "path", "query", "body"],
         "path_transformer": VCR.ensure_suffix(".yaml"),
