@@ -37,18 +37,14 @@ def _is_of_module(name: str, module: Path) -> bool:
         fixture = stem.removeprefix("fixture-").partition("[")[0].rpartition(".")[2]
         return fixture in _functions_of(module) or fixture.partition("-")[0] in {"setup_module", "setUpClass"}
     plain = re.sub(r"-[0-9a-f]{8}$", "", stem)
-    for test in _tests_of(module):
+    for test in _tests_in(_parse(module).body):
         if plain == test or plain.startswith((f"{test}[", f"{test}-")) or file_name(test) == name:
             return True
     return _inherits(module, plain)
 
 
-def _tests_of(module: Path) -> Iterator[str]:
-    """Yield the tests as cassettes are called: `test`, `Class.test`, `Class.Inner.test`."""
-    yield from _tests_in(_parse(module).body)
-
-
 def _tests_in(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield the tests as cassettes are called: `test`, `Class.test`, `Class.Inner.test`."""
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name

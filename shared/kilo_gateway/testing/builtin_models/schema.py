@@ -152,7 +152,8 @@ class _Filler:
         least = int(schema.get("minItems") or 0)
         most = schema.get("maxItems")
         items = self._resolved(schema.get("items", {}))
-        values: list[Any] = list(self._prefix(schema, depth))
+        first = schema.get("prefixItems") or []
+        values = [self.value(one, "", is_required=True, depth=depth + 1) for one in first]
         values.extend(self._found_items(items))
         if isinstance(most, int):
             values = values[:most]
@@ -166,9 +167,6 @@ class _Filler:
         while len(values) < least:
             values.append(self._another(items, name, values, is_unique=bool(schema.get("uniqueItems")), depth=depth))
         return values
-
-    def _prefix(self, schema: dict[str, Any], depth: int) -> list[Any]:
-        return [self.value(one, "", is_required=True, depth=depth + 1) for one in schema.get("prefixItems") or []]
 
     def _found_items(self, items: dict[str, Any]) -> list[Any]:
         kind = self._kind(items)

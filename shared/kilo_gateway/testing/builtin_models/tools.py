@@ -111,7 +111,7 @@ def _calls_for_step(
 ) -> list[CallDraft]:
     """Return the calls of one step: of the tool that fits best, one for each name of a list."""
     last = number if _REFERS.search(step) else None
-    tool = _best(step, tools) or (_nearest(step, tools) if is_forced else None)
+    tool = _best(step, tools) or (max(tools, key=lambda one: _score(step, one)) if is_forced else None)
     return [] if tool is None else _unique(_calls_of(tool, step, conversation, last))
 
 
@@ -146,10 +146,6 @@ def _best(text: str, tools: list[ToolSpec]) -> ToolSpec | None:
     scored = [(_score(text, tool), -at, tool) for at, tool in enumerate(tools)]
     score, _, tool = max(scored, key=lambda row: row[:2])
     return tool if score >= _THRESHOLD else None
-
-
-def _nearest(text: str, tools: list[ToolSpec]) -> ToolSpec:
-    return max(tools, key=lambda tool: _score(text, tool))
 
 
 def _score(text: str, tool: ToolSpec) -> float:

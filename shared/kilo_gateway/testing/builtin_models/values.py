@@ -126,7 +126,7 @@ def _numbers(text: str) -> list[float]:
     swapped = re.search(r"subtract (-?[\d.]+) from (-?[\d.]+)", text, re.IGNORECASE)
     found: list[tuple[int, float]] = [
         (match.start(), float(match.group().replace(",", "")))
-        for match in _NUMBER.finditer(_ISO_DATE.sub(_blank, text))
+        for match in _NUMBER.finditer(_ISO_DATE.sub(lambda date: " " * len(date.group()), text))
     ]
     if not found:
         words = re.finditer(r"\b[a-z]+\b", text.lower())
@@ -135,10 +135,6 @@ def _numbers(text: str) -> list[float]:
         ]
     numbers = [number for _, number in sorted(found)]
     return [numbers[1], numbers[0], *numbers[2:]] if swapped and len(numbers) > 1 else numbers
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match.group())
 
 
 def _phrases(text: str) -> list[str]:
