@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,13 +20,13 @@ from kilo_gateway import AsyncKiloClient, KiloClient
 from kilo_gateway.batch import Request, arun_batch, run_batch
 from kilo_gateway.errors import InvalidSettingError
 from tests.kilo_gateway.cli.executable import Forks, Run
+from tests.kilo_gateway.cli.in_process import Done, run_with_files
 
 from .counting_server import CountingServer
 
 MODEL = "openai/gpt-4.1-mini"
 KEY = "key-of-a-batch-test"
-COMMAND = (sys.executable, "-m", "kilo_gateway.cli", "batch")
-RunToEnd = Callable[..., subprocess.CompletedProcess[str]]
+RunToEnd = Callable[..., Done]
 Start = Callable[..., Run]
 
 
@@ -187,24 +186,22 @@ def environment(server: CountingServer) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(forks: Forks) -> RunToEnd:
-    """Run the command to its end, forked from a process that has imported it."""
+def run(tmp_path: Path) -> RunToEnd:
+    """Run the command to its end, in this process."""
 
-    def to_the_end(server: CountingServer, *arguments: Any, **how: Any) -> subprocess.CompletedProcess[str]:
-        words = [str(forks.program), "batch", *map(str, arguments)]
-        given = {"env": environment(server), "capture_output": True, "text": True, "timeout": 60}
-        return subprocess.run(words, check=False, **{**given, **how})
+    def to_the_end(server: CountingServer, *arguments: Any, stdin: bytes = b"") -> Done:
+        return run_with_files(("batch", *map(str, arguments)), environment(server), tmp_path, stdin)
 
     return to_the_end
 
 
 @pytest.fixture
-def start(forks: Forks, tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """Start the command; what still runs at the end of the test is killed."""
+def start(forks: Forks, tmp_path: Path) -> Iterator[Start]:
+    """Start the command in a process of its own; what still runs at the end of the test is killed."""
     with ExitStack() as stack:
 
-        def begin(server: CountingServer, *arguments: Any) -> Run:
-            process = forks.start(("batch", *map(str, arguments)), environment(server), tmp_path)
+        def begin(server: CountingServer, *arguments: Any, **how: Any) -> Run:
+            process = forks.start(("batch", *map(str, arguments)), environment(server), tmp_path, **how)
             stack.callback(process.close)
             return process
 
@@ -233,7 +230,7 @@ def test_killed_and_resumed(source: Path, tmp_path: Path, start: Start, run: Run
         process.interrupt(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         done = run(server, source, output, "--concurrency", 20, "--resume", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.stderr
     assert ids(output) == sorted(f"r{number}" for number in range(400))
     assert sum(count - 1 for count in server.prompts.values()) <= 20
     report = json.loads(done.stdout)
@@ -266,7 +263,7 @@ def test_a_second_process_ends_at_once(source: Path, tmp_path: Path, start: Star
         wait_for_rows(output, 1)
         with CountingServer() as second:
             done = run(second, source, output, "--resume")
-        assert (done.returncode, second.arrivals) == (2, [])
+        assert (done.status, second.arrivals) == (2, [])
         assert f"process {process.pid}" in done.stderr
 
 
@@ -290,7 +287,7 @@ def test_exit_statuses(
     """A script can act on the status, and a person on the words."""
     with CountingServer() as server:
         done = run(server, source, tmp_path / "out.jsonl", *arguments)
-    assert (done.returncode, done.stdout) == (status, "")
+    assert (done.status, done.stdout) == (status, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     if status in {0, 2}:
@@ -303,14 +300,14 @@ def test_rows_that_fail_are_told_apart(source: Path, tmp_path: Path, run: RunToE
     output = tmp_path / "out.jsonl"
     with CountingServer(refused=frozenset({"r7", "r8"})) as server:
         done = run(server, source, output, "--json")
-        assert done.returncode == 6, done.stderr
+        assert done.status == 6, done.stderr
         report = json.loads(done.stdout)
         assert (report["done"], report["failed"], report["left"], report["status"]) == (398, 2, 0, 6)
         assert report["by"] == [
             {"model": "lab/model", "provider": "Acme", "rows": 398, "tokens": report["tokens"], "cost": "0.398"}
         ]
         again = run(server, source, output, "--resume", "--retry-failed", "--max-errors", 1, "--json")
-    assert again.returncode == 6
+    assert again.status == 6
     assert (
         json.loads(again.stdout)["reason"]
         == "The run was stopped: 1 request failed. See why in the output, then resume it."
@@ -320,7 +317,7 @@ def test_rows_that_fail_are_told_apart(source: Path, tmp_path: Path, run: RunToE
 def test_stdin_is_read(source: Path, tmp_path: Path, run: RunToEnd) -> None:
     """`-` takes the input from stdin."""
     output = tmp_path / "out.jsonl"
-    with CountingServer() as server, source.open() as stdin:
-        done = run(server, "-", output, stdin=stdin)
-    assert done.returncode == 0
+    with CountingServer() as server:
+        done = run(server, "-", output, stdin=source.read_bytes())
+    assert done.status == 0
     assert len(ids(output)) == 400
