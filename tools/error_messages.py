@@ -10,7 +10,7 @@ import importlib
 import inspect
 import re
 from collections import defaultdict
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,17 +80,22 @@ the server's own words, with the field that it is about where the server names o
 
 
 class _Source:
-    """One module: its tree, and its values for what is constant in a message."""
+    """One module: its text, what stands in it, and its values for what is constant in a message."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
-        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        self.text = path.read_text(encoding="utf-8")
         self._module: ModuleType | None = None
 
-    @property
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Everything in its tree, which takes long to read: look through its text first."""
+        return list(ast.walk(ast.parse(self.text)))
+
+    @cached_property
     def imported(self) -> set[str]:
         """What it has from other modules."""
-        imports = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
+        imports = (node for node in self.nodes if isinstance(node, ast.ImportFrom))
         return {alias.name for node in imports for alias in node.names}
 
     @property
@@ -152,12 +157,14 @@ _NO_NAMES = frozenset(
 )
 
 
-def _returned(sources: list[_Source]) -> dict[str, list[tuple[ast.expr, _Source]]]:
-    """Return the texts that functions return, by the function's name."""
+def _returned(sources: list[_Source], names: set[str]) -> dict[str, list[tuple[ast.expr, _Source]]]:
+    """Return the texts that the functions of these names return, by name."""
     found: dict[str, list[tuple[ast.expr, _Source]]] = defaultdict(list)
     for source in sources:
-        for function in ast.walk(source.tree):
-            if isinstance(function, ast.FunctionDef):
+        if names.isdisjoint(re.findall(r"def (\w+)\(", source.text)):
+            continue
+        for function in source.nodes:
+            if isinstance(function, ast.FunctionDef) and function.name in names:
                 texts = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
                 found[function.name] += [(t, source) for t in texts if isinstance(t, (ast.JoinedStr, ast.BinOp))]
     return found
@@ -167,26 +174,32 @@ def _name_of(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
+def _made(sources: list[_Source]) -> Iterator[tuple[str, str, ast.expr, _Source]]:
+    """Yield class, frame, text and place of every call that makes an error."""
+    for source in sources:
+        if (_CLASSES | _MAKERS.keys()).isdisjoint(re.findall(r"(\w+)\(", source.text)):
+            continue
+        for call in source.nodes:
+            if isinstance(call, ast.Call) and call.args:
+                cls, frame = _MAKERS.get(_name_of(call), (_name_of(call), "{}"))
+                if cls in _CLASSES:
+                    yield cls, frame, call.args[0], source
+
+
 @cache
 def raised() -> dict[str, set[str]]:
     """Return class -> patterns, of every place that makes an error of the package's own."""
     sources = list(_sources())
-    returned = _returned(sources)
+    made = list(_made(sources))
+    returned = _returned(sources, {_name_of(text) for _, _, text, _ in made if isinstance(text, ast.Call)})
     found: dict[str, set[str]] = defaultdict(set)
-    for source in sources:
-        for call in ast.walk(source.tree):
-            if not isinstance(call, ast.Call) or not call.args:
-                continue
-            name, first = _name_of(call), call.args[0]
-            cls, frame = _MAKERS.get(name, (name, "{}"))
-            if cls not in _CLASSES:
-                continue
-            texts = [(first, source)]
-            if isinstance(first, ast.Call):
-                there = returned.get(_name_of(first), [])
-                texts = [text for text in there if text[1] is source or _name_of(first) in source.imported]
-            patterns = (frame.format(_pattern(text, where)) for text, where in texts)
-            found[cls] |= {" ".join(pattern.split()) for pattern in patterns if _says_something(pattern)}
+    for cls, frame, first, source in made:
+        texts = [(first, source)]
+        if isinstance(first, ast.Call):
+            there = returned.get(_name_of(first), [])
+            texts = [text for text in there if text[1] is source or _name_of(first) in source.imported]
+        patterns = (frame.format(_pattern(text, where)) for text, where in texts)
+        found[cls] |= {" ".join(pattern.split()) for pattern in patterns if _says_something(pattern)}
     found["ConnectionFailedError"] |= {re.sub(r"\{(\w+)\}", r"<\1>", text) for text in failures._TLS.values()}
     return found
 
