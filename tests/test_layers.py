@@ -94,9 +94,8 @@ def test_no_class_name_has_two_meanings() -> None:
     places: dict[str, set[str]] = {}
     for package in ("shared/kilo_gateway", "langchain_kilo", "llama_index_kilo"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ClassDef):
-                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    places.setdefault(node.name.lstrip("_"), set()).add(place)
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if found := re.match(r" *class _*(\w+)[:(]", line):
+                    places.setdefault(found[1], set()).add(f"{path.relative_to(ROOT)}:{number}")
     shared = {name: where for name, where in places.items() if len(where) > 1}
     assert {name: where for name, where in shared.items() if name not in _TOLD_APART_BY_PACKAGE} == {}

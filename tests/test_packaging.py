@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import tomllib
@@ -36,13 +35,12 @@ def test_an_alias_is_the_package_of_its_version(name: str, extra: str) -> None:
 
 
 def imported_modules(path: Path) -> set[str]:
-    """Return the top-level modules that a file imports, be it inside a function."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
+    """Return the top-level modules that a file imports, be it inside a function: one statement stands on a line."""
+    text = path.read_text(encoding="utf-8")
+    names = {
+        name.split()[0] for line in re.findall(r"^ *import (\w.*)", text, re.MULTILINE) for name in line.split(",")
+    }
+    names |= set(re.findall(r"^ *from (\w\S*) import ", text, re.MULTILINE))
     return {name.partition(".")[0] for name in names}
 
 
