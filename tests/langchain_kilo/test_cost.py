@@ -24,15 +24,19 @@ PROBE = """
 import json, sys
 import langchain_core.language_models.chat_models
 known = set(sys.modules)
-import langchain_kilo
-print(json.dumps(sorted(set(sys.modules) - known)))
+from langchain_kilo import ChatKilo
+imported = sorted(set(sys.modules) - known)
+ChatKilo(api_key="k" * 20).profile
+client = sorted({"kilo_gateway.client", "kilo_gateway.transport.exchange"} & set(sys.modules))
+print(json.dumps([imported, client]))
 """
 
 
-def test_importing_loads_little() -> None:
-    """Beyond langchain-core, importing loads this package's own modules and nothing of weight."""
+def test_importing_and_constructing_load_little() -> None:
+    """Importing loads this package's own modules and little more; neither constructor nor profile loads a client."""
     output = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=120)
-    found = json.loads(output.stdout)
+    found, client = json.loads(output.stdout)
+    assert client == []
     foreign = {name.partition(".")[0] for name in found} - {"kilo_gateway", "langchain_kilo"}
     assert foreign <= {"langchain_core", "pydantic", "difflib", "orjson"}
     assert len([name for name in found if name.startswith(("kilo_gateway", "langchain_kilo"))]) <= 80

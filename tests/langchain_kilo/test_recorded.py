@@ -7,19 +7,20 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from kilo_gateway.testing import Reply
+from langchain_kilo import ChatKilo
 from langchain_kilo.errors import ChatKiloError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kilo_gateway.testing import EmbeddedGateway
-    from langchain_kilo import ChatKilo
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:langchain_core._api.beta_decorator.LangChainBetaWarning")
 
@@ -143,45 +144,52 @@ FULL = {
 }
 
 
+@pytest.fixture
+def play() -> Iterator[Callable[[bytes], ChatKilo]]:
+    """Return a function that takes the body of the next answer, for a model whose requests reach no server."""
+    bodies: list[bytes] = []
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=bodies[-1]))) as client:
+        model = ChatKilo(model="lab/m", api_key="k", max_retries=0, http_client=client)
+
+        def next_answer(body: bytes) -> ChatKilo:
+            bodies.append(body)
+            return model
+
+        yield next_answer
+
+
 @pytest.mark.parametrize("path", list(places(FULL)), ids=lambda path: ".".join(map(str, path)))
-def test_spoiled_answers_are_read_or_refused(
-    path: tuple[Any, ...], gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
-) -> None:
+def test_spoiled_answers_are_read_or_refused(path: tuple[Any, ...], play: Callable[[bytes], ChatKilo]) -> None:
     """Whatever stands in a field, the answer is a message with blocks that can be sent back, or a typed error."""
-    model = make()
     for value in ODD:
-        body = spoiled(FULL, path, value)
-        gateway.enqueue(Reply(body=body))
         try:
-            message = model.invoke("x")
+            message = play(json.dumps(spoiled(FULL, path, value)).encode()).invoke("x")
         except ChatKiloError:
             continue
         assert isinstance(message, AIMessage)
         assert isinstance(message.content_blocks, list)
         assert dumps(message)
-        gateway.enqueue(Reply(text="ok"))
-        assert model.invoke([HumanMessage("x"), message, HumanMessage("y")]).text == "ok"
+        assert play(ANSWER).invoke([HumanMessage("x"), message, HumanMessage("y")]).text == "ok"
 
 
-def as_chunks(body: dict[str, Any]) -> list[Any]:
+ANSWER = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]}'
+
+
+def as_events(body: dict[str, Any]) -> bytes:
     """Return an answer's parts as the events of a stream, all in one delta."""
     event = {**copy.deepcopy(body), "object": "chat.completion.chunk"}
     for choice in event.get("choices") if isinstance(event.get("choices"), list) else []:
         if isinstance(choice, dict) and "message" in choice:
             choice["delta"] = choice.pop("message")
-    return [event, "data: [DONE]\n\n"]
+    return f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode()
 
 
 @pytest.mark.parametrize("path", list(places(FULL)), ids=lambda path: ".".join(map(str, path)))
-def test_spoiled_streams_are_read_or_refused(
-    path: tuple[Any, ...], gateway: EmbeddedGateway, make: Callable[..., ChatKilo]
-) -> None:
+def test_spoiled_streams_are_read_or_refused(path: tuple[Any, ...], play: Callable[[bytes], ChatKilo]) -> None:
     """Whatever stands in an event, the chunks add up to a message with blocks, or a typed error is raised."""
-    model = make()
     for value in ODD:
-        gateway.enqueue(Reply(events=as_chunks(spoiled(FULL, path, value))))
         try:
-            chunks = list(model.stream("x"))
+            chunks = list(play(as_events(spoiled(FULL, path, value))).stream("x"))
         except ChatKiloError:
             continue
         total = chunks[0] + chunks[1:]
