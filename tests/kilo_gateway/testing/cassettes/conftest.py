@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PLUGINS = ("kilo_gateway", "recording", "asyncio", "anyio")
 """What a run within a run loads: looking through all that is installed would take most of its time."""
 _UNUSED = (
-    *("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "pastebin"),
+    *("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "pastebin"),
     *("setuponly", "setupplan", "stepwise", "subtests"),
 )
 """What pytest has of its own and no test here is about."""
