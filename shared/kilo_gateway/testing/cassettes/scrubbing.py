@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -147,10 +148,11 @@ class Scrubber:
 
     def _events(self, text: str) -> str:
         events, separator = split_events(text)
+        clean = cache(self.text)  # most of what stands in one event stands in the next ones
         cleaned = scrub_events(
             events,
-            value=lambda value: clean_fields(value, self.text),
-            text=self.text,
+            value=lambda value: clean_fields(value, clean),
+            text=clean,
             find=lambda whole: find_secrets(whole, self._spellings),
         )
         return separator.join(cleaned)
