@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,23 @@ from .in_process import Done, Shown, run_at_terminal, run_with_files
 MODEL = "openai/gpt-4.1-mini"
 Start = Callable[..., Run]
 Variables = dict[str, str | None] | None
+
+
+@pytest.fixture(scope="session")
+def running_gateway() -> Iterator[EmbeddedGateway]:
+    """One server for all runs."""
+    with EmbeddedGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(running_gateway: EmbeddedGateway) -> Iterator[EmbeddedGateway]:
+    """The server, with nothing scripted, nothing recorded, and the accounts as they were."""
+    accounts = copy.deepcopy(running_gateway.accounts.by_key)
+    running_gateway.clear()
+    yield running_gateway
+    running_gateway.accounts.by_key = accounts
+    assert running_gateway.wait_until(lambda: running_gateway.open_streams == 0)
 
 
 @pytest.fixture
