@@ -246,11 +246,11 @@ def test_thousands_of_comments_cost_nothing() -> None:
     list(reader.feed(b": KILO PROCESSING\n\n"))
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
-    for _ in range(5000):
+    for _ in range(20_000):
         list(reader.feed(b": KILO PROCESSING\n\n"))
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 2500
+    assert after - before < 10_000
     assert peak - before < 50_000
 
 
