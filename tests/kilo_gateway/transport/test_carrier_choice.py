@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import SimpleNamespace
@@ -119,8 +120,18 @@ def test_threads_that_meet_a_patch_together(serve_raw: Any, monkeypatch: pytest.
     client = KiloClient(base_url=serve_raw(play).base_url, api_key="k" * 20, model="a/b", max_retries=0)
     ask = partial(client.complete, [{"role": "user", "content": "Hello"}])
     assert ask().text == "mine"
-    init, made = httpx.Client.__init__, []
-    monkeypatch.setattr(httpx.Client, "__init__", lambda *given, **named: made.append(init(*given, **named)))
+    make, init, making, made = carrier_choice.CarrierChoice._make, httpx.Client.__init__, threading.Semaphore(0), []
+
+    def note_making(*given: Any) -> Any:
+        making.release()
+        return make(*given)
+
+    def init_slowly(*given: Any, **named: Any) -> None:
+        assert made or all(making.acquire(timeout=5) for _ in range(16))  # all threads found none
+        made.append(init(*given, **named))
+
+    monkeypatch.setattr(carrier_choice.CarrierChoice, "_make", note_making)
+    monkeypatch.setattr(httpx.Client, "__init__", init_slowly)
     with ThreadPoolExecutor(16) as pool:
         asked = [pool.submit(ask) for _ in range(16)]
     assert [one.result().text for one in asked] == ["mine"] * 16
