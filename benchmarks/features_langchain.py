@@ -137,7 +137,9 @@ def no_retries(c: Contender) -> Found:
 
 def rate_limits(c: Contender) -> Found:
     """A 429 is tried again."""
-    c.gateway.enqueue(Fault(status=429, body={"error": {"message": "Slow", "code": 429}}, headers={"retry-after": "1"}))
+    c.gateway.enqueue(
+        Fault(status=429, body={"error": {"message": "Slow", "code": 429}}, headers={"retry-after": "0.1"})
+    )
     with refused(Exception):
         c.make().invoke(QUESTION)
     return len(c.gateway.requests) == 2

@@ -137,20 +137,19 @@ CASES: list[tuple[str, Any, list[dict[str, Any]]]] = [
 ]
 
 
+ROLES = ("tool", "user", "system")
+
+
 @pytest.mark.parametrize(("block", "parts"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-@pytest.mark.parametrize("role", ["user", "system", "tool"])
-def test_block_to_part(
-    gateway: EmbeddedGateway, llm: KiloLLM, ask: Any, block: Any, parts: list[dict[str, Any]], role: str
-) -> None:
+def test_block_to_part(gateway: EmbeddedGateway, llm: KiloLLM, block: Any, parts: list[dict[str, Any]]) -> None:
     """A block becomes its part in a message of any role, beside a picture so that content is a list."""
     gateway.enqueue(Reply(text="ok"))
-    call = ToolCallBlock(tool_call_id="c", tool_name="f", tool_kwargs={})
-    message = ChatMessage(
-        role=role, blocks=[block, ImageBlock(url=f"{URL}.gif")], additional_kwargs={"tool_call_id": "c"}
-    )
-    ask.chat(llm, [ChatMessage(content="x"), ChatMessage(role="assistant", blocks=[call]), message])
-    sent = gateway.requests[-1].body["messages"][2]["content"]
-    assert sent == [*parts, {"type": "image_url", "image_url": {"url": f"{URL}.gif"}}]
+    call = ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_call_id="c", tool_name="f", tool_kwargs={})])
+    blocks = [block, ImageBlock(url=f"{URL}.gif")]
+    given = [ChatMessage(role=r, blocks=blocks, additional_kwargs={"tool_call_id": "c"}) for r in ROLES]
+    llm.chat([ChatMessage(content="x"), call, *given])
+    for sent in gateway.requests[-1].body["messages"][2:]:
+        assert sent["content"] == [*parts, {"type": "image_url", "image_url": {"url": f"{URL}.gif"}}]
 
 
 def test_every_block_type_has_a_case() -> None:
