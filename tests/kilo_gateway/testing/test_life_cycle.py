@@ -176,7 +176,8 @@ def test_options_choose_the_behaviour() -> None:
 
 def test_serve_prints_where_it_is_and_stops(capfd: pytest.CaptureFixture[str]) -> None:
     """`serve` prints base URL and key, one line each, and returns when told to."""
-    serve(version="2026-02", should_stop=lambda: True)
+    answers = iter([False, True])
+    serve(version="2026-02", should_stop=lambda: next(answers))
     url, key = capfd.readouterr().out.splitlines()
     assert url.startswith("http://127.0.0.1:")
     assert url.endswith("/api/gateway/")

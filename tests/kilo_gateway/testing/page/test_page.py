@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kilo_gateway import KiloError
@@ -208,7 +208,14 @@ BODIES = st.recursive(
 )
 
 
+ODD = {
+    "messages": ["text", None, {"content": 5}, {"content": [1, {"type": "text"}], "tool_calls": [None, {}]}],
+    "tools": [None, {"function": []}],
+}
+
+
 @settings(max_examples=30, deadline=None)
+@example(body=ODD, answer=[["model", "removed", None, None]], status=200, is_stream=False)
 @given(body=BODIES, answer=BODIES, status=st.sampled_from([200, 200, 404, 503]), is_stream=st.booleans())
 def test_whatever_passes_can_be_shown(body: Any, answer: Any, status: int, is_stream: bool) -> None:
     """No request and no answer, however odd, makes the page fail."""
