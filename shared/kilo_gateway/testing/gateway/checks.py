@@ -59,13 +59,11 @@ def _check_account_limit(request: ChatRequest) -> Answer | None:
 def _check_json(request: ChatRequest) -> Answer | None:
     if isinstance(request.body, dict):
         return None
-    if not isinstance(request.body, bytes):
-        return request.incoming.refusal("model_missing")
     try:
-        orjson.loads(request.body)
+        orjson.loads(request.incoming.received.raw_body)
     except orjson.JSONDecodeError as error:
         return request.incoming.refusal("malformed_json", fill={"<parser detail>": str(error)})
-    return None
+    return request.incoming.refusal("model_missing")
 
 
 def _check_fields(request: ChatRequest) -> Answer | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import struct
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from kilo_gateway.testing.builtin_models.tokens import count_tokens
@@ -12,7 +13,6 @@ from kilo_gateway.testing.builtin_models.vectors import embed_text
 from kilo_gateway.testing.data_files import load_table
 from kilo_gateway.testing.gateway.answer import Answer, json_bytes
 from kilo_gateway.testing.gateway.checks import check_credits
-from kilo_gateway.testing.gateway.usage import price
 
 if TYPE_CHECKING:
     from kilo_gateway.testing.gateway.incoming import IncomingRequest
@@ -96,8 +96,6 @@ def _render_vectors(body: dict[str, Any]) -> bytes:
             vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
         data.append({"object": "embedding", "index": index, "embedding": vector})
     tokens = sum(count_tokens(text) for text in texts)
-    usage: dict[str, Any] = {"prompt_tokens": tokens, "total_tokens": tokens}
-    per_token = price({"pricing": {"prompt": load_table("embedding_models")["prices"].get(row["id"])}}, "prompt")
-    if per_token is not None:
-        usage["cost"] = float(per_token * tokens)
+    cost = float(Decimal(load_table("embedding_models")["prices"][row["id"]]) * tokens)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens, "cost": cost}
     return json_bytes({"object": "list", "data": data, "model": row["id"], "usage": usage})

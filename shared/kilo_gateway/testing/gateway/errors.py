@@ -33,8 +33,6 @@ def render_error(error_id: str, *, status: int | None = None, fill: Mapping[str,
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(one, values) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_filled(one, values) for one in value]
     if isinstance(value, str) and "<" in value:
         for place, text in values.items():
             value = value.replace(place, text)
