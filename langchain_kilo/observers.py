@@ -6,9 +6,10 @@ LangChain adds up `usage_metadata`, and takes whole numbers only; so an answer's
 from __future__ import annotations
 
 import sys
+from collections.abc import AsyncGenerator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.runnables.config import ensure_config, var_child_runnable_config
@@ -163,16 +164,32 @@ def astream_observed(
 ) -> AsyncIterator[T]:
     """Return what a model's `astream` does, as `stream_observed` does of `stream`."""
     found = _prepare_run(config, own, AsyncCallbackManager)
-    return stream(config=config, **given) if found is None else _arun(stream, *found, given)
+    return stream(config=config, **given) if found is None else _ObservedStream(stream, *found, given)
 
 
-async def _arun(
-    stream: Callable[..., AsyncIterator[T]], config: RunnableConfig, run: ObservedRun, given: Any
-) -> AsyncIterator[T]:
-    _current_run.set(run)
-    chunks = stream(config=config, **given)
-    try:
-        async for chunk in chunks:
-            yield chunk
-    finally:
-        await chunks.aclose()  # type: ignore[attr-defined] # a generator
+class _ObservedStream(AsyncGenerator[T, None]):
+    """A stream that keeps its run for the model that is about to stream in it.
+
+    No generator of its own: a loop that ends closes all it has at once, and one around another would be closed twice.
+    """
+
+    def __init__(
+        self, stream: Callable[..., AsyncIterator[T]], config: RunnableConfig, run: ObservedRun, given: Any
+    ) -> None:
+        self._run: ObservedRun | None = run
+        self._chunks = cast("AsyncGenerator[T, None]", stream(config=config, **given))
+
+    async def asend(self, value: None) -> T:
+        """Return the next chunk."""
+        if self._run is not None:
+            _current_run.set(self._run)
+            self._run = None
+        return await self._chunks.asend(value)
+
+    async def athrow(self, *error: Any) -> T:
+        """Raise an error where the stream stands."""
+        return await self._chunks.athrow(*error)
+
+    async def aclose(self) -> None:
+        """Leave the stream."""
+        await self._chunks.aclose()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -25,10 +27,20 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.filterwarnings("error::ResourceWarning")
+@pytest.mark.parametrize("is_traced", [False, True])
 def test_a_stream_left_when_its_loop_ends_prints_nothing(
-    make: Callable[..., ChatKilo], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    make: Callable[..., ChatKilo],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_traced: bool,
 ) -> None:
-    """A loop that ends with an astream in the middle ends without a word, however it was left."""
+    """A loop that ends with an astream in the middle ends without a word, however it was left and whoever traces it."""
+    tracer = "openinference.instrumentation.langchain"
+    monkeypatch.setitem(sys.modules, tracer, ModuleType(tracer))
+    if not is_traced:
+        monkeypatch.delitem(sys.modules, tracer)
     caplog.handler.addFilter(lambda record: " took " not in record.getMessage())  # a slow machine
     held: list[Any] = []
 
