@@ -45,12 +45,7 @@ class Cut:
     is_reset: bool = False
 
 
-@dataclass(frozen=True)
-class End:
-    """End the body here, as if it were whole."""
-
-
-Step = Write | Pause | Comments | Cut | End
+Step = Write | Pause | Comments | Cut
 
 
 def event_bytes(source: EventSource) -> bytes:
@@ -64,24 +59,19 @@ def plan_steps(events: Sequence[bytes], *, fault: Fault | None, event_delay: flo
     """Return the steps that send these events under that fault; `comment` keeps the connection alive."""
     if fault is None and event_delay <= 0:
         return [Write(event) for event in events]
-    steps: list[Step] = []
-    for step in _laid_over(events, fault, event_delay, comment):
-        if isinstance(step, End):
-            break
-        steps.append(step)
-        if isinstance(step, Cut):
-            break
-    return steps
+    return list(_laid_over(events, fault, event_delay, comment))
 
 
 def _laid_over(events: Sequence[bytes], fault: Fault | None, event_delay: float, comment: bytes) -> Iterator[Step]:
-    """Yield the steps of the events; what follows an `End` or a `Cut` is not sent."""
+    """Yield the steps of the events, up to where the fault ends them."""
     if fault is not None and fault.keepalive_seconds > 0:
         yield Comments(fault.keepalive_seconds, fault.keepalive_every_seconds, comment)
     count = 0
     for event in [*events, None]:
         if fault is not None and (event is None or event.startswith(b"data:")):
             yield from _steps_after(fault, count)
+            if _ends_after(fault, count):
+                return
             count += 1
         if event is not None:
             yield Write(event)
@@ -105,8 +95,11 @@ def _steps_after(fault: Fault, count: int) -> Iterator[Step]:
         yield Pause(fault.stall_seconds)
     if fault.cut_after_events == count:
         yield Cut(fault.reset)
-    if fault.end_after_events == count or (fault.error_event is not None and fault.after_events == count):
-        yield End()
+
+
+def _ends_after(fault: Fault, count: int) -> bool:
+    is_error = fault.error_event is not None and fault.after_events == count
+    return is_error or count in (fault.cut_after_events, fault.end_after_events)
 
 
 def cut_at(steps: Iterable[Step], size: int, *, is_reset: bool) -> list[Step]:
