@@ -161,9 +161,9 @@ def test_only_unpaired_surrogates_go(text: str) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
-        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
-        max_leaves=20,
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=20),
+        lambda x: st.lists(x, max_size=4) | st.dictionaries(st.text(max_size=9), x, max_size=4),
+        max_leaves=12,
     )
 )
 def test_what_is_sent_is_read_back(value: Any) -> None:

@@ -53,7 +53,12 @@ def test_arguments_are_an_object_or_nothing(text: Any, expected: dict[str, Any] 
 
 
 @given(
-    st.recursive(st.text(st.characters(codec="utf-8")), lambda values: st.dictionaries(st.text(), values)), st.data()
+    st.recursive(
+        st.text(st.characters(codec="utf-8"), max_size=20),
+        lambda values: st.dictionaries(st.text(max_size=9), values, max_size=4),
+        max_leaves=9,
+    ),
+    st.data(),
 )
 def test_any_cut_of_escapes_gives_the_same_text(value: Any, data: st.DataObject) -> None:
     """However the text is cut, what is handed on joins to what stands there, and whole characters stay."""
