@@ -47,7 +47,8 @@ def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | No
     try:
         run(port=port, version=server_version, delay_ms=delay_ms, upstream=upstream, announce=announce)
     except ImportError as error:
-        raise wrong_usage(_missing_extra(error)) from None
+        hint = 'Install it with: pip install "kilo-gateway[testing]"'
+        raise wrong_usage(f"This needs {error.name}. {hint}") from None
     except OSError as error:
         if listening.is_set():
             raise
@@ -68,7 +69,3 @@ def _announce(serving: Serving, *, as_json: bool) -> None:
     if err.is_terminal:
         err.line(f"What is sent here shows at {serving.page}")
         err.line(f"export {TELL_CHANGES}=1 in that shell shows what the client changed, too.")
-
-
-def _missing_extra(error: ImportError) -> str:
-    return f'This needs {error.name}. Install it with: pip install "kilo-gateway[testing]"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -58,14 +59,9 @@ def effective_settings(client: KiloClient) -> dict[str, dict[str, Any]]:
     described = client.settings.describe()
     described["feature"]["value"] = resolve_feature(client.settings, os.environ)
     described["default_headers"]["value"] = dict.fromkeys(client.settings.default_headers, _MASK)
-    timeouts = client.settings.timeout
-    described["timeout"]["value"] = {name: value for name, value in _fields_of(timeouts).items() if value is not None}
+    bounds = asdict(client.settings.timeout)
+    described["timeout"]["value"] = {name: seconds for name, seconds in bounds.items() if seconds is not None}
     return {name: {"value": row["value"], "from": _origin(str(row["from"]))} for name, row in described.items()}
-
-
-def _fields_of(timeouts: Any) -> dict[str, Any]:
-    names = getattr(timeouts, "_fields", None) or getattr(timeouts, "__dataclass_fields__", {})
-    return {name: getattr(timeouts, name) for name in names}
 
 
 def _origin(text: str) -> str:
