@@ -48,6 +48,12 @@ def make(gateway: EmbeddedGateway) -> Callable[..., ChatKilo]:
     return make_model
 
 
+@pytest.fixture
+def benchmark() -> Callable[..., Any]:
+    """Do once what LangChain's standard tests would time: `make bench` does that."""
+    return lambda work: work()
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take this machine's settings out of the environment."""

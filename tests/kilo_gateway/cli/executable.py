@@ -99,7 +99,12 @@ class Run:
     def wait_for_prompt(self, prompt: str = ">") -> None:
         """Wait until the last line of the screen is an empty prompt."""
         deadline = time.monotonic() + _SECONDS
-        while self.screen().rpartition("\n")[2] != prompt:
+        seen = -1
+        while True:
+            if len(self._outputs["terminal"]) != seen:  # a screen takes long to draw
+                seen = len(self._outputs["terminal"])
+                if self.screen().rpartition("\n")[2] == prompt:
+                    return
             assert time.monotonic() < deadline, f"no prompt: {self.screen()}"
             time.sleep(0.01)
 
