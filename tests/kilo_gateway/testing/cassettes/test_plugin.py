@@ -311,7 +311,8 @@ def test_wrong_markers_are_errors_of_their_test(pytester: pytest.Pytester, run: 
 
 def test_the_marker_without_the_extra(pytester: pytest.Pytester) -> None:
     """Where the `testing` extra is not installed, the test says what to install; others run, and nothing breaks."""
-    pytester.makepyfile(test_it=BASIC + "def test_plain(): pass\n")
+    marked = "import pytest\n@pytest.mark.kilo_cassette\ndef test_it(): pass\n"
+    pytester.makepyfile(test_it=marked + "def test_plain(): pass\n")
     pytester.makeconftest("import sys\nsys.modules['vcr'] = None")
     options = ["-p", "kilo_gateway.testing.pytest_plugin", "--kilo-strict"]
     with pytest.MonkeyPatch.context() as patch:

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import venv
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hatchling.build import build_wheel
 from uv import find_uv_bin
 
 pytest_plugins = ["pytester"]
@@ -26,16 +27,14 @@ PROJECT = Path(__file__).parent / "user_project"
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the Python of an environment with the wheel, and what it needs borrowed from this one."""
     home = tmp_path_factory.mktemp("user")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(home / "dist")]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    with chdir(ROOT):
+        wheel = build_wheel(str(home))
     venv.create(home / "venv", with_pip=False, symlinks=os.name != "nt")
     program = home / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    show = [str(program), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    packages = subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
+    packages = sysconfig.get_path("purelib", "venv", {"base": str(home / "venv")})
     (Path(packages) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    wheel = next((home / "dist").glob("*.whl"))
     install = ["pip", "install", "--python", str(program), "--no-config", "--no-cache", "--no-deps", "--no-index"]
-    subprocess.run([find_uv_bin(), *install, str(wheel)], check=True, capture_output=True)
+    subprocess.run([find_uv_bin(), *install, str(home / wheel)], check=True, capture_output=True)
     return program
 
 
