@@ -48,7 +48,7 @@ _SHAPES: tuple[tuple[str, str, str], ...] = (
     ("an AWS token", "FwoGZXIvYXdzE IQoJb3JpZ2lu", r"(?:FwoGZXIvYXdzE|IQoJb3JpZ2lu)[A-Za-z0-9/+=]{20,}"),
     ("a GitHub token", "gho_ ghp_ ghu_ ghs_ ghr_ github_pat_", r"(?:gh[opusr]_|github_pat_)[A-Za-z0-9_]{20,}"),
     ("a Slack token", "xox xapp-", r"(?:xox[abeprs]|xapp)-[A-Za-z0-9-]{10,}"),
-    ("a signed token", "eyJ", r"eyJ[A-Za-z0-9_-]{8,8000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
+    ("a signed token", "eyJ", r"eyJ[A-Za-z0-9_-]{8,8000}+\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
     ("a bearer token", "earer", r"[Bb]earer +(?P<secret>(?=[^\s\"']{0,400}[0-9])[A-Za-z0-9._~+/=-]{16,})"),
     ("a password", "asic", r"[Bb]asic +(?P<secret>[A-Za-z0-9+/]{12,}={0,2})(?![A-Za-z0-9+/=])"),
     (
