@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,22 +142,23 @@ FULL = {
 }
 
 
-@pytest.fixture
-def play() -> Iterator[Callable[[bytes], ChatKilo]]:
-    """Return a function that takes the body of the next answer, for a model whose requests reach no server."""
+@cache
+def _model() -> tuple[ChatKilo, list[bytes]]:
+    """Return a model whose requests reach no server, and the bodies of its answers: the last one is the next."""
     bodies: list[bytes] = []
-    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=bodies[-1]))) as client:
-        model = ChatKilo(model="lab/m", api_key="k", max_retries=0, http_client=client)
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=bodies[-1])))
+    return ChatKilo(model="lab/m", api_key="k", max_retries=0, http_client=client), bodies
 
-        def next_answer(body: bytes) -> ChatKilo:
-            bodies.append(body)
-            return model
 
-        yield next_answer
+def play(body: bytes) -> ChatKilo:
+    """Return the model, which answers with a body."""
+    model, bodies = _model()
+    bodies[:] = [body]
+    return model
 
 
 @pytest.mark.parametrize("path", list(places(FULL)), ids=lambda path: ".".join(map(str, path)))
-def test_spoiled_answers_are_read_or_refused(path: tuple[Any, ...], play: Callable[[bytes], ChatKilo]) -> None:
+def test_spoiled_answers_are_read_or_refused(path: tuple[Any, ...]) -> None:
     """Whatever stands in a field, the answer is a message with blocks that can be sent back, or a typed error."""
     for value in ODD:
         try:
@@ -182,7 +184,7 @@ def as_events(body: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("path", list(places(FULL)), ids=lambda path: ".".join(map(str, path)))
-def test_spoiled_streams_are_read_or_refused(path: tuple[Any, ...], play: Callable[[bytes], ChatKilo]) -> None:
+def test_spoiled_streams_are_read_or_refused(path: tuple[Any, ...]) -> None:
     """Whatever stands in an event, the chunks add up to a message with blocks, or a typed error is raised."""
     for value in ODD:
         try:

@@ -48,7 +48,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seconds
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
@@ -64,17 +63,18 @@ def test_status_errors(
     gateway: EmbeddedGateway,
     make_llm: Callable[..., KiloLLM],
     ask: Any,
-    entry_point: str,
     status: int,
     body: Any,
     kind: type[GatewayError],
 ) -> None:
     """Each status comes out of all eight entry points as its own class, with the model in it."""
-    gateway.enqueue(Fault(status=status, body=body))
-    with pytest.raises(kind) as caught:
-        getattr(ask, entry_point)(make_llm(max_retries=0), "hi")
-    assert caught.value.status == status
-    assert "anthropic/claude-sonnet-4.6" in (caught.value.model or "")
+    llm = make_llm(max_retries=0)
+    for entry_point in ENTRY_POINTS:
+        gateway.enqueue(Fault(status=status, body=body))
+        with pytest.raises(kind) as caught:
+            getattr(ask, entry_point)(llm, "hi")
+        assert caught.value.status == status, entry_point
+        assert "anthropic/claude-sonnet-4.6" in (caught.value.model or ""), entry_point
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
