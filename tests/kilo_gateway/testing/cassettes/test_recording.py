@@ -139,15 +139,15 @@ def test_pieces(pieces: Any, own_gateway: EmbeddedGateway) -> None:
 
 def test_recorded_pieces_have_their_sizes(own_gateway: EmbeddedGateway) -> None:
     """Pieces arrive as the network delivered them, be they cut within an event."""
-    own_gateway.enqueue(Reply(text="one two three", pieces=[7, 100], piece_delay_seconds=0.02))
+    own_gateway.enqueue(Reply(text="one two three", pieces=[7, 300], piece_delay_seconds=0.02))
     with use_cassette("c"):
         stream()
-    assert "pieces: [7, 100, 7, 100" in FILE.read_text()
+    assert "pieces: [7, 300, 7, 300" in FILE.read_text()
     with use_cassette("c"), httpx.Client() as client:
         body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}], "stream": True}
         body["stream_options"] = {"include_usage": True}
         with client.stream("POST", f"{os.environ['KILOCODE_BASE_URL']}chat/completions", json=body) as response:
-            assert [len(piece) for piece in response.iter_raw()][:4] == [7, 100, 7, 100]
+            assert [len(piece) for piece in response.iter_raw()][:4] == [7, 300, 7, 300]
 
 
 def test_parallel_calls_are_answered_each_once() -> None:

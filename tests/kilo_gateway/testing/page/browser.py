@@ -21,6 +21,7 @@ _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"),
     "--renderer-process-limit=1",  # for each site
+    "--disable-background-timer-throttling",  # of tabs that another one covers
     "--host-resolver-rules=MAP *.example 127.0.0.1, EXCLUDE localhost",
 )
 """Names under `.example` are this machine, as a site could make its own name mean."""
