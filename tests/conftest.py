@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -89,3 +90,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+_FINISHED = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logfinish() -> None:
+    """Leave what stays of fifty tests out, too: many tests collect garbage and would look through it each time."""
+    if next(_FINISHED) % 50 == 0:
+        gc.collect()
+        gc.freeze()
