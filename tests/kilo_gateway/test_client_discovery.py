@@ -323,8 +323,10 @@ def test_a_model_that_only_the_live_list_calls_free(connect: Any, gateway: Any, 
 
 
 @SHAPES
-@pytest.mark.parametrize("api_key", [None, "anonymous"])
-@pytest.mark.parametrize("model", ["openai/gpt-5-mini", "nobody/knows", "kilo/auto"])
+@pytest.mark.parametrize(
+    ("api_key", "model"),
+    [(None, "openai/gpt-5-mini"), (None, "nobody/knows"), (None, "kilo/auto"), ("anonymous", "openai/gpt-5-mini")],
+)
 def test_other_models_need_a_key(connect: Any, gateway: Any, model: str, stream: bool, api_key: Any) -> None:
     """Without a key a model that is not free is refused before any chat request, saying how to get a key."""
     error = connect(api_key=api_key, model=model).fail(stream=stream)

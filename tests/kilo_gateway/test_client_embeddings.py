@@ -153,28 +153,30 @@ def test_a_key_of_the_call(connect: Any, gateway: Any) -> None:
     assert len(found.vectors) == 1
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "kind"),
-    [
-        ({"error": {"message": "No", "code": 400}}, 400, BadRequestError),
-        ({"error": {"message": "No", "code": 401}}, 401, AuthenticationError),
-        ({"error": {"message": "No", "code": 402}}, 402, InsufficientCreditsError),
-        ({"error": {"message": "No", "code": 429}}, 429, RateLimitError),
-        ({"error": {"message": "No", "code": 503}}, 503, ServiceUnavailableError),
-        ({"error": {"message": "No", "code": 429}}, 200, RateLimitError),
-        ({"error": {"message": "No", "code": 402}}, 200, InsufficientCreditsError),
-        ("html", 200, MalformedAnswerError),
-        (None, 200, MalformedAnswerError),
-        ({"data": []}, 200, MalformedAnswerError),
-    ],
-)
-def test_errors_are_those_of_chat(connect: Any, gateway: Any, body: Any, status: int, kind: type[KiloError]) -> None:
+ERRORS: list[tuple[Any, int, type[KiloError]]] = [
+    ({"error": {"message": "No", "code": 400}}, 400, BadRequestError),
+    ({"error": {"message": "No", "code": 401}}, 401, AuthenticationError),
+    ({"error": {"message": "No", "code": 402}}, 402, InsufficientCreditsError),
+    ({"error": {"message": "No", "code": 429}}, 429, RateLimitError),
+    ({"error": {"message": "No", "code": 503}}, 503, ServiceUnavailableError),
+    ({"error": {"message": "No", "code": 429}}, 200, RateLimitError),
+    ({"error": {"message": "No", "code": 402}}, 200, InsufficientCreditsError),
+    ("html", 200, MalformedAnswerError),
+    (None, 200, MalformedAnswerError),
+    ({"data": []}, 200, MalformedAnswerError),
+]
+
+
+def test_errors_are_those_of_chat(connect: Any, gateway: Any) -> None:
     """An error has its class and names the model, whatever the status it hides behind."""
-    gateway.enqueue(Fault(status=status, body=body, times=9), endpoint="embeddings")
-    error = fail(connect(max_retries=0))
-    assert type(error) is kind
-    assert error.model == f"kilocode/{SMALL}"
-    assert len(gateway.requests) == 1
+    session = connect(max_retries=0)
+    for body, status, kind in ERRORS:
+        gateway.clear()
+        gateway.enqueue(Fault(status=status, body=body, times=9), endpoint="embeddings")
+        error = fail(session)
+        assert type(error) is kind, body
+        assert error.model == f"kilocode/{SMALL}"
+        assert len(gateway.requests) == 1
 
 
 def test_the_gateways_own_refusals(connect: Any, gateway: Any) -> None:

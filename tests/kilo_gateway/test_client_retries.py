@@ -68,37 +68,39 @@ def test_retry_after_as_a_date_is_obeyed(connect: Any, gateway: Any, waits: list
 
 
 @SHAPES
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 529])
-def test_passing_failures_are_retried(connect: Any, gateway: Any, status: int, stream: bool) -> None:
+def test_passing_failures_are_retried(connect: Any, gateway: Any, stream: bool) -> None:
     """A failure that passes is tried again without a word: two requests, one answer."""
-    gateway.enqueue(Fault(status=status, body=error_body(status)), Reply(text="Yes."))
-    assert answer(connect(), stream=stream) == "Yes."
-    assert len(gateway.requests) == 2
+    session = connect()
+    for status in (408, 500, 502, 503, 504, 529):
+        gateway.clear()
+        gateway.enqueue(Fault(status=status, body=error_body(status)), Reply(text="Yes."))
+        assert answer(session, stream=stream) == "Yes."
+        assert len(gateway.requests) == 2
+
+
+REFUSALS = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    413: RequestTooLargeError,
+    422: BadRequestError,
+}
 
 
 @SHAPES
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, BadRequestError),
-        (401, AuthenticationError),
-        (402, InsufficientCreditsError),
-        (403, PermissionDeniedError),
-        (404, NotFoundError),
-        (413, RequestTooLargeError),
-        (422, BadRequestError),
-    ],
-)
-def test_refusals_are_final(
-    connect: Any, gateway: Any, waits: list[float], status: int, kind: type[KiloError], stream: bool
-) -> None:
+def test_refusals_are_final(connect: Any, gateway: Any, waits: list[float], stream: bool) -> None:
     """A refusal is one request and an error of its class with the status and the gateway's message."""
-    gateway.enqueue(Fault(status=status, body=error_body(status, "Not like this"), times=9))
-    error = connect().fail(stream=stream)
-    assert type(error) is kind
-    assert error.status == error.http_status == status
-    assert "Not like this" in str(error)
-    assert len(gateway.requests) == 1
+    session = connect()
+    for status, kind in REFUSALS.items():
+        gateway.clear()
+        gateway.enqueue(Fault(status=status, body=error_body(status, "Not like this"), times=9))
+        error = session.fail(stream=stream)
+        assert type(error) is kind
+        assert error.status == error.http_status == status
+        assert "Not like this" in str(error)
+        assert len(gateway.requests) == 1
     assert waits == []
 
 
