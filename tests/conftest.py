@@ -87,7 +87,6 @@ def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave ten thousand tests out of every garbage collection that follows."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
