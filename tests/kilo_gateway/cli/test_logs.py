@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kilo_gateway.cli.log.home import make_folder
 from kilo_gateway.testing import Fault, Reply
 
 if TYPE_CHECKING:
@@ -203,6 +204,12 @@ def test_many_at_once(start: Callable[..., Any], run: Callable[..., Any]) -> Non
     assert [one.wait() for one in running] == [0] * 6
     assert [one.stderr for one in running] == [""] * 6
     assert len(entries(run, "-n", "0")) == 6
+
+
+def test_a_folder_that_another_process_makes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is there only a moment later is taken as it is."""
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    make_folder(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc").exists(), reason="needs a place that cannot be written")
