@@ -45,9 +45,9 @@ FACTS = [
 QUESTION = "When was the lighthouse of Alten built?"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def index() -> VectorStoreIndex:
-    """Return an index of three facts, embedded offline."""
+    """Return an index of three facts, embedded offline; it is only asked."""
     documents = [Document(text=text) for text in FACTS]
     return VectorStoreIndex.from_documents(documents, embed_model=MockEmbedding(embed_dim=8))
 
