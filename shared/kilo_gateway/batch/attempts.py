@@ -57,6 +57,8 @@ class Attempts:
         """The last refusal because the gateway was busy; None once it has accepted a request again."""
         self.sending: set[asyncio.Task[Any]] = set()
         """Tasks that wait for an answer."""
+        self.is_ending = False
+        """Whether what fails from now on is left for another run, and not tried again."""
 
     async def finish(self, request: PreparedRequest) -> Result:
         """Return the final result of a request.
@@ -80,13 +82,20 @@ class Attempts:
                 return replace(result, tries=tries + 1) if tries else result
             meaning = meaning_of(result.error)
             if meaning == "busy":
+                self._leave_if_ending()
                 continue
             tries += 1
             delay = retry_delay(result.error, attempt=tries - 1, max_retries=self._options.tries - 1)
             seconds -= result.seconds + (delay or 0.0)
             if meaning == "failed" or delay is None or seconds <= 0:
                 return replace(result, tries=tries)
+            self._leave_if_ending()
             await asyncio.sleep(delay)
+
+    def _leave_if_ending(self) -> None:
+        """End the task, as those are ended that were waiting when the run was stopped."""
+        if self.is_ending:
+            raise asyncio.CancelledError
 
     async def _try(self, request: PreparedRequest, seconds: float) -> Result:
         """Send a request once and return what came of it.

@@ -167,6 +167,7 @@ class BatchRun:
         return self.stopped is not None or self._failure is not None
 
     def _cancel_idle_workers(self) -> None:
+        self._attempts.is_ending = True
         for worker in self._workers - self._attempts.sending - self._delivering:
             worker.cancel()
         grace = 0.0 if self.pause_seconds else self._options.grace_seconds

@@ -161,6 +161,22 @@ def test_a_stop_inside_a_pause_waits_for_nothing() -> None:
     assert asyncio.run(drive()) < 5
 
 
+@pytest.mark.parametrize("error", [busy(after=0.0), RequestTimeoutError("too late")], ids=["busy", "late"])
+def test_what_fails_after_a_stop_is_not_tried_again(error: KiloError) -> None:
+    """A request that was under way at the stop, and fails, is left for another run."""
+
+    def stop_and_fail(*_: Any) -> KiloError:
+        run.stop(BatchStoppedError("Stop.", reason="interrupted"))
+        return error
+
+    gateway = Gateway(fate=stop_and_fail)
+    run = gateway.run(requests(1))
+    with pytest.raises(BatchStoppedError, match="Stop"):
+        asyncio.run(collect(run))
+    assert gateway.sent == ["r0"]
+    assert (run.totals.done, run.totals.failed, run.cut_off) == (0, 0, 0)
+
+
 def test_a_stop_after_the_last_request_loses_nothing() -> None:
     """A run that is stopped when all is answered, but not yet taken, gives out every result."""
     found: list[str] = []
