@@ -96,6 +96,27 @@ def test_bytes_behind_an_answer_on_a_callers_client(serve_raw: Any, open_session
     assert (answers, server.requests) == (["mine"] * 3, [1, 2, 2])
 
 
+def test_a_last_chunk_that_comes_late_on_a_callers_client(
+    serve_raw: Any, open_session: Any, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream whose last chunk comes a moment behind its last event gives the connection of a caller's back."""
+    for path in ("blocking", "looped"):  # as if a busy machine were as quick as any
+        monkeypatch.setattr(f"kilo_gateway.transport.httpx_path.{path}.DRAIN_SECONDS", 2.0)
+
+    def play(peer: Any) -> None:
+        while peer.request():
+            peer.send(answer(stream=True)[:-5])
+            time.sleep(0.005)
+            peer.send(answer(stream=True)[-5:])
+
+    server = serve_raw(play)
+    own: Any = httpx.Client() if mode == "sync" else httpx.AsyncClient()
+    session = open_session(base_url=server.base_url, http_client=own, **GIVEN)
+    assert [session.stream().text for _ in range(2)] == ["mine"] * 2
+    session.wait(own.close() if mode == "sync" else own.aclose())
+    assert server.requests == [1, 1]
+
+
 def test_streams_in_threads_never_meet(serve_raw: Any) -> None:
     """Sixteen threads stream over kept connections whose last chunk comes apart: each has its own answer."""
 
