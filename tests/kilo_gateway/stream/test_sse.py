@@ -123,7 +123,7 @@ def test_an_event_is_returned_with_its_last_byte() -> None:
 
 @pytest.mark.parametrize("comment", [b": KILO PROCESSING\n\n", b": KILO PROCESSING\n", b"event: ping\r\n", b":\r"])
 def test_comments_leave_nothing_behind(comment: bytes) -> None:
-    """Five thousand comments, with or without blank lines between them, take no memory."""
+    """Twenty thousand comments, with or without blank lines between them, take no memory."""
     decoder = SseDecoder()
     decoder.feed(b"data: a\ndata: b\n")
     tracemalloc.start()
@@ -131,12 +131,12 @@ def test_comments_leave_nothing_behind(comment: bytes) -> None:
         for _ in range(1000):
             decoder.feed(comment)
         before, _ = tracemalloc.get_traced_memory()
-        for _ in range(5):
+        for _ in range(20):
             decoder.feed(comment * 1000)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 2500
+    assert after - before < 10_000
 
 
 def test_an_event_in_a_hundred_thousand_pieces_arrives_whole() -> None:
