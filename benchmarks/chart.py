@@ -35,5 +35,5 @@ def draw(curves: Curves, path: Path) -> None:
         panel.set_xticks(counts, [str(count) for count in counts])
         panel.minorticks_off()
         panel.grid(alpha=0.3)
-    panels[0].legend(frameon=False)
+    panels[1].legend(frameon=False, loc="center left")  # between the peers and us
     figure.savefig(path, dpi=130)
