@@ -64,6 +64,24 @@ def test_a_stream_left_when_its_loop_ends_prints_nothing(
     assert caplog.messages == []
 
 
+def test_an_error_is_raised_where_a_traced_stream_stands(
+    make: Callable[..., ChatKilo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is thrown into a stream that a tracer sees comes out of it, and ends it."""
+    tracer = "openinference.instrumentation.langchain"
+    monkeypatch.setitem(sys.modules, tracer, ModuleType(tracer))
+
+    async def throw() -> None:
+        stream: Any = make().astream("Hello there")
+        await anext(stream)
+        with pytest.raises(ZeroDivisionError):
+            await stream.athrow(ZeroDivisionError())
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+
+    asyncio.run(throw())
+
+
 QUESTION: Any = {"messages": [HumanMessage("x")]}
 
 

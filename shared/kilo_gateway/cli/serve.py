@@ -36,8 +36,11 @@ def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | No
 
     Prints the variables that lead programs to it. A page shows what arrives, as it arrives.
     """
-    from kilo_gateway.testing import serve as run  # noqa: PLC0415 - the extra may be missing
-
+    try:
+        from kilo_gateway.testing import serve as run  # noqa: PLC0415 - the extra may be missing
+    except ImportError as error:
+        hint = 'Install it with: pip install "kilo-gateway[testing]"'
+        raise wrong_usage(f"This needs {(error.name or '').partition('.')[0]}. {hint}") from None
     listening = threading.Event()
 
     def announce(serving: Serving) -> None:
@@ -46,9 +49,6 @@ def serve(*, port: int, server_version: Any, delay_ms: float, upstream: str | No
 
     try:
         run(port=port, version=server_version, delay_ms=delay_ms, upstream=upstream, announce=announce)
-    except ImportError as error:
-        hint = 'Install it with: pip install "kilo-gateway[testing]"'
-        raise wrong_usage(f"This needs {error.name}. {hint}") from None
     except OSError as error:
         if listening.is_set():
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -59,3 +61,13 @@ def test_a_taken_port(gateway: EmbeddedGateway, run: Callable[..., Any]) -> None
     """A port that is taken ends with 1, one that cannot be with 2."""
     assert f"Port {gateway.port}" in run("serve", "--port", str(gateway.port), status=1).stderr
     assert "--port" in run("serve", "--port", "99999", status=2).stderr
+
+
+def test_without_the_extra() -> None:
+    """Where the packages of the embedded gateway are missing, it says what to install."""
+    code = (
+        "import sys; from kilo_gateway.cli import main; sys.modules['uvicorn'] = None; sys.argv[1:] = ['serve']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    told = 'error: This needs uvicorn. Install it with: pip install "kilo-gateway[testing]"\n'
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
