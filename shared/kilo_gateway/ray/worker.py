@@ -128,10 +128,11 @@ class Worker:
                 future.set_result(outcome_of(result))
 
     def _stop(self, stop: BatchStoppedError) -> None:
-        """Send nothing new; what is under way may go on for the grace."""
+        """Send nothing new, nor again; what is under way may go on for the grace."""
         if self._stopped is not None:
             return
         self._stopped = stop
+        self._attempts.is_ending = True
         while self._open:
             _fail(self._open.popleft()[1], stop)
         for runner in self._runners - self._attempts.sending:

@@ -14,7 +14,14 @@ import pytest
 pytest.importorskip("ray", reason="needs the extra `ray`")
 
 from kilo_gateway.batch.options import RunOptions
-from kilo_gateway.errors import BadRequestError, BatchStoppedError, BudgetExceededError, KiloError, RateLimitError
+from kilo_gateway.errors import (
+    BadRequestError,
+    BatchStoppedError,
+    BudgetExceededError,
+    KiloError,
+    RateLimitError,
+    RequestTimeoutError,
+)
 from kilo_gateway.ray import coordinator as coordinators
 from kilo_gateway.ray import link as links
 from kilo_gateway.ray import sharing
@@ -206,6 +213,30 @@ def test_a_dead_gateway_ends_the_run(tmp_path: Path) -> None:
     assert [stop.reason for stop in found] == ["no_progress", "no_progress"]
     assert "Come back later" in found[0].message
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimitError("busy", status=429), RequestTimeoutError("too late")], ids=["busy", "late"]
+)
+def test_what_fails_after_a_stop_is_not_tried_again(tmp_path: Path, error: KiloError) -> None:
+    """A request that was under way at the stop, and fails, is left for another run at once."""
+    clusters: list[Cluster] = []
+
+    def stop_and_fail(custom_id: str, number: int) -> KiloError:
+        clusters[0].workers[0]._stop(BatchStoppedError("Stop."))
+        return error
+
+    async def note(cluster: Cluster) -> None:
+        clusters.append(cluster)
+
+    gateway = Gateway(fate=stop_and_fail)
+    plan = plan_of(tmp_path, run=RunOptions(grace_seconds=30.0))
+    began = time.monotonic()
+    (stop,), totals = run(plan, gateway, workers=1, count=1, during=note)
+    assert time.monotonic() - began < 15
+    assert isinstance(stop, BatchStoppedError)
+    assert gateway.sent == {"r0": 1}
+    assert (totals.done, totals.failed) == (0, 0)
 
 
 def test_a_journal_that_cannot_be_written_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
