@@ -6,7 +6,6 @@ LangChain adds up `usage_metadata`, and takes whole numbers only; so an answer's
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -16,10 +15,11 @@ from langchain_core.runnables.config import ensure_config, var_child_runnable_co
 from langchain_core.utils.uuid import uuid7
 
 from kilo_gateway.adapters.shown_costs import LANGSMITH, costs_of, describe_no_cost, describe_usage, is_openinference
+from kilo_gateway.adapters.wrapped_stream import WrappedStream
 from langchain_kilo.answers import usage_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from uuid import UUID
 
@@ -167,29 +167,18 @@ def astream_observed(
     return stream(config=config, **given) if found is None else _ObservedStream(stream, *found, given)
 
 
-class _ObservedStream(AsyncGenerator[T, None]):
-    """A stream that keeps its run for the model that is about to stream in it.
-
-    No generator of its own: a loop that ends closes all it has at once, and one around another would be closed twice.
-    """
+class _ObservedStream(WrappedStream[T]):
+    """A stream that keeps its run for the model that is about to stream in it."""
 
     def __init__(
         self, stream: Callable[..., AsyncIterator[T]], config: RunnableConfig, run: ObservedRun, given: Any
     ) -> None:
+        super().__init__(cast("AsyncGenerator[T, None]", stream(config=config, **given)))
         self._run: ObservedRun | None = run
-        self._chunks = cast("AsyncGenerator[T, None]", stream(config=config, **given))
 
     async def asend(self, value: None) -> T:
         """Return the next chunk."""
         if self._run is not None:
             _current_run.set(self._run)
             self._run = None
-        return await self._chunks.asend(value)
-
-    async def athrow(self, *error: Any) -> T:
-        """Raise an error where the stream stands."""
-        return await self._chunks.athrow(*error)
-
-    async def aclose(self) -> None:
-        """Leave the stream."""
-        await self._chunks.aclose()
+        return await super().asend(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
 from llama_index.core.base.llms.types import (
@@ -15,11 +14,12 @@ from llama_index.core.base.llms.types import (
 
 from kilo_gateway.adapters.copies import copier
 from kilo_gateway.adapters.shown_costs import describe_usage
+from kilo_gateway.adapters.wrapped_stream import WrappedStream
 from llama_index_kilo.answers import parse_chat_response, text_block
 from llama_index_kilo.tools import keep_one_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from llama_index.core.base.llms.types import ChatResponseGen
 
@@ -160,23 +160,13 @@ def with_one_call(responses: ChatResponseGen) -> ChatResponseGen:
         responses.close()
 
 
-class OneCallStream(AsyncGenerator[ChatResponse, None]):
-    """The same of an asynchronous stream.
-
-    No generator of its own: a loop that ends closes all it has at once, and one around another would be closed twice.
-    """
-
-    def __init__(self, responses: AsyncGenerator[ChatResponse, None]) -> None:
-        self._responses = responses
+class OneCallStream(WrappedStream[ChatResponse]):
+    """The same of an asynchronous stream."""
 
     async def asend(self, value: None) -> ChatResponse:
         """Return the next response."""
-        return keep_one_call(await self._responses.asend(value))
+        return keep_one_call(await super().asend(value))
 
     async def athrow(self, *error: Any) -> ChatResponse:
         """Raise an error where the stream stands."""
-        return keep_one_call(await self._responses.athrow(*error))
-
-    async def aclose(self) -> None:
-        """Leave the stream."""
-        await self._responses.aclose()
+        return keep_one_call(await super().athrow(*error))
