@@ -14,9 +14,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import certifi
 import pytest
+
+if TYPE_CHECKING:
+    from kilo_gateway.testing import EmbeddedGateway
 
 # Compiled modules are kept, whatever the environment says: a suite that compiles the frameworks
 # and all tests again in every process takes twice as long.
@@ -75,6 +79,15 @@ def block_network() -> None:
 @pytest.fixture(scope="session")
 def vcr() -> None:
     """Replace what pytest-recording sets up for every test; the tests that record with it bring it back."""
+
+
+@pytest.fixture(scope="module")
+def running_gateway() -> Iterator[EmbeddedGateway]:
+    """One embedded gateway for the tests of a file; the fixture `gateway` of their folder empties it for each."""
+    from kilo_gateway.testing import EmbeddedGateway  # not in the process that only hands out the tests
+
+    with EmbeddedGateway() as gateway:
+        yield gateway
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -10,17 +10,7 @@ from kilo_gateway.testing import EmbeddedGateway, Reply
 from langchain_kilo import ChatKilo
 from llama_index_kilo import KiloLLM
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MODEL = "anthropic/claude-sonnet-4.6"
-
-
-@pytest.fixture(scope="module")
-def running_gateway() -> Iterator[EmbeddedGateway]:
-    """Serve for all of these tests."""
-    with EmbeddedGateway() as gateway:
-        yield gateway
 
 
 @pytest.fixture

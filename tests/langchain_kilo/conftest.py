@@ -1,4 +1,4 @@
-"""One embedded gateway for all tests of ChatKilo, emptied before each of them."""
+"""An embedded gateway for the tests of ChatKilo, emptied before each of them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,11 @@ from kilo_gateway.testing import EmbeddedGateway
 from langchain_kilo import ChatKilo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 MODEL = "anthropic/claude-sonnet-4.6"
 
 Make = "Callable[..., ChatKilo]"
-
-
-@pytest.fixture(scope="session")
-def running_gateway() -> Iterator[EmbeddedGateway]:
-    """The server, for the whole session."""
-    with EmbeddedGateway() as gateway:
-        yield gateway
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One embedded gateway for all tests of KiloLLM, and one way to ask a model that serves sync and async alike."""
+"""An embedded gateway for the tests of KiloLLM, and one way to ask a model that serves sync and async alike."""
 
 from __future__ import annotations
 
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 MODEL = "anthropic/claude-sonnet-4.6"
-
-
-@pytest.fixture(scope="session")
-def running_gateway() -> Iterator[EmbeddedGateway]:
-    """Serve for the whole session."""
-    with EmbeddedGateway() as gateway:
-        yield gateway
 
 
 @pytest.fixture

@@ -21,13 +21,6 @@ Start = Callable[..., Run]
 Variables = dict[str, str | None] | None
 
 
-@pytest.fixture(scope="session")
-def running_gateway() -> Iterator[EmbeddedGateway]:
-    """One server for all runs."""
-    with EmbeddedGateway() as running:
-        yield running
-
-
 @pytest.fixture
 def gateway(running_gateway: EmbeddedGateway) -> Iterator[EmbeddedGateway]:
     """The server, with nothing scripted, nothing recorded, and the accounts as they were."""
