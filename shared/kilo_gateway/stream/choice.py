@@ -86,20 +86,11 @@ class ChoiceAccumulator:
         is_common = choice.keys() <= _COMMON_CHOICE_KEYS and not choice.get("finish_reason")
         if not is_common or choice.get("native_finish_reason") or choice.get("logprobs") is not None:
             self._take_choice(choice)
-        thought = ""
         content = delta.get("content")
         if content.__class__ is not str and content is not None:
             delta = regular(delta)
             content = delta.get("content")
-        if content.__class__ is str:
-            self._has_content_text = True
-            if content:
-                self._text.append(content)
-            text = content
-        elif content is None:
-            text = ""
-        else:
-            text, thought = self._take_parts(content)
+        text, thought = self._take_content(content)
         if delta.keys() <= _PLAIN_KEYS and not thought:
             return Delta(self.index, text, "", [], chunk) if text else None
         others = {key: value for key, value in delta.items() if key not in _PLAIN_KEYS and (value or value == 0)}
@@ -136,6 +127,17 @@ class ChoiceAccumulator:
         if message.get("content") == self._render_content():
             repeated.add("content")
         return {key: value for key, value in message.items() if key not in repeated}
+
+    def _take_content(self, content: Any) -> tuple[str, str]:
+        """Take a content of any shape; return its text and its reasoning."""
+        if content is None:
+            return "", ""
+        if not isinstance(content, str):
+            return self._take_parts(content)
+        self._has_content_text = True
+        if content:
+            self._text.append(content)
+        return content, ""
 
     def _take_parts(self, content: Any) -> tuple[str, str]:
         """Take content that is a list of parts; return its text and its reasoning."""
