@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kilo_gateway.answer.choice import parse_objects
 from kilo_gateway.answer.thinking import is_thinking, thinking_text
 from kilo_gateway.errors import InvalidRequestError
 
@@ -48,9 +49,9 @@ def render_answer(
         wire["reasoning_details"] = _check_details(details)
     elif reasoning:
         wire["reasoning"] = reasoning
-    if pictures := _objects(images):
+    if pictures := parse_objects(images):
         wire["images"] = [{key: value for key, value in one.items() if key != "index"} for one in pictures]
-    if files := [one for one in _objects(annotations) if one.get("type") in _PARSED_FILES]:
+    if files := [one for one in parse_objects(annotations) if one.get("type") in _PARSED_FILES]:
         wire["annotations"] = files
     if voice:
         wire["audio"] = {"id": voice}
@@ -69,7 +70,3 @@ def _check_details(details: Any) -> list[Any]:
             "reasoning_details of an answer in the history must be a list of objects, as the gateway sent them."
         )
     return details
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

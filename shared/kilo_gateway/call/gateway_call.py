@@ -117,9 +117,9 @@ class GatewayCall(ABC, Generic[Answer]):
         """Whether the call has to fit into a budget."""
         return self.costs is not None and self.costs.has_budget
 
-    def reserve(self, catalog: Catalog | None, *, now: float) -> float | None:
+    def reserve(self, catalog: Catalog, *, now: float) -> float | None:
         """Hold what the next request can cost; returns and raises what `CallCosts.reserve` does."""
-        if self.costs is None or catalog is None:
+        if self.costs is None:
             return None
         return self.costs.reserve(
             self._body,

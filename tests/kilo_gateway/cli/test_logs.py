@@ -208,8 +208,11 @@ def test_many_at_once(start: Callable[..., Any], run: Callable[..., Any]) -> Non
 
 def test_a_folder_that_another_process_makes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that is there only a moment later is taken as it is."""
+    folder = tmp_path / "kilo"
+    folder.mkdir(mode=0o755)
     monkeypatch.setattr(Path, "exists", lambda path: False)
-    make_folder(tmp_path)
+    make_folder(folder)
+    assert folder.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc").exists(), reason="needs a place that cannot be written")

@@ -50,8 +50,7 @@ def turn_off() -> None:
 def make_folder(folder: Path) -> None:
     """Make the folder for its owner alone; one that holds other things keeps its permissions."""
     if not folder.exists():
-        with suppress(FileExistsError):  # another process has made it meanwhile, for its owner as well
-            folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # another process may have made it meanwhile
     elif folder.stat().st_mode & _OTHERS and {path.name for path in folder.iterdir()} <= _OWN_FILES:
         folder.chmod(0o700)
 
